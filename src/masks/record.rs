@@ -46,6 +46,11 @@ impl MaskRecord {
         Self { created_s, layout, values, range: None, missing: 0, background: None, style, webhook: None }
     }
 
+    /// The size of the values in bytes.
+    pub fn values_bytes(&self) -> u64 {
+        self.layout.bytes().unwrap_or(usize::MAX) as u64
+    }
+
     /// The number of rows.
     pub fn rows(&self) -> usize {
         self.layout.rows

@@ -1,6 +1,7 @@
 //! `POST /masks`: stores a mask.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use axum::Json;
 use axum::body::Body;
@@ -56,7 +57,7 @@ pub(crate) async fn create(State(app): State<Arc<App>>, base: BaseUrl, request: 
     };
     let background = background_bytes(&app, &mut files).await?;
     let shared = Arc::clone(&app);
-    let work = move || -> HttpResult<_> {
+    let work = move |stop: &AtomicBool| -> HttpResult<_> {
         // Held until the files are decoded.
         let _permit = files.permit;
         let background = decode_background(&shared, background)?;
@@ -64,13 +65,13 @@ pub(crate) async fn create(State(app): State<Arc<App>>, base: BaseUrl, request: 
         let size = background.as_ref().map(UploadedImage::size);
         picture_size(&shared, mask.values().size(), &style, size)?;
         let keep = shared.config.masks.keep();
-        let created = shared.masks.create(&keep, mask, background.as_ref(), &style, |record| {
+        let created = shared.masks.create(&keep, mask, background.as_ref(), &style, stop, |record| {
             record.set_style(&options);
             record.webhook = webhook;
         })?;
         Ok((created, style))
     };
-    let ((id, record), style) = app.pool.run(move |_| Ok(work())).await??;
+    let ((id, record), style) = app.pool.run(move |stop| Ok(work(stop))).await??;
     let reply = MaskReply::new(&app, &base, id, &record, &style)?;
     let headers =
         [(header::LOCATION, base.url(&format!("masks/{id}"))), (header::CACHE_CONTROL, "no-store".to_owned())];

@@ -1,6 +1,7 @@
 //! `PUT /masks/{id}/background`: another background.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use axum::Json;
 use axum::body::Body;
@@ -55,19 +56,19 @@ pub(crate) async fn put(
     let bytes = background_bytes(&app, &mut files).await?;
     let style = resolve(&app, &record.style()?)?;
     let shared = Arc::clone(&app);
-    let work = move || -> HttpResult<_> {
+    let work = move |stop: &AtomicBool| -> HttpResult<_> {
         // Held until the image is decoded.
         let _permit = files.permit;
         let Some(image) = decode_background(&shared, bytes)? else {
             return Err(Problem::parameter("background", "missing; send an image, or its path or URL"));
         };
         let (size, keep) = (image.size(), shared.config.masks.keep());
-        let replaced = shared.masks.replace_background(id, &keep, image, |record| {
+        let replaced = shared.masks.replace_background(id, &keep, image, stop, |record| {
             picture_size(&shared, (record.columns(), record.rows()), &style, Some(size)).map(drop)
         })?;
         Ok((replaced.ok_or_else(gone)?, style))
     };
-    let (record, style) = app.pool.run(move |_| Ok(work())).await??;
+    let (record, style) = app.pool.run(move |stop| Ok(work(stop))).await??;
     let reply = MaskReply::new(&app, &base, id, &record, &style)?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
 }

@@ -1,6 +1,7 @@
 //! `PUT /masks/{id}/mask`: other values.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use axum::Json;
 use axum::body::Body;
@@ -58,17 +59,17 @@ pub(crate) async fn put(
     let Some(bytes) = files.mask else { return Err(Problem::parameter("mask", "missing; send an array")) };
     let style = resolve(&app, &record.style()?)?;
     let shared = Arc::clone(&app);
-    let work = move || -> HttpResult<_> {
+    let work = move |stop: &AtomicBool| -> HttpResult<_> {
         // Held until the array is decoded.
         let _permit = files.permit;
         let mask = Masks::read_array(&bytes, &read)?;
         let (size, keep) = (mask.values().size(), shared.config.masks.keep());
-        let replaced = shared.masks.replace_values(id, &keep, mask, &style, |record| {
+        let replaced = shared.masks.replace_values(id, &keep, mask, &style, stop, |record| {
             picture_size(&shared, size, &style, record.background_size()).map(drop)
         })?;
         Ok((replaced.ok_or_else(gone)?, style))
     };
-    let (record, style) = app.pool.run(move |_| Ok(work())).await??;
+    let (record, style) = app.pool.run(move |stop| Ok(work(stop))).await??;
     let reply = MaskReply::new(&app, &base, id, &record, &style)?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
 }

@@ -94,10 +94,16 @@ impl MaskMetrics {
         self.bytes.inner().fetch_add(bytes as i64, Ordering::Relaxed);
     }
 
-    /// A mask was deleted by a request. The next cleanup counts its bytes.
-    pub(super) fn removed(&self) {
+    /// The size of a mask changed, in bytes.
+    pub(super) fn resized(&self, before: u64, after: u64) {
+        self.bytes.inner().fetch_add(after as i64 - before as i64, Ordering::Relaxed);
+    }
+
+    /// A mask of so many bytes was deleted by a request.
+    pub(super) fn removed(&self, bytes: u64) {
         self.removed.get_or_create(&ReasonLabels { reason: Reason::Deleted }).inc();
         self.count.dec();
+        self.bytes.inner().fetch_sub(bytes as i64, Ordering::Relaxed);
     }
 
     /// The cleanup removed masks.

@@ -9,7 +9,7 @@ mod store;
 mod webhooks;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -34,6 +34,8 @@ pub(crate) struct Masks {
     pub(crate) clicks: ClickBroker,
     pub(crate) webhooks: WebhookQueue,
     pub(crate) metrics: MaskMetrics,
+    /// Held while the size of the folder is checked and changed.
+    accounting: Mutex<()>,
     background_folders: Vec<PathBuf>,
     background_urls: AllowedUrls,
     client: OutboundClient,
@@ -60,6 +62,7 @@ impl Masks {
             clicks: ClickBroker::new(masks.max_subscribers),
             webhooks: WebhookQueue::new(webhook_urls, client.clone()),
             metrics,
+            accounting: Mutex::default(),
             background_folders: masks.background_folders.clone(),
             background_urls,
             client,
