@@ -11,6 +11,7 @@ use super::body::media_type;
 use super::fields::Fields;
 use super::shared::RawJson;
 use crate::http::server::App;
+use crate::http::server::masks::Spool;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::mask::array::{ArrayFormat, Limits, ReadArrayOptions};
 use crate::parameter::Parameter;
@@ -119,11 +120,13 @@ pub(crate) const BACKGROUND_MEDIA_TYPES: [&str; 5] =
     ["application/octet-stream", "image/png", "image/jpeg", "image/webp", "image/tiff"];
 
 impl MaskUpload {
-    /// Reads the body of a request, of at most `limits.mask_body`. A large one waits until there is room in memory.
+    /// Reads the body of a request, of at most `limits.mask_body`. A large one waits for a permit once it has arrived.
     pub(crate) async fn read(app: &App, request: Request, kind: UploadKind) -> HttpResult<Self> {
         let (parts, body) = request.into_parts();
         let query = Fields::from_query(parts.uri.query().unwrap_or_default())?;
-        let (bytes, permit) = collect(app, body).await?;
+        let spool = collect(app, body).await?;
+        let permit = if spool.is_large() { Some(app.masks.decode_permit().await?) } else { None };
+        let bytes = spool.read().await?;
         let media_type = media_type(&parts.headers);
         let start = bytes.trim_ascii_start().first().copied();
         let new = |mask, background, body| Self { mask, background, body, query, permit };
@@ -184,25 +187,20 @@ impl MaskUpload {
     }
 }
 
-/// Reads a body, of which what exceeds a megabyte waits for a permit.
-async fn collect(app: &App, mut body: Body) -> HttpResult<(Bytes, Option<OwnedSemaphorePermit>)> {
-    const SMALL_BYTES: usize = 1 << 20;
+/// Receives a body, of which what exceeds a megabyte waits in a file: a client that sends slowly takes no permit.
+async fn collect(app: &App, mut body: Body) -> HttpResult<Spool> {
     let max_bytes = app.config.limits.mask_body.bytes();
-    let mut permit = None;
-    let mut bytes = Vec::new();
+    let mut spool = Spool::new(&app.config.masks.folder);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| Problem::body(format!("the body ended early: {error}")))?;
         let data = frame.into_data().unwrap_or_default();
-        if bytes.len() as u64 + data.len() as u64 > max_bytes {
+        if spool.len() + data.len() as u64 > max_bytes {
             let why = format!("the body exceeds {max_bytes} bytes");
             return Err(Problem::too_large("limits.mask_body", why));
         }
-        bytes.extend_from_slice(&data);
-        if bytes.len() > SMALL_BYTES && permit.is_none() {
-            permit = Some(app.masks.upload_permit().await?);
-        }
+        spool.push(&data).await?;
     }
-    Ok((bytes.into(), permit))
+    Ok(spool)
 }
 
 /// The fields of a form.

@@ -10,7 +10,7 @@ use axum::http::{Response, StatusCode, header};
 use axum::response::IntoResponse;
 
 use super::reply::MaskReply;
-use super::{WebhookOptions, background_bytes, check_webhook, decode_background, picture_size, resolve};
+use super::{WebhookOptions, background_bytes, check_webhook, decode_background, decode_permit, picture_size, resolve};
 use crate::http::parameters::mask_upload::{ArrayOptions, BackgroundOptions, MaskUpload, ReadMaskOptions, UploadKind};
 use crate::http::parameters::openapi::{InQuery, request_body};
 use crate::http::server::App;
@@ -52,14 +52,16 @@ pub(crate) async fn create(State(app): State<Arc<App>>, base: BaseUrl, request: 
     let mut files = upload.finish()?;
     check_webhook(&app, webhook.as_deref())?;
     let style = resolve(&app, &options)?;
-    let Some(mask) = files.mask.take() else {
-        return Err(Problem::parameter("mask", "missing; send an array, a form with a file `mask`, or JSON rows"));
-    };
+    if files.mask.is_none() {
+        return Err(missing());
+    }
     let background = background_bytes(&app, &mut files).await?;
+    let permit = decode_permit(&app, &mut files).await?;
+    let mask = files.mask.ok_or_else(missing)?;
     let shared = Arc::clone(&app);
     let work = move |stop: &AtomicBool| -> HttpResult<_> {
-        // Held until the files are decoded.
-        let _permit = files.permit;
+        // Held until the files are decoded and stored.
+        let _permit = permit;
         let background = decode_background(&shared, background)?;
         let mask = Masks::read_array(&mask, &read)?;
         let size = background.as_ref().map(UploadedImage::size);
@@ -76,4 +78,8 @@ pub(crate) async fn create(State(app): State<Arc<App>>, base: BaseUrl, request: 
     let headers =
         [(header::LOCATION, base.url(&format!("masks/{id}"))), (header::CACHE_CONTROL, "no-store".to_owned())];
     Ok((StatusCode::CREATED, headers, Json(reply)).into_response())
+}
+
+fn missing() -> Box<Problem> {
+    Problem::parameter("mask", "missing; send an array, a form with a file `mask`, or JSON rows")
 }

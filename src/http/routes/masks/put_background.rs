@@ -10,7 +10,7 @@ use axum::http::{Response, header};
 use axum::response::IntoResponse;
 
 use super::reply::MaskReply;
-use super::{background_bytes, decode_background, find, gone, picture_size, resolve};
+use super::{background_bytes, decode_background, decode_permit, find, gone, picture_size, resolve};
 use crate::http::parameters::mask_upload::{BackgroundOptions, MaskUpload, UploadKind};
 use crate::http::parameters::openapi::request_body;
 use crate::http::server::App;
@@ -55,10 +55,11 @@ pub(crate) async fn put(
     }
     let bytes = background_bytes(&app, &mut files).await?;
     let style = resolve(&app, &record.style()?)?;
+    let permit = decode_permit(&app, &mut files).await?;
     let shared = Arc::clone(&app);
     let work = move |stop: &AtomicBool| -> HttpResult<_> {
-        // Held until the image is decoded.
-        let _permit = files.permit;
+        // Held until the image is decoded and stored.
+        let _permit = permit;
         let Some(image) = decode_background(&shared, bytes)? else {
             return Err(Problem::parameter("background", "missing; send an image, or its path or URL"));
         };

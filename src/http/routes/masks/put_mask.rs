@@ -10,7 +10,7 @@ use axum::http::{Response, header};
 use axum::response::IntoResponse;
 
 use super::reply::MaskReply;
-use super::{find, gone, picture_size, resolve};
+use super::{decode_permit, find, gone, picture_size, resolve};
 use crate::http::parameters::mask_upload::{ArrayOptions, MaskUpload, ReadMaskOptions, UploadKind};
 use crate::http::parameters::openapi::{InQuery, request_body};
 use crate::http::server::App;
@@ -52,16 +52,17 @@ pub(crate) async fn put(
     let (id, record) = find(&app, &id).await?;
     let mut upload = MaskUpload::read(&app, request, UploadKind::Mask).await?;
     let read = upload.read_options(&app)?;
-    let files = upload.finish()?;
+    let mut files = upload.finish()?;
     if files.background.is_some() {
         return Err(Problem::parameter("background", "PUT /masks/{id}/background replaces it"));
     }
-    let Some(bytes) = files.mask else { return Err(Problem::parameter("mask", "missing; send an array")) };
+    let Some(bytes) = files.mask.take() else { return Err(Problem::parameter("mask", "missing; send an array")) };
     let style = resolve(&app, &record.style()?)?;
+    let permit = decode_permit(&app, &mut files).await?;
     let shared = Arc::clone(&app);
     let work = move |stop: &AtomicBool| -> HttpResult<_> {
-        // Held until the array is decoded.
-        let _permit = files.permit;
+        // Held until the array is decoded and stored.
+        let _permit = permit;
         let mask = Masks::read_array(&bytes, &read)?;
         let (size, keep) = (mask.values().size(), shared.config.masks.keep());
         let replaced = shared.masks.replace_values(id, &keep, mask, &style, stop, |record| {

@@ -69,6 +69,16 @@ impl MaskCache {
         }
     }
 
+    /// Whether the cache has the levels of `key`.
+    pub(super) fn has_levels(&self, key: &str) -> bool {
+        self.cache.peek(&format!("levels/{key}")).is_some()
+    }
+
+    /// Whether the cache has the background of `key`.
+    pub(super) fn has_background(&self, key: &str) -> bool {
+        self.cache.peek(&format!("background/{key}")).is_some()
+    }
+
     /// The levels of `key`, likewise.
     pub(super) fn levels(&self, key: &str, make: impl FnOnce() -> Result<Levels>) -> Result<Arc<Levels>> {
         match self.get(&format!("levels/{key}"), || make().map(Arc::new).map(Item::Levels))? {

@@ -5,6 +5,7 @@ mod cache;
 mod clicks;
 mod event_stream;
 mod metrics;
+mod spool;
 mod store;
 mod webhooks;
 
@@ -16,6 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 pub(crate) use clicks::{Click, ClickBroker};
 pub(crate) use event_stream::EventStream;
 pub(crate) use metrics::{MaskMetrics, WebhookOutcome};
+pub(crate) use spool::Spool;
 pub(crate) use store::{UploadedImage, mask_problem, picture_key};
 pub(crate) use webhooks::{WebhookQueue, run as run_webhooks};
 
@@ -24,7 +26,8 @@ use super::outbound::{AllowedUrls, OutboundClient};
 use super::problem::{HttpResult, Problem};
 use crate::config::Config;
 use crate::error::Result;
-use crate::masks::MaskFolder;
+use crate::mask::MaskStyle;
+use crate::masks::{MaskFolder, MaskRecord};
 
 /// Stored masks, and what requests for them share.
 #[derive(Debug)]
@@ -39,13 +42,18 @@ pub(crate) struct Masks {
     background_folders: Vec<PathBuf>,
     background_urls: AllowedUrls,
     client: OutboundClient,
-    /// Uploads that may hold much in memory at a time; others wait.
-    large_uploads: Arc<Semaphore>,
+    /// Arrays and images that are decoded and stored at a time; others wait.
+    decodes: Arc<Semaphore>,
+    /// Backgrounds that are downloaded at a time.
+    downloads: Arc<Semaphore>,
 }
 
 impl Masks {
-    /// Uploads beyond a megabyte at a time: each takes up to `limits.mask_body`, and what it decodes to.
-    const LARGE_UPLOADS: usize = 2;
+    /// Arrays and images that are decoded at a time: each takes up to `limits.mask_body`, and what it decodes to, which for a
+    /// compressed array is large although the body is small.
+    const DECODES: usize = 2;
+    /// Downloads at a time: each takes up to `limits.mask_body`. A slow one ends after 10 s.
+    const DOWNLOADS: usize = 4;
 
     /// The masks of `config`. Nothing is read or written yet.
     pub(crate) fn new(config: &Config, metrics: MaskMetrics) -> Result<Self> {
@@ -66,18 +74,76 @@ impl Masks {
             background_folders: masks.background_folders.clone(),
             background_urls,
             client,
-            large_uploads: Arc::new(Semaphore::new(Self::LARGE_UPLOADS)),
+            decodes: Arc::new(Semaphore::new(Self::DECODES)),
+            downloads: Arc::new(Semaphore::new(Self::DOWNLOADS)),
         })
     }
 
-    /// The permit of an upload that may hold much in memory.
-    pub(crate) async fn upload_permit(&self) -> HttpResult<OwnedSemaphorePermit> {
-        let permit = Arc::clone(&self.large_uploads).acquire_owned().await;
-        permit.map_err(|_| Problem::busy("the server is stopping"))
+    /// The permit to decode an array or an image, and to store it. No client is waited for while it is held.
+    pub(crate) async fn decode_permit(&self) -> HttpResult<OwnedSemaphorePermit> {
+        permit(&self.decodes).await
+    }
+
+    /// The permit to download a background.
+    pub(crate) async fn download_permit(&self) -> HttpResult<OwnedSemaphorePermit> {
+        permit(&self.downloads).await
+    }
+
+    /// The permit to read a mask and its background from the folder again; `None` if they are in memory or small.
+    pub(crate) async fn reload_permit(
+        &self,
+        record: &MaskRecord,
+        style: &MaskStyle,
+        over: bool,
+    ) -> HttpResult<Option<OwnedSemaphorePermit>> {
+        if self.reload_bytes(record, style, over) > Spool::SMALL_BYTES as u64 {
+            return self.decode_permit().await.map(Some);
+        }
+        Ok(None)
     }
 
     /// The bytes of what is kept in memory.
     pub(crate) fn cache_bytes(&self) -> u64 {
         self.cache.bytes()
+    }
+}
+
+async fn permit(semaphore: &Arc<Semaphore>) -> HttpResult<OwnedSemaphorePermit> {
+    let permit = Arc::clone(semaphore).acquire_owned().await;
+    permit.map_err(|_| Problem::busy("the server is stopping"))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn at_most_two_arrays_are_decoded_at_a_time_and_all_in_the_end() {
+        let masks = Arc::new(Masks::new(&Config::default(), MaskMetrics::default()).unwrap());
+        let (working, peak) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let decodes = (0..8).map(|_| {
+            let (masks, working, peak) = (Arc::clone(&masks), Arc::clone(&working), Arc::clone(&peak));
+            tokio::spawn(async move {
+                let permit = masks.decode_permit().await.unwrap();
+                let work = move || {
+                    let _permit = permit;
+                    peak.fetch_max(working.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    std::thread::sleep(Duration::from_millis(20));
+                    working.fetch_sub(1, Ordering::SeqCst);
+                };
+                tokio::task::spawn_blocking(work).await.unwrap();
+            })
+        });
+        for decode in decodes.collect::<Vec<_>>() {
+            decode.await.unwrap();
+        }
+        assert_eq!(peak.load(Ordering::SeqCst), Masks::DECODES);
+        // A download takes no permit to decode.
+        let _downloads = (masks.download_permit().await.unwrap(), masks.download_permit().await.unwrap());
+        masks.decode_permit().await.unwrap();
     }
 }
