@@ -208,6 +208,18 @@ impl MaskFolder {
         }
     }
 
+    /// The size of the files of a mask in bytes; 0 if there is no such mask.
+    pub fn bytes(&self, id: MaskId) -> u64 {
+        let Ok(files) = fs::read_dir(self.folder_of(id)) else { return 0 };
+        files.flatten().filter_map(|file| file.metadata().ok()).map(|metadata| metadata.len()).sum()
+    }
+
+    /// The size of the background of a mask as it was uploaded, in bytes; 0 if it has none.
+    pub fn background_bytes(&self, id: MaskId, record: &MaskRecord) -> u64 {
+        let path = record.background_key().map(|file| self.folder_of(id).join(file));
+        path.and_then(|path| fs::metadata(path).ok()).map_or(0, |metadata| metadata.len())
+    }
+
     fn lock(&self) -> MutexGuard<'_, ()> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -59,6 +59,11 @@ impl MaskRecord {
         }
     }
 
+    /// The size of the values in bytes.
+    pub fn values_bytes(&self) -> u64 {
+        self.layout.bytes().unwrap_or(usize::MAX) as u64
+    }
+
     /// The number of rows.
     pub fn rows(&self) -> usize {
         self.layout.rows

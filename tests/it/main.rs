@@ -31,6 +31,7 @@ mod layer_routes;
 mod legacy_bridge;
 mod masks;
 mod masks_http;
+mod masks_limits;
 mod masks_opencv;
 mod masks_page;
 mod masks_security;

@@ -71,7 +71,7 @@ fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-fn metric(server: &Server, line: &str) -> u64 {
+pub(crate) fn metric(server: &Server, line: &str) -> u64 {
     let text = String::from_utf8(server.get("/_/metrics").ok(200).body).unwrap();
     let found = text.lines().find_map(|there| there.strip_prefix(line));
     found.and_then(|value| value.trim().parse::<f64>().ok()).unwrap_or(0.0) as u64

@@ -14,6 +14,7 @@ use super::fields::Fields;
 use super::python_json::with_json_numbers;
 use super::shared::RawJson;
 use crate::http::server::App;
+use crate::http::server::masks::Spool;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::mask::annotations::{AnnotationFormat, AnnotationLimits, class_names};
 use crate::mask::array::{ArrayFormat, Limits};
@@ -143,11 +144,13 @@ pub(crate) const BACKGROUND_MEDIA_TYPES: [&str; 5] =
     ["application/octet-stream", "image/png", "image/jpeg", "image/webp", "image/tiff"];
 
 impl MaskUpload {
-    /// Reads the body of a request, of at most `limits.mask_body`. A body larger than 1 MiB waits for a permit.
+    /// Reads the body of a request, of at most `limits.mask_body`. A body larger than 1 MiB waits for a permit after it was received.
     pub(crate) async fn read(app: &App, request: Request, kind: UploadKind) -> HttpResult<Self> {
         let (parts, body) = request.into_parts();
         let query = Fields::from_query(parts.uri.query().unwrap_or_default())?;
-        let (bytes, permit) = collect(app, body).await?;
+        let spool = collect(app, body).await?;
+        let permit = if spool.is_large() { Some(app.masks.decode_permit().await?) } else { None };
+        let bytes = spool.read().await?;
         let media_type = media_type(&parts.headers);
         let start = bytes.trim_ascii_start().first().copied();
         if media_type == "multipart/form-data" {
@@ -248,25 +251,20 @@ fn read_json<T, E>(bytes: &[u8], read: impl Fn(&[u8]) -> Result<T, E>) -> Result
     read(bytes).or_else(|error| with_json_numbers(bytes).map_or(Err(error), |json| read(&json)))
 }
 
-/// Reads a body. After the first MiB, it waits for an upload permit.
-async fn collect(app: &App, mut body: Body) -> HttpResult<(Bytes, Option<OwnedSemaphorePermit>)> {
-    const SMALL_BYTES: usize = 1 << 20;
+/// Receives a body. A body larger than 1 MiB is spooled to a file, so that a slow client needs neither memory nor a permit.
+async fn collect(app: &App, mut body: Body) -> HttpResult<Spool> {
     let max_bytes = app.config.limits.mask_body.bytes();
-    let mut permit = None;
-    let mut bytes = Vec::new();
+    let mut spool = Spool::new(&app.config.masks.folder);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| Problem::body(format!("the body ended early: {error}")))?;
         let data = frame.into_data().unwrap_or_default();
-        if bytes.len() as u64 + data.len() as u64 > max_bytes {
+        if spool.len() + data.len() as u64 > max_bytes {
             let message = format!("the body exceeds the limit of {max_bytes} bytes");
             return Err(Problem::too_large("limits.mask_body", message));
         }
-        bytes.extend_from_slice(&data);
-        if bytes.len() > SMALL_BYTES && permit.is_none() {
-            permit = Some(app.masks.upload_permit().await?);
-        }
+        spool.push(&data).await?;
     }
-    Ok((bytes.into(), permit))
+    Ok(spool)
 }
 
 /// The fields of a form.

@@ -1,6 +1,7 @@
 //! `POST /masks`: stores a mask.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use axum::Json;
 use axum::body::Body;
@@ -9,7 +10,7 @@ use axum::http::{Response, StatusCode, header};
 use axum::response::IntoResponse;
 
 use super::reply::MaskReply;
-use super::{WebhookOptions, background_bytes, check_webhook, decode_background, picture_size, resolve};
+use super::{WebhookOptions, background_bytes, check_webhook, decode_background, decode_permit, picture_size, resolve};
 use crate::http::parameters::mask_upload::{
     ArrayOptions, BackgroundOptions, ClassNamesOptions, MaskUpload, UploadKind,
 };
@@ -62,23 +63,24 @@ pub(crate) async fn create(State(app): State<Arc<App>>, base: BaseUrl, request: 
         return Err(Problem::parameter("mask", why));
     }
     let background = background_bytes(&app, &mut files).await?;
+    let permit = decode_permit(&app, &mut files).await?;
     let shared = Arc::clone(&app);
-    let work = move || -> HttpResult<_> {
-        // Kept until the files are decoded.
-        let _permit = files.permit;
+    let work = move |stop: &AtomicBool| -> HttpResult<_> {
+        // Kept until the files are decoded and stored.
+        let _permit = permit;
         let background = decode_background(&shared, background)?;
         let (mask, remarks) = Masks::read_mask(&files.mask, &reading)?;
         let size = background.as_ref().map(UploadedImage::size);
         picture_size(&shared, mask.values().size(), &style, size)?;
         let keep = shared.config.masks.keep();
-        let created = shared.masks.create(&keep, mask, background.as_ref(), &style, |record| {
+        let created = shared.masks.create(&keep, mask, background.as_ref(), &style, stop, |record| {
             record.set_style(&options);
             record.webhook = webhook;
             record.remarks = remarks;
         })?;
         Ok((created, style))
     };
-    let ((id, record), style) = app.pool.run(move |_| Ok(work())).await??;
+    let ((id, record), style) = app.pool.run(move |stop| Ok(work(stop))).await??;
     let reply = MaskReply::new(&app, &base, id, &record, &style)?;
     let headers =
         [(header::LOCATION, base.url(&format!("masks/{id}"))), (header::CACHE_CONTROL, "no-store".to_owned())];

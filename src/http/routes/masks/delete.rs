@@ -5,9 +5,10 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 
-use super::{blocking, find, mask_not_found};
+use super::{blocking, mask_not_found};
 use crate::http::server::App;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::masks::MaskId;
 
 /// Delete a mask
 ///
@@ -23,7 +24,8 @@ use crate::http::server::problem::{HttpResult, Problem};
         (status = 404, description = "The mask does not exist or has expired", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn delete(State(app): State<Arc<App>>, Path(id): Path<String>) -> HttpResult<StatusCode> {
-    let (id, _) = find(&app, &id).await?;
+    // The record is not read, so that a mask with an invalid record can be deleted.
+    let id: MaskId = id.parse().map_err(|_| mask_not_found())?;
     let shared = Arc::clone(&app);
     let existed = blocking(move || Ok(shared.masks.remove(id)?)).await?;
     if existed { Ok(StatusCode::NO_CONTENT) } else { Err(mask_not_found()) }

@@ -18,12 +18,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::error::Error;
-use crate::http::parameters::mask_upload::{BackgroundSource, UploadedFiles};
+use crate::http::parameters::mask_upload::{BackgroundSource, MaskFile, UploadedFiles};
 use crate::http::server::App;
 use crate::http::server::clock::now_s;
-use crate::http::server::masks::UploadedImage;
+use crate::http::server::masks::{Spool, UploadedImage};
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::mask::{MaskStyle, size_of};
 use crate::masks::{MaskId, MaskOptions, MaskRecord};
@@ -181,12 +182,33 @@ async fn background_bytes(app: &App, files: &mut UploadedFiles) -> HttpResult<Op
         None => Ok(None),
         Some(BackgroundSource::Image(bytes)) => Ok(Some(bytes)),
         Some(BackgroundSource::Reference(reference)) => {
-            if files.permit.is_none() {
-                files.permit = Some(app.masks.upload_permit().await?);
+            // During the download the files are spooled to disk, so that a slow server needs neither memory nor a decode permit.
+            let folder = &app.config.masks.folder;
+            let mut spool = Spool::new(folder);
+            let mut sizes = Vec::with_capacity(files.mask.len());
+            for MaskFile { name, bytes } in files.mask.drain(..) {
+                spool.push(&bytes).await?;
+                sizes.push((name, bytes.len()));
             }
+            files.permit = None;
             let max_bytes = usize::try_from(app.config.limits.mask_body.bytes()).unwrap_or(usize::MAX);
-            Ok(Some(app.masks.read_reference(&reference, max_bytes).await?.into()))
+            let image = {
+                let _download = app.masks.download_permit().await?;
+                Spool::of(folder, app.masks.read_reference(&reference, max_bytes).await?.into()).await?
+            };
+            files.permit = Some(app.masks.decode_permit().await?);
+            let mut mask = spool.read().await?;
+            files.mask = sizes.into_iter().map(|(name, len)| MaskFile { name, bytes: mask.split_to(len) }).collect();
+            Ok(Some(image.read().await?))
         }
+    }
+}
+
+/// Returns the permit to decode the files of a request. A large request already has one.
+async fn decode_permit(app: &App, files: &mut UploadedFiles) -> HttpResult<OwnedSemaphorePermit> {
+    match files.permit.take() {
+        Some(permit) => Ok(permit),
+        None => app.masks.decode_permit().await,
     }
 }
 

@@ -1,6 +1,7 @@
 //! `GET /masks/{id}.png`: the picture of a mask.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Response};
@@ -61,8 +62,11 @@ pub(crate) async fn picture(app: Arc<App>, headers: &HeaderMap, id: &str, query:
     // Without the background the picture has the same size, so that a page can place it over the background.
     let style = crate::mask::MaskStyle { width: Some(size.0), height: Some(size.1), ..style };
     let shared = Arc::clone(&app);
-    let draw = || {
-        app.pool.run(move |stop| {
+    let draw = || async {
+        let permit = app.masks.reload_permit(&record, &style, over).await?;
+        let work = move |stop: &AtomicBool| {
+            // Kept until the mask and its background are read.
+            let _permit = permit;
             let timer = shared.metrics.render();
             let limits = &shared.config.limits;
             let picture = match shared.masks.render(id, &record, &style, over, limits, stop) {
@@ -72,9 +76,10 @@ pub(crate) async fn picture(app: Arc<App>, headers: &HeaderMap, id: &str, query:
             let bytes = picture.png()?;
             timer.done();
             Ok(Ok(Bytes::from(bytes)))
-        })
+        };
+        app.pool.run(work).await?
     };
-    let (bytes, was_cached) = app.bytes.get_or_make(&key, || async { draw().await? }).await?;
+    let (bytes, was_cached) = app.bytes.get_or_make(&key, draw).await?;
     app.metrics.cache(was_cached);
     Ok(png_response(headers, bytes, &tag, CACHE_CONTROL))
 }

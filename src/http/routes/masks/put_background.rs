@@ -1,6 +1,7 @@
 //! `PUT /masks/{id}/background`: replaces the background of a mask.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use axum::Json;
 use axum::body::Body;
@@ -9,7 +10,7 @@ use axum::http::{Response, header};
 use axum::response::IntoResponse;
 
 use super::reply::MaskReply;
-use super::{background_bytes, decode_background, find, mask_not_found, picture_size, resolve};
+use super::{background_bytes, decode_background, decode_permit, find, mask_not_found, picture_size, resolve};
 use crate::http::parameters::mask_upload::{BackgroundOptions, MaskUpload, UploadKind};
 use crate::http::parameters::openapi::request_body;
 use crate::http::server::App;
@@ -54,20 +55,21 @@ pub(crate) async fn put(
     }
     let bytes = background_bytes(&app, &mut files).await?;
     let style = resolve(&app, &record.style()?)?;
+    let permit = decode_permit(&app, &mut files).await?;
     let shared = Arc::clone(&app);
-    let work = move || -> HttpResult<_> {
-        // Kept until the image is decoded.
-        let _permit = files.permit;
+    let work = move |stop: &AtomicBool| -> HttpResult<_> {
+        // Kept until the image is decoded and stored.
+        let _permit = permit;
         let Some(image) = decode_background(&shared, bytes)? else {
             return Err(Problem::parameter("background", "missing; send an image, or its path or URL"));
         };
         let (size, keep) = (image.size(), shared.config.masks.keep());
-        let replaced = shared.masks.replace_background(id, &keep, image, |record| {
+        let replaced = shared.masks.replace_background(id, &keep, image, stop, |record| {
             picture_size(&shared, (record.columns(), record.rows()), &style, Some(size)).map(drop)
         })?;
         Ok((replaced.ok_or_else(mask_not_found)?, style))
     };
-    let (record, style) = app.pool.run(move |_| Ok(work())).await??;
+    let (record, style) = app.pool.run(move |stop| Ok(work(stop))).await??;
     let reply = MaskReply::new(&app, &base, id, &record, &style)?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
 }

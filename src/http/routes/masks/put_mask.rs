@@ -1,6 +1,7 @@
 //! `PUT /masks/{id}/mask`: replaces the values of a mask.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use axum::Json;
 use axum::body::Body;
@@ -9,7 +10,7 @@ use axum::http::{Response, header};
 use axum::response::IntoResponse;
 
 use super::reply::MaskReply;
-use super::{find, mask_not_found, picture_size, resolve};
+use super::{decode_permit, find, mask_not_found, picture_size, resolve};
 use crate::http::parameters::mask_upload::{ArrayOptions, ClassNamesOptions, MaskUpload, UploadKind};
 use crate::http::parameters::openapi::{InQuery, request_body};
 use crate::http::server::App;
@@ -71,7 +72,7 @@ pub(crate) async fn put(
     let AnnotationSize { width, height } = upload.options()?;
     let (width, height) = if width.or(height).is_some() { (width, height) } else { (options.width, options.height) };
     let reading = upload.reading(&app, width, height)?;
-    let files = upload.finish()?;
+    let mut files = upload.finish()?;
     if files.background.is_some() {
         return Err(Problem::parameter(
             "background",
@@ -82,19 +83,20 @@ pub(crate) async fn put(
         return Err(Problem::parameter("mask", "missing; send an array or annotations"));
     }
     let style = resolve(&app, &options)?;
+    let permit = decode_permit(&app, &mut files).await?;
     let shared = Arc::clone(&app);
-    let work = move || -> HttpResult<_> {
-        // Kept until the array is decoded.
-        let _permit = files.permit;
+    let work = move |stop: &AtomicBool| -> HttpResult<_> {
+        // Kept until the array is decoded and stored.
+        let _permit = permit;
         let (mask, remarks) = Masks::read_mask(&files.mask, &reading)?;
         let (size, keep) = (mask.values().size(), shared.config.masks.keep());
-        let replaced = shared.masks.replace_values(id, &keep, mask, &style, |record| {
+        let replaced = shared.masks.replace_values(id, &keep, mask, &style, stop, |record| {
             record.remarks = remarks;
             picture_size(&shared, size, &style, record.background_size()).map(drop)
         })?;
         Ok((replaced.ok_or_else(mask_not_found)?, style))
     };
-    let (record, style) = app.pool.run(move |_| Ok(work())).await??;
+    let (record, style) = app.pool.run(move |stop| Ok(work(stop))).await??;
     let reply = MaskReply::new(&app, &base, id, &record, &style)?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
 }

@@ -66,7 +66,10 @@ pub(crate) async fn patch(
     check_webhook(&app, patch.webhook.as_deref())?;
     let (id, record) = find(&app, &id).await?;
     let shared = Arc::clone(&app);
+    let permit = app.masks.reload_permit(&record, &resolve(&app, &patch.applied_to(record.style()?))?, false).await?;
     let work = move || -> HttpResult<_> {
+        // Kept until the values are read.
+        let _permit = permit;
         // Computes the levels before the change: an error rejects the request, and on success they are cached for the next render.
         let style = resolve(&shared, &patch.applied_to(record.style()?))?;
         shared.masks.levels(id, &record, &style).map_err(mask_problem)?;

@@ -69,6 +69,16 @@ impl MaskCache {
         }
     }
 
+    /// Returns whether the cache contains the levels of `key`.
+    pub(super) fn has_levels(&self, key: &str) -> bool {
+        self.cache.peek(&format!("levels/{key}")).is_some()
+    }
+
+    /// Returns whether the cache contains the background of `key`.
+    pub(super) fn has_background(&self, key: &str) -> bool {
+        self.cache.peek(&format!("background/{key}")).is_some()
+    }
+
     /// Returns the levels of `key` from the cache, or from `make`.
     pub(super) fn levels(&self, key: &str, make: impl FnOnce() -> Result<Levels>) -> Result<Arc<Levels>> {
         match self.get(&format!("levels/{key}"), || make().map(Arc::new).map(Item::Levels))? {

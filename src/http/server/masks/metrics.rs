@@ -94,10 +94,16 @@ impl MaskMetrics {
         self.bytes.inner().fetch_add(bytes as i64, Ordering::Relaxed);
     }
 
-    /// Counts a mask that was deleted by a request. The next sweep updates the total size.
-    pub(super) fn removed(&self) {
+    /// Updates the total size after the size of a mask changed, in bytes.
+    pub(super) fn resized(&self, before: u64, after: u64) {
+        self.bytes.inner().fetch_add(after as i64 - before as i64, Ordering::Relaxed);
+    }
+
+    /// Counts a mask of `bytes` bytes that was deleted by a request.
+    pub(super) fn removed(&self, bytes: u64) {
         self.removed.get_or_create(&ReasonLabels { reason: Reason::Deleted }).inc();
         self.count.dec();
+        self.bytes.inner().fetch_sub(bytes as i64, Ordering::Relaxed);
     }
 
     /// Counts the result of a sweep.

@@ -1,7 +1,7 @@
 //! Reading and changing stored masks for requests.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use axum::body::Bytes;
 
@@ -84,22 +84,35 @@ impl Masks {
         Ok((mask, remarks))
     }
 
-    /// Stores a new mask, and caches its values and its levels in `style` for the first picture.
+    /// Stores a new mask, and caches its values and its levels in `style` for the first picture. The mask is not stored if the
+    /// request is cancelled, which sets `stop`.
     pub(crate) fn create(
         &self,
         keep: &RetentionLimits,
         mask: Mask,
         background: Option<&UploadedImage>,
         style: &MaskStyle,
+        stop: &AtomicBool,
         describe: impl FnOnce(&mut MaskRecord),
     ) -> HttpResult<(MaskId, MaskRecord)> {
+        check_cancelled(stop)?;
         let levels = Levels::of(&mask, style, 1).map_err(mask_problem)?;
+        check_cancelled(stop)?;
         let now_s = now_s();
-        let bytes = mask.bytes() + background.map_or(0, |background| background.bytes.len());
-        self.make_room(now_s, keep, 1, bytes as u64)?;
-        let background = background.map(UploadedImage::as_background);
-        let (id, record) = self.folder.create(now_s, &mask, background, describe)?;
-        self.metrics.created(bytes as u64);
+        let bytes = (mask.bytes() + background.map_or(0, |background| background.bytes.len())) as u64;
+        let (id, record) = {
+            let _accounting = self.accounting();
+            self.make_room(now_s, keep, Growth { masks: 1, mask_bytes: bytes, added_bytes: bytes })?;
+            let background = background.map(UploadedImage::as_background);
+            let created = self.folder.create(now_s, &mask, background, describe)?;
+            self.metrics.created(self.folder.bytes(created.0));
+            created
+        };
+        if let Err(stopped) = check_cancelled(stop) {
+            // The client does not receive the id.
+            self.remove(id)?;
+            return Err(stopped.into());
+        }
         self.keep_in_memory(&record, mask, levels, style)?;
         Ok((id, record))
     }
@@ -109,22 +122,30 @@ impl Masks {
         self.cache.levels(&levels_key(record.values_key(), style), || Ok(levels)).map(drop)
     }
 
-    /// Removes the oldest masks if `count` more, of `bytes`, exceed the limits.
-    fn make_room(&self, now_s: u64, keep: &RetentionLimits, count: u64, bytes: u64) -> HttpResult<()> {
-        if bytes > keep.max_bytes {
-            let why = format!("the mask of {bytes} bytes exceeds the limit of {} bytes", keep.max_bytes);
+    /// Locks the size of the folder from the check of `masks.max_size` until the written bytes are counted, so that concurrent
+    /// requests do not exceed the limit.
+    fn accounting(&self) -> MutexGuard<'_, ()> {
+        self.accounting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Removes the oldest masks if `growth` exceeds the limits. The caller has locked `accounting`.
+    fn make_room(&self, now_s: u64, keep: &RetentionLimits, growth: Growth) -> HttpResult<()> {
+        let Growth { masks, mask_bytes, added_bytes } = growth;
+        if mask_bytes > keep.max_bytes {
+            let why = format!("the mask of {mask_bytes} bytes exceeds the limit of {} bytes", keep.max_bytes);
             return Err(Problem::too_large("masks.max_size", why));
         }
-        let fits = || self.metrics.count() + count <= keep.max_count && self.metrics.bytes() + bytes <= keep.max_bytes;
+        let fits =
+            || self.metrics.count() + masks <= keep.max_count && self.metrics.bytes() + added_bytes <= keep.max_bytes;
         if fits() {
             return Ok(());
         }
         let room = RetentionLimits {
-            max_count: keep.max_count.saturating_sub(count),
-            max_bytes: keep.max_bytes.saturating_sub(bytes),
+            max_count: keep.max_count.saturating_sub(masks),
+            max_bytes: keep.max_bytes.saturating_sub(added_bytes),
             ..*keep
         };
-        self.sweep(&room, now_s)?;
+        self.sweep_counted(&room, now_s)?;
         if fits() {
             return Ok(());
         }
@@ -134,18 +155,21 @@ impl Masks {
         )))
     }
 
-    /// Replaces the values of a mask; `None` if the mask does not exist. `check` may reject the new record.
+    /// Replaces the values of a mask; `None` if the mask does not exist. `check` may reject the new record. The mask is unchanged
+    /// if the request is cancelled, which sets `stop`.
     pub(crate) fn replace_values(
         &self,
         id: MaskId,
         keep: &RetentionLimits,
         mask: Mask,
         style: &MaskStyle,
+        stop: &AtomicBool,
         check: impl FnOnce(&mut MaskRecord) -> HttpResult<()>,
     ) -> HttpResult<Option<MaskRecord>> {
+        check_cancelled(stop)?;
         let levels = Levels::of(&mask, style, 1).map_err(mask_problem)?;
-        self.make_room(now_s(), keep, 0, mask.bytes() as u64)?;
-        let replaced = self.folder.replace(id, Some(&mask), None, check)?;
+        check_cancelled(stop)?;
+        let replaced = self.replace(id, keep, Some(&mask), None, stop, check)?;
         if let Some(record) = &replaced {
             self.keep_in_memory(record, mask, levels, style)?;
         }
@@ -158,28 +182,71 @@ impl Masks {
         id: MaskId,
         keep: &RetentionLimits,
         background: UploadedImage,
+        stop: &AtomicBool,
         check: impl FnOnce(&mut MaskRecord) -> HttpResult<()>,
     ) -> HttpResult<Option<MaskRecord>> {
-        self.make_room(now_s(), keep, 0, background.bytes.len() as u64)?;
-        let replaced = self.folder.replace(id, None, Some(background.as_background()), check)?;
+        check_cancelled(stop)?;
+        let replaced = self.replace(id, keep, None, Some(background.as_background()), stop, check)?;
         if let Some(key) = replaced.as_ref().and_then(MaskRecord::background_key) {
             self.cache.background(key, || Ok(background.pixels))?;
         }
         Ok(replaced)
     }
 
+    /// Replaces files of a mask within `masks.max_size`, and counts their bytes.
+    fn replace(
+        &self,
+        id: MaskId,
+        keep: &RetentionLimits,
+        mask: Option<&Mask>,
+        background: Option<UploadedBackground<'_>>,
+        stop: &AtomicBool,
+        check: impl FnOnce(&mut MaskRecord) -> HttpResult<()>,
+    ) -> HttpResult<Option<MaskRecord>> {
+        let _accounting = self.accounting();
+        let Some(old) = self.folder.record(id)? else { return Ok(None) };
+        let old_bytes = [old.values_bytes(), self.folder.background_bytes(id, &old)];
+        let new_bytes = [
+            mask.map_or(old_bytes[0], |mask| mask.bytes() as u64),
+            background.map_or(old_bytes[1], |background| background.bytes.len() as u64),
+        ];
+        let [old_bytes, new_bytes] =
+            [old_bytes, new_bytes].map(|[values, background]| values.saturating_add(background));
+        let added_bytes = new_bytes.saturating_sub(old_bytes);
+        self.make_room(now_s(), keep, Growth { masks: 0, mask_bytes: new_bytes, added_bytes })?;
+        let before = self.folder.bytes(id);
+        let replaced = self.folder.replace(id, mask, background, |record| {
+            // The last check before files change.
+            check_cancelled(stop)?;
+            check(record)
+        });
+        self.metrics.resized(before, self.folder.bytes(id));
+        replaced
+    }
+
     /// Removes a mask, and ends the streams of its clicks. Returns whether the mask existed.
     pub(crate) fn remove(&self, id: MaskId) -> Result<bool> {
-        let existed = self.folder.remove(id)?;
-        if existed {
-            self.metrics.removed();
-        }
+        let existed = {
+            let _accounting = self.accounting();
+            let bytes = self.folder.bytes(id);
+            let existed = self.folder.remove(id)?;
+            if existed {
+                self.metrics.removed(bytes);
+            }
+            existed
+        };
         self.clicks.end(id);
         Ok(existed)
     }
 
     /// Removes expired masks, and the oldest masks beyond the limits.
     pub(crate) fn sweep(&self, keep: &RetentionLimits, now_s: u64) -> Result<MaskSweepReport> {
+        let _accounting = self.accounting();
+        self.sweep_counted(keep, now_s)
+    }
+
+    /// As [`sweep`](Self::sweep), for a caller that has locked `accounting`.
+    fn sweep_counted(&self, keep: &RetentionLimits, now_s: u64) -> Result<MaskSweepReport> {
         let report = self.folder.sweep(keep, now_s)?;
         report.ids.iter().for_each(|id| self.clicks.end(*id));
         self.metrics.swept(&report);
@@ -192,6 +259,18 @@ impl Masks {
             Some(mask) => Ok(mask.value(row, column)),
             None => self.folder.value(id, record, row, column),
         }
+    }
+
+    /// The memory for the values and pixels that a picture needs and the cache does not contain, in bytes.
+    pub(super) fn reload_bytes(&self, record: &MaskRecord, style: &MaskStyle, over: bool) -> u64 {
+        /// Red, green, blue and opacity.
+        const PIXEL_BYTES: u64 = 4;
+        let values = record.values_key();
+        let has_levels = self.cache.has_levels(&levels_key(values, style));
+        let values = if has_levels { 0 } else { record.values_bytes() };
+        let background = record.background_key().filter(|key| over && !self.cache.has_background(key));
+        let pixels = background.and_then(|_| record.background_size()).map_or(0, |(width, height)| width * height);
+        values.saturating_add(pixels as u64 * PIXEL_BYTES)
     }
 
     /// The levels of a mask in a style.
@@ -212,9 +291,8 @@ impl Masks {
         limits: &LimitsConfig,
         stop: &AtomicBool,
     ) -> Result<Picture> {
-        let check_cancelled = || if stop.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) };
         let levels = self.levels(id, record, style)?;
-        check_cancelled()?;
+        check_cancelled(stop)?;
         let background = record.background_key().filter(|_| over);
         let background = background.map(|key| {
             self.cache.background(key, || {
@@ -223,9 +301,25 @@ impl Masks {
             })
         });
         let background = background.transpose()?;
-        check_cancelled()?;
+        check_cancelled(stop)?;
         render_levels(&levels, style, background.as_deref(), 1)
     }
+}
+
+/// The growth of the folder of masks by a request.
+#[derive(Clone, Copy, Debug)]
+struct Growth {
+    /// New masks.
+    masks: u64,
+    /// The size of the mask after the request, in bytes.
+    mask_bytes: u64,
+    /// The bytes that the request adds.
+    added_bytes: u64,
+}
+
+/// Returns [`Error::Cancelled`] if `stop` is set.
+fn check_cancelled(stop: &AtomicBool) -> Result<()> {
+    if stop.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) }
 }
 
 /// The limits of images.
