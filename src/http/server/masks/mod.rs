@@ -144,6 +144,6 @@ mod tests {
         assert_eq!(peak.load(Ordering::SeqCst), Masks::DECODES);
         // A download takes no permit to decode.
         let _downloads = (masks.download_permit().await.unwrap(), masks.download_permit().await.unwrap());
-        masks.decode_permit().await.unwrap();
+        drop(masks.decode_permit().await.unwrap());
     }
 }
