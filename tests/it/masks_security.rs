@@ -220,6 +220,14 @@ fn backgrounds_come_from_allowed_folders_alone() {
     // A form has it as a text.
     let body = form(&[("mask", &npy(1, 2, &[0.0, 1.0]))], &[("background", "good.png")]);
     assert_eq!(server.send("POST", "/masks", &[FORM], &body).ok(201).json()["width"], 30);
+    // Several files are spooled while the background is read, and remain separate.
+    let labels: [(&str, &[u8]); 2] = [("mask", b"0 0.5 0.5 1 1"), ("mask", b"1 0.25 0.5 0.5 1")];
+    let body = form(&labels, &[("background", "good.png"), ("width", "4"), ("height", "2")]);
+    let mask = server.send("POST", "/masks", &[FORM], &body).ok(201).json();
+    let value = mask["urls"]["value"].as_str().unwrap();
+    let counts =
+        [0, 3].map(|column| server.get(&format!("{value}?row=0&column={column}")).ok(200).json()["value"].clone());
+    assert_eq!(counts, [json!(2.0), json!(1.0)]);
 }
 
 #[test]

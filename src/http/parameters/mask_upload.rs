@@ -298,7 +298,7 @@ impl Form {
     /// A single file is called as its field is; only several need a name of their own in messages.
     fn with_names(mut self) -> Self {
         if let [file] = &mut self.mask[..] {
-            file.name = "mask".to_owned();
+            "mask".clone_into(&mut file.name);
         }
         self
     }
@@ -350,5 +350,18 @@ impl Form {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_annotations;
+
+    #[test]
+    fn an_object_with_a_mask_is_a_request() {
+        assert!(is_annotations(br#"{"annotations": [], "images": []}"#));
+        for request in [r#"{"annotations": "coco", "mask": {}}"#, r#"{"annotations": "coco", "mask": [[NaN]]}"#] {
+            assert!(!is_annotations(request.as_bytes()), "{request}");
+        }
     }
 }
