@@ -52,14 +52,13 @@ impl Spool {
         self.buffer.extend_from_slice(bytes);
         self.len += bytes.len() as u64;
         if self.buffer.len() > Self::SMALL_BYTES {
-            let (folder, mut file, buffer) = (self.folder.clone(), self.file.take(), std::mem::take(&mut self.buffer));
+            let (folder, file, buffer) = (self.folder.clone(), self.file.take(), std::mem::take(&mut self.buffer));
             let write = move || -> io::Result<_> {
-                let mut opened = match file.take() {
-                    Some(file) => file,
-                    None => {
-                        fs::create_dir_all(&folder)?;
-                        tempfile::tempfile_in(&folder)?
-                    }
+                let mut opened = if let Some(file) = file {
+                    file
+                } else {
+                    fs::create_dir_all(&folder)?;
+                    tempfile::tempfile_in(&folder)?
                 };
                 opened.write_all(&buffer)?;
                 Ok(opened)
