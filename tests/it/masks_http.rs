@@ -318,7 +318,7 @@ fn mistakes_name_the_parameter_and_what_is_accepted() {
     post("", FORM, &form(&[("mask", &small), ("background", &photo(30, 30))], &[])).rejected(413, &["limits.pixels: "]);
     post("?colourmap=1", NPY, &small).rejected(400, &["colourmap: ", "did you mean colormap?"]);
     post("?vmin=3&vmax=2", NPY, &small).rejected(400, &["vmin: 3 must be less than vmax, 2"]);
-    post("?blur_ksize=4", NPY, &small).rejected(400, &["blur_ksize: 4 is not an odd number"]);
+    post("?blur_ksize=4", NPY, &small).rejected(400, &["blur_ksize: invalid kernel side 4"]);
     post("?member=a", NPY, &small).rejected(400, &["mask: ", ".npz"]);
     post("", NPY, b"").rejected(400, &["empty"]);
     post("", FORM, &form(&[], &[("opacity", "50")])).rejected(400, &["mask: missing"]);
