@@ -293,7 +293,7 @@ impl Form {
     /// A single file is called as its field is; only several need a name of their own in messages.
     fn with_names(mut self) -> Self {
         if let [file] = &mut self.mask[..] {
-            file.name = "mask".to_owned();
+            "mask".clone_into(&mut file.name);
         }
         self
     }
