@@ -20,7 +20,7 @@ parameter_set! {
     /// Options of a mask's picture.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct MaskPictureOptions {
-        /// Whether to draw the mask over its background. Without a background, the picture is transparent where the mask is.
+        /// Whether to draw the mask over its background. Without it, the other pixels are transparent.
         background: bool = Declaration::new(Parameter::BACKGROUND, Kind::Boolean).default("true"),
     }
 }
