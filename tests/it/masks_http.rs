@@ -479,7 +479,7 @@ fn each_limit_that_a_mask_exceeds_is_named() {
     let large = json!({"size": {"width": 11, "height": 10}, "objects": []}).to_string();
     post("", JSON, large.as_bytes()).rejected(413, &["limits.mask_cells: ", "11 × 10"]);
     // Each format of arrays, whatever it says of its limit.
-    let rows = format!("[{}]", vec!["[1,2,3,4,5,6,7,8,9,10,11]"; 10].join(","));
+    let rows = format!("[{}]", ["[1,2,3,4,5,6,7,8,9,10,11]"; 10].join(","));
     post("", JSON, rows.as_bytes()).rejected(413, &["limits.mask_cells: "]);
     post("", ("content-type", "text/csv"), "1,2,3,4,5,6,7,8,9,10,11\n".repeat(10).as_bytes())
         .rejected(413, &["limits.mask_cells: "]);
