@@ -30,6 +30,7 @@ mod kiln;
 mod layer_routes;
 mod legacy_bridge;
 mod masks;
+mod masks_events;
 mod masks_http;
 mod masks_opencv;
 mod masks_page;
