@@ -18,7 +18,7 @@ parameter_set! {
         pub member: String = Declaration::new(Parameter::MEMBER, Kind::Label).default("the only one"),
         /// Whether three-dimensional arrays are channels × rows × columns, as in PyTorch, instead of rows × columns × channels.
         pub channels_first: bool = Declaration::new(Parameter::CHANNELS_FIRST, Kind::Boolean).default("false").without_flag(),
-        /// Classes of the annotations to count.
+        /// Class of the annotations to count, or several classes.
         pub classes: Vec<String> = Declaration::new(Parameter::CLASS, Kind::Texts).default("all classes").example("car"),
         /// Format of the annotations. YOLO text is detected only with several files, or with another parameter of annotations.
         pub annotations: AnnotationFormat = Declaration::new(Parameter::ANNOTATIONS, FORMAT).default("detected"),
