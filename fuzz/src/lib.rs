@@ -88,7 +88,7 @@ pub fn let_readers_catch_panics() {
 /// booleans.
 ///
 /// The `parquet` crate (60.1) skips such a list in a loop of that length without reading a byte, 3 s for 2^31 of them: a known
-/// flaw, which would be found again and again.
+/// defect, which every run would find again.
 pub fn may_have_endless_list(data: &[u8]) -> bool {
     const MILLIONS: std::ops::RangeInclusive<u64> = 1 << 21..=i32::MAX as u64;
     let is_bool = |kind: u8| kind == 1 || kind == 2;

@@ -170,7 +170,7 @@ fn a_form_has_the_mask_its_background_and_its_style() {
     let overlay = picture(&server.get(url(&mask, "overlay")).ok(200));
     assert_eq!((overlay.width, overlay.height), (120, 80));
     assert!(overlay.pixels.chunks(4).any(|pixel| pixel[3] == 102));
-    // Another aspect is told.
+    // A different aspect ratio is reported.
     let body = form(&[("mask", &values), ("background", &photo(50, 80))], &[]);
     let stretched = server.send("POST", "/masks", &[FORM], &body).ok(201).json();
     assert!(stretched["remarks"][0].as_str().unwrap().contains("stretched"), "{stretched}");
@@ -525,7 +525,7 @@ fn the_oldest_masks_go_beyond_a_limit_and_a_burst_is_refused() {
     let mut server = Server::at(home, &[]);
     let small = npy(2, 2, &[0.0, 1.0, 2.0, 3.0]);
     let masks = [create(&server, "", &small), create(&server, "", &small)];
-    // Those who were just told of a mask still find it.
+    // A mask whose URL was returned recently is still available.
     server.send("POST", "/masks", &[NPY], &small).rejected(503, &["masks.max_count", "retry"]);
     server.send("POST", "/masks", &[NPY], &npy(600, 600, &vec![0.5; 360_000])).rejected(413, &["masks.max_size: "]);
     // A minute later they are the oldest.
