@@ -154,4 +154,16 @@ mod tests {
             assert!(of_overlay.contains(name), "{name}");
         }
     }
+
+    #[test]
+    fn operation_ids_are_unique() {
+        let document = serde_json::to_value(ApiDoc::openapi()).unwrap();
+        let operations = document["paths"].as_object().unwrap().values().filter_map(|path| path.as_object());
+        let ids: Vec<&str> = operations
+            .flat_map(|path| path.values())
+            .map(|operation| operation["operationId"].as_str().unwrap())
+            .collect();
+        let unique: BTreeSet<&str> = ids.iter().copied().collect();
+        assert_eq!(unique.len(), ids.len(), "{ids:?}");
+    }
 }

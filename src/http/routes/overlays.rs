@@ -105,7 +105,7 @@ parameter_set! {
 ///
 /// `url` and `bounds` of the response are the arguments of `L.imageOverlay(url, bounds)`. The same request returns the
 /// same picture until it expires. With `png: false` the response contains the points instead, for `L.heatLayer`.
-#[utoipa::path(post, path = "/overlays", tag = "overlays", request_body = OverlayRequest,
+#[utoipa::path(post, path = "/overlays", operation_id = "create_overlay", tag = "overlays", request_body = OverlayRequest,
     responses(
         (status = 201, description = "The picture was rendered", body = Overlay),
         (status = 200, description = "The picture already existed; or, with `png: false`, the points", body = OverlayOrPoints),

@@ -81,7 +81,7 @@ request_body! {
 /// The `id` in the response is the name of a layer that contains only the matching points. Until `expires_at`, it can
 /// be used like any layer: for tiles, overlays, legends and so on, with additional filters. It reflects later changes
 /// of the original layer.
-#[utoipa::path(post, path = "/queries", tag = "layers", request_body = QueryRequest,
+#[utoipa::path(post, path = "/queries", operation_id = "create_query", tag = "layers", request_body = QueryRequest,
     responses(
         (status = 201, description = "The layer was created", body = QueryReply),
         (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),

@@ -35,7 +35,7 @@ struct WebhookBody<'c> {
 /// Report a click on a mask
 ///
 /// Returns the cell and its value, and sends them to the streams of `GET /masks/{id}/events` and to the webhook of the mask.
-#[utoipa::path(post, path = "/masks/{id}/click", tag = "masks", request_body = ClickRequest,
+#[utoipa::path(post, path = "/masks/{id}/click", operation_id = "click_mask", tag = "masks", request_body = ClickRequest,
     params(("id" = String, Path, description = "Id returned by POST /masks", example = "67e5504410b1426f9247bb680e5fe0c8")),
     responses(
         (status = 200, description = "The cell and its value", body = Click),

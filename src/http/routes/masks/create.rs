@@ -40,7 +40,7 @@ request_body! {
 /// YOLO text) are drawn as a mask that counts the labels of each pixel; a form may have several files `mask` with annotations.
 /// YOLO text is expected if there are several files, or if `class`, `class_names`, `skip_crowds` or `annotations` is set. As for
 /// `POST /overlays`, no token is required.
-#[utoipa::path(post, path = "/masks", tag = "masks", request_body = MaskRequest,
+#[utoipa::path(post, path = "/masks", operation_id = "create_mask", tag = "masks", request_body = MaskRequest,
     params(InQuery<ReadMaskOptions>, InQuery<ClassNamesOptions>, InQuery<WebhookOptions>, InQuery<MaskOptions>),
     responses(
         (status = 201, description = "The mask is stored", body = MaskReply, headers(("Location" = String))),

@@ -17,7 +17,7 @@ use crate::masks::MaskId;
 /// ```
 ///
 /// Closes the event streams of the mask.
-#[utoipa::path(delete, path = "/masks/{id}", tag = "masks",
+#[utoipa::path(delete, path = "/masks/{id}", operation_id = "delete_mask", tag = "masks",
     params(("id" = String, Path, description = "Id returned by POST /masks", example = "67e5504410b1426f9247bb680e5fe0c8")),
     responses(
         (status = 204, description = "The mask is deleted"),

@@ -31,7 +31,7 @@ request_body! {
 ///
 /// The body is a PNG, JPEG, WebP or TIFF image, detected from the content, a form with a file `background`, or JSON with a path
 /// or URL that the config allows. A request that fails changes nothing.
-#[utoipa::path(put, path = "/masks/{id}/background", tag = "masks", request_body = BackgroundRequest,
+#[utoipa::path(put, path = "/masks/{id}/background", operation_id = "put_mask_background", tag = "masks", request_body = BackgroundRequest,
     params(("id" = String, Path, description = "Id returned by POST /masks", example = "67e5504410b1426f9247bb680e5fe0c8")),
     responses(
         (status = 200, description = "The mask has the new background", body = MaskReply),
