@@ -158,9 +158,9 @@ mod tests {
     #[test]
     fn operation_ids_are_unique() {
         let document = serde_json::to_value(ApiDoc::openapi()).unwrap();
-        let operations = document["paths"].as_object().unwrap().values().filter_map(|path| path.as_object());
+        let operations = document["paths"].as_object().unwrap().values().filter_map(serde_json::Value::as_object);
         let ids: Vec<&str> = operations
-            .flat_map(|path| path.values())
+            .flat_map(serde_json::Map::values)
             .map(|operation| operation["operationId"].as_str().unwrap())
             .collect();
         let unique: BTreeSet<&str> = ids.iter().copied().collect();
