@@ -31,7 +31,7 @@ const NOT_RUN: [(&str, usize, &str); 5] = [
     ("README.md", 1, "`make serve` and `make test` build the program and run all tests"),
     ("docs/jobs.md", 1, "ffmpeg is not a tool of the tests"),
     ("docs/layers.md", 1, "the server listens beyond loopback, for another host; tests/it/ingest_errors.rs has tokens"),
-    ("docs/performance.md", 7, "measurements with ten million points, and with programs that the tests do not have"),
+    ("docs/performance.md", 5, "measurements with ten million points, and with programs that the tests do not have"),
     ("docs/quick-start.md", 1, "`make serve` builds the program"),
 ];
 
