@@ -208,11 +208,11 @@ with_defaults! {
         #[schemars(extend("format" = "folders"))]
         pub background_folders: Vec<PathBuf>,
         /// URLs, each with everything below its path, from which requests may use images as backgrounds. If it is empty, no
-        /// URL is accepted. Private addresses are refused, unless the URL names the address itself.
+        /// URL is accepted. Private addresses are rejected, unless the URL names the address itself.
         #[schemars(extend("format" = "url-prefixes"))]
         pub background_urls: Vec<String>,
         /// URLs, each with everything below its path, to which requests may have the clicks on a mask sent. If it is empty, no
-        /// URL is accepted. Private addresses are refused, unless the URL names the address itself.
+        /// URL is accepted. Private addresses are rejected, unless the URL names the address itself.
         #[schemars(extend("format" = "url-prefixes"))]
         pub webhook_urls: Vec<String>,
     }

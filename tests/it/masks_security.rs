@@ -204,7 +204,7 @@ fn backgrounds_come_from_allowed_folders_alone() {
     for allowed in ["good.png", "inner/../good.png", good.to_str().unwrap()] {
         assert_eq!(with_background(&server, allowed).ok(201).json()["width"], 30, "{allowed}");
     }
-    for refused in [
+    for rejection in [
         "../secret.png",
         "link.png",
         "up/secret.png",
@@ -215,7 +215,7 @@ fn backgrounds_come_from_allowed_folders_alone() {
         secret.to_str().unwrap(),
         "missing.png",
     ] {
-        with_background(&server, refused).rejected(400, &["background: no such file below masks.background_folders"]);
+        with_background(&server, rejection).rejected(400, &["background: no such file below masks.background_folders"]);
     }
     // A form has it as a text.
     let body = form(&[("mask", &npy(1, 2, &[0.0, 1.0]))], &[("background", "good.png")]);

@@ -31,14 +31,14 @@ fn picture(mask: &Mask) -> Vec<String> {
     (0..mask.rows()).map(row).collect()
 }
 
-fn refused(files: &[AnnotationFile<'_>], options: &AnnotationOptions) -> String {
+fn rejection(files: &[AnnotationFile<'_>], options: &AnnotationOptions) -> String {
     let message = read(files, options).unwrap_err().to_string();
     assert!(!message.contains('\n'), "{message}");
     message
 }
 
 fn refused_text(text: &str) -> String {
-    refused(&[file("file", text)], &AnnotationOptions::default())
+    rejection(&[file("file", text)], &AnnotationOptions::default())
 }
 
 /// One Supervisely image of 6 × 4 pixels with these objects.
@@ -170,11 +170,11 @@ fn the_size_is_that_given_or_that_of_the_images() {
     let small = image(&object("car", "rectangle", "[[0, 0], [2, 3]]", "[]"));
     let large = small.replace("\"height\": 4, \"width\": 6", "\"height\": 8, \"width\": 12");
     let files = [file("small", &small), file("large", &large)];
-    let message = refused(&files, &AnnotationOptions::default());
+    let message = rejection(&files, &AnnotationOptions::default());
     let expected = "small: images of other sizes than small (6 × 4): large (12 × 8); give width and height to stretch all to \
                     one size";
     assert_eq!(message, expected);
-    let message = refused(&files, &AnnotationOptions { width: Some(6), ..AnnotationOptions::default() });
+    let message = rejection(&files, &AnnotationOptions { width: Some(6), ..AnnotationOptions::default() });
     assert_eq!(message, expected);
     let (mask, _) = read(&files, &sized(6, 4)).unwrap();
     assert_eq!(picture(&mask), ["221...", "221...", "221...", "111..."]);
@@ -182,7 +182,7 @@ fn the_size_is_that_given_or_that_of_the_images() {
     assert_eq!(drawn(&small, &width).0.len(), 2);
     let height = AnnotationOptions { height: Some(1), ..AnnotationOptions::default() };
     assert_eq!(drawn(&small, &height).0, ["11"]);
-    let message = refused(&[file("file", "0 .5 .5 1 1")], &width);
+    let message = rejection(&[file("file", "0 .5 .5 1 1")], &width);
     assert_eq!(message, "file: YOLO labels do not have the size of their image; give width and height");
 }
 
@@ -285,8 +285,8 @@ fn a_broken_line_does_not_make_labels_another_format() {
         let remarks = report.remarks();
         assert!(remarks[0].starts_with("1 label rejected: file, line 2: "), "{remarks:?}");
     }
-    assert!(refused(&[file("file", "0.5 0.5 0.5 1 1\n0.1 0 0 0 0")], &sized(6, 4)).contains("is an array"));
-    let message = refused(&[file("file", "0 .5 .5 1 1\nto do\nto check\n")], &sized(6, 4));
+    assert!(rejection(&[file("file", "0.5 0.5 0.5 1 1\n0.1 0 0 0 0")], &sized(6, 4)).contains("is an array"));
+    let message = rejection(&[file("file", "0 .5 .5 1 1\nto do\nto check\n")], &sized(6, 4));
     assert!(message.contains("line 2, `to do`, is not a YOLO label"), "{message}");
 }
 
@@ -329,11 +329,11 @@ fn files_that_are_no_annotations_are_errors() {
 fn an_unknown_class_is_an_error_that_lists_those_present() {
     let text = image(&[object("car", "point", "[[0, 0]]", "[]"), object("dog", "point", "[[0, 0]]", "[]")].join(","));
     let expected = "file: unknown class \"cat\"; present are car, dog";
-    assert_eq!(refused(&[file("file", &text)], &of_class("cat")), expected);
+    assert_eq!(rejection(&[file("file", &text)], &of_class("cat")), expected);
     let text = dataset(&annotation(1, r#""bbox": [0, 0, 1, 1]"#));
-    assert_eq!(refused(&[file("file", &text)], &of_class("cat")), expected);
+    assert_eq!(rejection(&[file("file", &text)], &of_class("cat")), expected);
     // A category without labels is known.
-    assert_eq!(refused(&[file("file", &text)], &of_class("dog")), "file: no label of the chosen classes in 1 image");
+    assert_eq!(rejection(&[file("file", &text)], &of_class("dog")), "file: no label of the chosen classes in 1 image");
 }
 
 #[test]
@@ -354,7 +354,7 @@ fn limits_stop_the_work() {
     assert_eq!(exceeded(&|limits| limits.max_steps = 5), Some(Limit::Steps));
     assert_eq!(read(&[file("file", "{}")], &AnnotationOptions::default()).unwrap_err().limit(), None);
     assert_eq!(drawn(&text, &limited(&|limits| limits.max_vertices = 3)).0[1], "..3...");
-    let over = |options: &AnnotationOptions| refused(&[file("file", &text)], options);
+    let over = |options: &AnnotationOptions| rejection(&[file("file", &text)], options);
     assert_eq!(over(&limited(&|limits| limits.max_labels = 2)), "file: the labels exceed the limit of 2");
     assert_eq!(over(&limited(&|limits| limits.max_cells = 23)), "file: 6 × 4 pixels exceed the limit of 23");
     assert_eq!(over(&limited(&|limits| limits.max_bytes = 99)), "file: the annotations exceed the limit of 99 bytes");
@@ -364,9 +364,9 @@ fn limits_stop_the_work() {
     );
     assert_eq!(drawn(&text, &limited(&|limits| limits.max_steps = 6)).0[1], "..3...");
     let packed = image(&bitmap("[0, 0]", &zlib(&png(5, 4, &[1; 20]))));
-    let over = refused(&[file("file", &packed)], &limited(&|limits| limits.max_steps = 5));
+    let over = rejection(&[file("file", &packed)], &limited(&|limits| limits.max_steps = 5));
     assert!(over.starts_with("file: drawing the shapes exceeds the limit of 5 steps"), "{over}");
-    let over = refused(&[file("file", &text)], &sized(1 << 20, 1 << 20));
+    let over = rejection(&[file("file", &text)], &sized(1 << 20, 1 << 20));
     assert_eq!(over, "file: 1048576 × 1048576 pixels exceed the limit of 134217728");
     let ring = format!("[{}[0,0]]", "[1,1],".repeat(MAX_VERTICES));
     let message = refused_text(&image(&object("car", "polygon", &ring, "[]")));

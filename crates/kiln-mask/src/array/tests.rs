@@ -27,14 +27,14 @@ fn some<const N: usize>(values: [f64; N]) -> Vec<Option<f64>> {
     values.map(Some).to_vec()
 }
 
-fn refused(bytes: &[u8], options: &ReadArrayOptions) -> String {
+fn rejection(bytes: &[u8], options: &ReadArrayOptions) -> String {
     let message = read(bytes, "mask", options).unwrap_err().to_string();
     assert!(message.starts_with("mask: ") && !message.contains('\n'), "{message}");
     message
 }
 
 fn plainly_refused(bytes: &[u8]) -> String {
-    refused(bytes, &ReadArrayOptions::default())
+    rejection(bytes, &ReadArrayOptions::default())
 }
 
 #[test]
@@ -169,8 +169,8 @@ fn a_member_of_an_archive_is_read_by_name() {
         assert_eq!(rows(&read(&archive, "mask", &options).unwrap()), [some([9.0])]);
     }
     let options = ReadArrayOptions { member: Some("other".into()), ..ReadArrayOptions::default() };
-    assert!(refused(&archive, &options).contains("unknown member `other`; expected one of cam, mask"));
-    assert!(refused(b"1,2", &options).contains("not an .npz archive"));
+    assert!(rejection(&archive, &options).contains("unknown member `other`; expected one of cam, mask"));
+    assert!(rejection(b"1,2", &options).contains("not an .npz archive"));
     assert!(plainly_refused(&npz(&[("a.txt", Vec::new())])).contains("no .npy member"));
     assert!(plainly_refused(b"PK\x03\x04 and no more").contains("invalid .npz"));
 }
@@ -183,7 +183,7 @@ fn a_member_is_unpacked_no_further_than_the_limit() {
         limits: Limits { max_bytes: 1_000_000, ..Limits::default() },
         ..ReadArrayOptions::default()
     };
-    assert!(refused(&bomb, &options).contains("exceeds the limit of 1000000 bytes after decompression"));
+    assert!(rejection(&bomb, &options).contains("exceeds the limit of 1000000 bytes after decompression"));
     assert_eq!(of(&bomb).rows(), 2000);
 }
 
@@ -216,7 +216,7 @@ fn json_rows_are_read_with_what_python_writes_for_missing_values() {
     assert!(plainly_refused(deep.as_bytes()).contains("a list where a number"));
     let options =
         ReadArrayOptions { limits: Limits { max_cells: 3, ..Limits::default() }, ..ReadArrayOptions::default() };
-    assert!(refused(b"[[1,2],[3,4]]", &options).contains("limit of 3"));
+    assert!(rejection(b"[[1,2],[3,4]]", &options).contains("limit of 3"));
 }
 
 #[test]
@@ -248,7 +248,7 @@ fn other_files_are_rejected_with_what_is_read() {
     assert!(plainly_refused(b"").contains("empty"));
     let options =
         ReadArrayOptions { limits: Limits { max_bytes: 2, ..Limits::default() }, ..ReadArrayOptions::default() };
-    assert!(refused(b"1,2", &options).contains("limit of 2 bytes"));
+    assert!(rejection(b"1,2", &options).contains("limit of 2 bytes"));
     assert!(read_from(&b"1,2,3"[..], "-", &options).unwrap_err().to_string().contains("limit of 2 bytes"));
 }
 
@@ -322,7 +322,7 @@ fn tiff_bands_are_values_and_gdals_mark_is_no_data() {
     let whole = tiff::<Gray8>((2, 1), None, &[7, 255]);
     (5..whole.len()).for_each(|length| drop(read(&whole[..length], "mask", &ReadArrayOptions::default())));
     let big = ReadArrayOptions { limits: Limits { max_cells: 1, ..Limits::default() }, ..ReadArrayOptions::default() };
-    assert!(refused(&whole, &big).contains("limit of 1"));
+    assert!(rejection(&whole, &big).contains("limit of 1"));
 }
 
 #[test]

@@ -17,14 +17,14 @@ impl Masks {
             let read = tokio::task::spawn_blocking(move || read_file(&folders, &path, max_bytes)).await;
             return read.map_err(|error| Problem::internal(error.to_string()))?;
         }
-        let refused = |why: String| Problem::parameter("background", format!("the URL {why}"));
+        let rejection = |why: String| Problem::parameter("background", format!("the URL {why}"));
         let url = self
             .background_urls
             .check(reference)
-            .map_err(|why| refused(format!("{why}; masks.background_urls of the config lists the allowed URLs")))?;
+            .map_err(|why| rejection(format!("{why}; masks.background_urls of the config lists the allowed URLs")))?;
         self.client.get(&url, max_bytes, TIMEOUT).await.map(Vec::from).map_err(|error| {
             tracing::warn!(reference, cause = error.cause(), "a background was not downloaded: {error}");
-            refused(format!("cannot be downloaded: {error}"))
+            rejection(format!("cannot be downloaded: {error}"))
         })
     }
 }
@@ -32,16 +32,16 @@ impl Masks {
 /// Reads a file below one of `folders`, after links and `..` are resolved. Missing files and files outside the folders cause the
 /// same problem, so that a client cannot find out which files exist.
 fn read_file(folders: &[PathBuf], path: &Path, max_bytes: usize) -> HttpResult<Vec<u8>> {
-    let refused = |why: &str| Problem::parameter("background", why);
+    let rejection = |why: &str| Problem::parameter("background", why);
     if folders.is_empty() {
         let why = "paths are not allowed; masks.background_folders of the config lists the allowed folders";
-        return Err(refused(why));
+        return Err(rejection(why));
     }
     let found = folders.iter().find_map(|folder| open_below(folder, path));
-    let mut file = found.ok_or_else(|| refused("no such file below masks.background_folders of the config"))?;
+    let mut file = found.ok_or_else(|| rejection("no such file below masks.background_folders of the config"))?;
     let mut bytes = Vec::new();
     let read = file.by_ref().take(max_bytes as u64 + 1).read_to_end(&mut bytes);
-    read.map_err(|_| refused("the file cannot be read"))?;
+    read.map_err(|_| rejection("the file cannot be read"))?;
     if bytes.len() > max_bytes {
         return Err(Problem::too_large(
             "limits.mask_body",
