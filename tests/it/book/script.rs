@@ -198,7 +198,7 @@ fn a_script_fails_with_the_page_and_the_line_of_the_block() {
     let error = run(vec![toml, works, block("sh", 9, "cat none.csv\n")]).unwrap_err();
     assert!(error.contains("page.md:9") && error.contains("none.csv"), "{error}");
     let rejection = run(vec![block("sh", 3, "curl localhost:3000/none\n")]).unwrap_err();
-    assert!(refused.contains("page.md:3") && refused.contains("there is no layer"), "{refused}");
+    assert!(rejection.contains("page.md:3") && rejection.contains("there is no layer"), "{rejection}");
     let console = |output: &str| vec![block("console checked", 3, &format!("$ echo \"it's\" on\n{output}\n$ false\n"))];
     assert_eq!(run(console("it's …n")), Ok(()));
     let other = run(console("it's …f")).unwrap_err();
