@@ -13,6 +13,7 @@ pub mod encode;
 pub mod error;
 pub mod geo;
 pub mod layer_name;
+pub mod occupancy;
 pub mod parallel;
 pub mod parameter;
 pub mod raster;

@@ -82,6 +82,7 @@ names! {
     RECORDS = "records",
     RESAMPLE = "resample",
     RESCALE = "rescale",
+    RESOLUTION = "resolution",
     ROW = "row",
     SCALE = "scale",
     SCHEDULE = "schedule",

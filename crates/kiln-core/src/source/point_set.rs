@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 use super::{Comparison, Query, ScanReport, Sink, Source};
 use crate::error::{Error, Result};
 use crate::geo::{Canvas, Extent, Points, SystematicSample};
+use crate::occupancy::{OccupancyGrid, OccupancyRequest, scan_occupancy};
 use crate::raster::{Bins, Cells, Reduction};
 
 /// A set of points from which pictures are rendered, at one point in time: files, memory, a snapshot of a stored layer,
@@ -88,6 +89,15 @@ pub trait PointSet: Source + Debug {
     ) -> Result<(Cells, ScanReport)> {
         let _ = radius_px;
         scan_cells(self, query, canvas, reduction, threads)
+    }
+
+    /// Groups the points that match `query` as `request` describes.
+    ///
+    /// # Errors
+    /// As [`cells`](Self::cells), and [`Error::Invalid`] for `resolution` if there are more groups than the request
+    /// allows.
+    fn occupancy(&self, query: &Query<'_>, request: &OccupancyRequest, threads: usize) -> Result<OccupancyGrid> {
+        scan_occupancy(self, query, request, threads)
     }
 
     /// The longitudes and latitudes in degrees of a systematic sample of up to `count` points that match `query`. If

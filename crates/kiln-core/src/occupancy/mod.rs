@@ -1,0 +1,112 @@
+//! Occupancy grids: points grouped by cell and, optionally, by period of time and category, as data.
+//!
+//! A [`CellSystem`] divides the plane or the globe into cells, a [`TimeGrouping`] divides time, and an
+//! [`OccupancyRequest`] combines them. The result, an [`OccupancyGrid`], lists the groups that have points. Counts are
+//! integers and weights are summed as fixed-point integers, so the result does not depend on the order of the points or
+//! on the number of threads, and the grids of consecutive time ranges add up to that of the whole range.
+
+mod accumulator;
+mod cell_system;
+mod time_grouping;
+
+pub use accumulator::{Group, GroupKey, OccupancyAccumulator};
+pub use cell_system::{Cell, CellSystem};
+pub use time_grouping::{TimeBuckets, TimeGrouping};
+
+use crate::error::Result;
+use crate::geo::Points;
+use crate::source::{Query, ScanReport, Source, scan_each};
+
+/// A request for an occupancy grid.
+#[derive(Clone, Debug)]
+pub struct OccupancyRequest {
+    /// The cells.
+    pub cells: CellSystem,
+    /// The grouping by time. Default: none. Points without a time are then in the group of [`GroupKey::NO_PERIOD`].
+    pub time: TimeGrouping,
+    /// Whether points are grouped by category. Default: `false`.
+    pub by_category: bool,
+    /// The maximum number of groups. Default: 1,000,000.
+    pub max_groups: usize,
+}
+
+impl OccupancyRequest {
+    /// The default of [`max_groups`](Self::max_groups).
+    pub const MAX_GROUPS: usize = 1_000_000;
+
+    /// A request for the points per cell.
+    pub fn new(cells: CellSystem) -> Self {
+        Self { cells, time: TimeGrouping::None, by_category: false, max_groups: Self::MAX_GROUPS }
+    }
+
+    /// Sets the grouping by time.
+    #[must_use]
+    pub fn with_time(mut self, time: TimeGrouping) -> Self {
+        self.time = time;
+        self
+    }
+
+    /// Sets whether points are grouped by category.
+    #[must_use]
+    pub fn with_categories(mut self, by_category: bool) -> Self {
+        self.by_category = by_category;
+        self
+    }
+
+    /// Sets the maximum number of groups.
+    #[must_use]
+    pub fn with_max_groups(mut self, max_groups: usize) -> Self {
+        self.max_groups = max_groups;
+        self
+    }
+}
+
+/// The points of a query, grouped.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OccupancyGrid {
+    /// The groups that have points, in the order of their keys.
+    pub groups: Vec<Group>,
+    /// The names of the categories, which [`GroupKey::category`] indexes. Empty without grouping by category.
+    pub categories: Vec<Box<str>>,
+    /// Whether points have weights. Without weights, the weight of every point is 1.
+    pub weighted: bool,
+    /// The report of the scan.
+    pub report: ScanReport,
+}
+
+impl OccupancyGrid {
+    /// The number of points of all groups.
+    pub fn total(&self) -> u64 {
+        self.groups.iter().map(|group| group.count).sum()
+    }
+}
+
+/// Implements [`PointSet::occupancy`](crate::source::PointSet::occupancy) by a scan of `source` on up to `threads`
+/// threads.
+///
+/// # Errors
+/// As [`Source::scan`], and [`Error::Invalid`](crate::Error::Invalid) for `resolution` if there are more groups than
+/// the request allows.
+pub fn scan_occupancy(
+    source: &(impl Source + ?Sized),
+    query: &Query<'_>,
+    request: &OccupancyRequest,
+    threads: usize,
+) -> Result<OccupancyGrid> {
+    let query = query.clone().with_times(request.time.needs_times()).with_categories(request.by_category);
+    let mut workers = Vec::with_capacity(threads.max(1));
+    for _ in 0..threads.max(1) {
+        workers.push(OccupancyAccumulator::new(request));
+    }
+    let report =
+        scan_each(source, &query, &mut workers, |worker: &mut OccupancyAccumulator<'_>, points: Points<'_>| {
+            worker.add(points)?;
+            query.flow()
+        });
+    let mut merged = OccupancyAccumulator::new(request);
+    for worker in workers {
+        // The error of a worker, which has stopped the scan, comes before that of the scan.
+        merged.merge(worker)?;
+    }
+    Ok(OccupancyGrid { report: report?, ..merged.finish() })
+}
