@@ -8,4 +8,5 @@ mod equivalence;
 mod failures;
 mod jobs;
 mod layers;
+mod occupancy;
 mod tls;

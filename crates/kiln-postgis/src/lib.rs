@@ -24,6 +24,7 @@ mod discover;
 mod export;
 mod fault;
 mod listen;
+mod occupancy;
 mod pixel_edges;
 mod point_set;
 mod pool;

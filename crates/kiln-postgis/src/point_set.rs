@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use kiln_core::error::Result;
 use kiln_core::geo::{Canvas, Extent};
+use kiln_core::occupancy::{OccupancyGrid, OccupancyRequest};
 use kiln_core::raster::{Cells, Reduction};
 use kiln_core::source::{CategoryList, Comparison, Description, PointSet, Provider, Query, ScanReport, Totals};
 
@@ -68,6 +69,10 @@ impl PointSet for LiveSnapshot {
         _threads: usize,
     ) -> Result<(Cells, ScanReport)> {
         self.cells(query, canvas, reduction, radius_px)
+    }
+
+    fn occupancy(&self, query: &Query<'_>, request: &OccupancyRequest, _threads: usize) -> Result<OccupancyGrid> {
+        self.occupancy(query, request)
     }
 
     fn sample(&self, query: &Query<'_>, count: usize, level: u32) -> Result<Vec<(f64, f64)>> {

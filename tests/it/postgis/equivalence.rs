@@ -10,7 +10,7 @@ use crate::server::Server;
 
 /// CSV rows of `count` points, some of them on cell edges, on the edges of the map and beyond. With enough points the
 /// database aggregates them for a tile of the world, and returns them one by one for a tile of a high zoom.
-fn points(count: usize) -> String {
+pub(super) fn points(count: usize) -> String {
     let mut text = String::from("lon,lat,weight,time,category\n");
     let exact = [0.0, 45.0, 90.0, 180.0, -180.0, 11.25, -0.0, 1e-15, -1e-15, 22.5];
     let mut state = 42u64;
@@ -51,7 +51,7 @@ fn both(database: &Database, text: &str, make: &str) -> Server {
     Server::at(home, &[&database.url()])
 }
 
-const TABLE: &str = "CREATE TABLE live AS SELECT ST_SetSRID(ST_MakePoint(lon, lat), 4326)::geometry(Point, 4326) AS place, \
+pub(super) const TABLE: &str = "CREATE TABLE live AS SELECT ST_SetSRID(ST_MakePoint(lon, lat), 4326)::geometry(Point, 4326) AS place, \
      weight, time, category FROM rows; DROP TABLE rows; CREATE INDEX ON live USING gist (place); ANALYZE live";
 
 /// Asserts that the layers `stored` and `live` give the same response to a path.

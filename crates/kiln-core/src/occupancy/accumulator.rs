@@ -145,9 +145,16 @@ impl<'a> OccupancyAccumulator<'a> {
 
     /// The grid of the groups. Categories are in alphabetical order.
     pub fn finish(self) -> OccupancyGrid {
-        let mut order: Vec<u32> = (0..self.categories.len() as u32).collect();
+        // A dictionary may have names that no point has.
+        let mut is_used = vec![false; self.categories.len()];
+        for key in self.groups.keys() {
+            if let Some(is_used) = is_used.get_mut(key.category as usize) {
+                *is_used = true;
+            }
+        }
+        let mut order: Vec<u32> = (0..).zip(&is_used).filter(|(_, is_used)| **is_used).map(|(code, _)| code).collect();
         order.sort_unstable_by(|&a, &b| self.categories[a as usize].cmp(&self.categories[b as usize]));
-        let mut rank = vec![0; order.len()];
+        let mut rank = vec![0; self.categories.len()];
         for (position, &code) in order.iter().enumerate() {
             rank[code as usize] = position as u32;
         }
@@ -186,7 +193,7 @@ mod tests {
     #[test]
     fn points_are_grouped_by_cell_period_and_category() {
         let (x, y) = ([0.1, 0.2, 0.6, -0.1, 0.3], [0.1, 0.4, 0.1, 0.0, 0.2]);
-        let names = ["b".into(), "a".into()];
+        let names = ["b".into(), "a".into(), "unused".into()];
         let points = Points::new(&x, &y).unwrap().with_weight(&[1.5, 2.0, 4.0, -1.0, 3.0]).unwrap();
         let points = points.with_time(&[0, 5, 12, Points::NO_TIME, 19]).unwrap();
         let points =
@@ -200,7 +207,7 @@ mod tests {
         assert_eq!(cells(&grid), [(-1, 1, -1.0, -1.0), (0, 3, 6.5, 3.0), (1, 1, 4.0, 4.0)]);
         let request = request.with_time(TimeGrouping::Period { length_us: 10 }).with_categories(true);
         let grid = scan_occupancy(&MemorySource(points), &query(), &request, 2).unwrap();
-        assert_eq!(&*grid.categories[0], "a");
+        assert_eq!(grid.categories, ["a".into(), "b".into()]);
         let keys: Vec<_> =
             grid.groups.iter().map(|group| (group.key.cell.column, group.key.period, group.key.category)).collect();
         assert_eq!(keys, [(-1, GroupKey::NO_PERIOD, Categories::NONE), (0, 0, 1), (0, 1, 0), (1, 1, 0)]);

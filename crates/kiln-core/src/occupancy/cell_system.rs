@@ -76,12 +76,18 @@ impl CellSystem {
             Self::Square { side } => Some(Cell { row: index((y / side).floor())?, column: index((x / side).floor())? }),
             Self::Ground { side_m } => {
                 let row = index((y.to_radians() * EARTH_RADIUS_M / side_m).floor())?;
-                let columns = ground_columns(row, side_m);
+                let columns = Self::ground_columns(row, side_m);
                 let world = x / 360.0 + 0.5;
                 let column = ((world - world.floor()) * columns).floor().min(columns - 1.0);
                 Some(Cell { row, column: index(column)? })
             }
         }
+    }
+
+    /// The number of columns of a row of [`Ground`](Self::Ground) cells.
+    pub fn ground_columns(row: i64, side_m: f64) -> f64 {
+        let middle_rad = (row as f64 + 0.5) * side_m / EARTH_RADIUS_M;
+        (2.0 * PI * EARTH_RADIUS_M * middle_rad.cos() / side_m).round().max(1.0)
     }
 
     /// The bounds of a cell: plane units, or degrees.
@@ -96,7 +102,7 @@ impl CellSystem {
                 north: (row + 1.0) * side,
             },
             Self::Ground { side_m } => {
-                let columns = ground_columns(cell.row, side_m);
+                let columns = Self::ground_columns(cell.row, side_m);
                 let lat = |row: f64| (row * side_m / EARTH_RADIUS_M).to_degrees().clamp(-90.0, 90.0);
                 let lon = |column: f64| (column / columns - 0.5) * 360.0;
                 Bounds { west: lon(column), south: lat(row), east: lon(column + 1.0), north: lat(row + 1.0) }
@@ -112,12 +118,6 @@ impl CellSystem {
         let Bounds { west, south, east, north } = self.bounds(cell);
         (west.midpoint(east), south.midpoint(north))
     }
-}
-
-/// The number of columns of a row of cells on the globe.
-fn ground_columns(row: i64, side_m: f64) -> f64 {
-    let middle_rad = (row as f64 + 0.5) * side_m / EARTH_RADIUS_M;
-    (2.0 * PI * EARTH_RADIUS_M * middle_rad.cos() / side_m).round().max(1.0)
 }
 
 fn check_side(side: f64) -> Result<()> {
