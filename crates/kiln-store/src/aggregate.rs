@@ -7,8 +7,8 @@ use super::blocks::{BlockCells, CELLS_PER_BLOCK, MAX_LEVEL, SIDE_BITS};
 use super::filter::Filter;
 use super::segment::Segment;
 use kiln_core::error::{Error, Result};
-use kiln_core::geo::Canvas;
 use kiln_core::geo::morton::{self, KEY_BITS};
+use kiln_core::geo::{Canvas, CellMapper, Frame, Points};
 use kiln_core::parallel::for_each;
 use kiln_core::raster::cell_grid::{
     AlignedBand, BandAccumulator, CellSums, CellToPixelMap, ColumnMap, MAX_EXACT_POINTS, Resampling, RowMap,
@@ -20,6 +20,8 @@ use kiln_core::simd::wide;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CellRequest<'a> {
     pub(super) canvas: &'a Canvas,
+    /// The frame of the points.
+    pub(super) frame: Frame,
     pub(super) reduction: Reduction,
     /// Whether weights are used; if not, every point weighs 1.
     pub(super) weights: bool,
@@ -61,9 +63,14 @@ pub(super) fn aggregate(
     let mut counts = grid(matches!(request.reduction, Reduction::Count | Reduction::CountAndSum), 0.0);
     let mut sums = grid(matches!(request.reduction, Reduction::Sum | Reduction::CountAndSum), 0.0);
     let mut max = grid(request.reduction == Reduction::Max, f32::NEG_INFINITY);
-    let pixel_map = CellToPixelMap::new(canvas);
-    let resampling =
-        (!pixel_map.is_aligned() && points > MAX_EXACT_POINTS).then(|| Resampling::new(canvas, request.radius_px));
+    let pixel_map = match request.frame {
+        Frame::Mercator => CellToPixelMap::new(canvas),
+        Frame::Plane(frame) => CellToPixelMap::on_plane(canvas, frame),
+    };
+    let resampling = (!pixel_map.is_aligned() && points > MAX_EXACT_POINTS).then(|| match request.frame {
+        Frame::Mercator => Resampling::new(canvas, request.radius_px),
+        Frame::Plane(frame) => Resampling::on_plane(canvas, frame, request.radius_px),
+    });
     let max_rows = resampling.as_ref().map_or(height, Resampling::rows_at_a_time);
     let part_rows = if threads > 1 { height.div_ceil(threads * PARTS_PER_THREAD) } else { height }.min(max_rows);
     let inside = AtomicU64::new(0);
@@ -77,9 +84,13 @@ pub(super) fn aggregate(
             });
             CanvasPart { rows, counts, sums, max }
         });
-        let sum = |pixel_map: &CellToPixelMap, rows: Range<u32>, accumulator: &mut BandAccumulator| {
+        let sum = |pixel_map: &CellToPixelMap,
+                   rows: Range<u32>,
+                   accumulator: &mut BandAccumulator,
+                   exact: Option<&CellMapper>| {
             for (segment, filter) in segments {
-                QuadtreeWalk::new(segment, filter.as_ref(), request, pixel_map, rows.clone(), accumulator).run();
+                let band = rows.clone();
+                QuadtreeWalk::new(segment, filter.as_ref(), request, pixel_map, band, accumulator, exact).run();
             }
             inside.fetch_add(accumulator.inside, Ordering::Relaxed);
         };
@@ -88,11 +99,12 @@ pub(super) fn aggregate(
                 let (cells, fresh) = resampling.cells(rows.clone());
                 let mut accumulator = BandAccumulator::new(request.reduction, cells.width(), cells.height());
                 accumulator.count_only(fresh);
-                sum(&CellToPixelMap::new(&cells), 0..cells.height(), &mut accumulator);
+                sum(&CellToPixelMap::new(&cells), 0..cells.height(), &mut accumulator, None);
                 resampling.spread(&rows, &accumulator, counts, sums, max);
             } else {
                 let mut accumulator = BandAccumulator::new(request.reduction, canvas.width(), rows.end - rows.start);
-                sum(&pixel_map, rows, &mut accumulator);
+                let exact = request.frame.plane().map(|_| CellMapper::new(&canvas.band(rows.clone())));
+                sum(&pixel_map, rows, &mut accumulator, exact.as_ref());
                 accumulator.write_to(counts, sums, max);
             }
         });
@@ -114,6 +126,8 @@ struct QuadtreeWalk<'a> {
     rows: RowMap,
     band: Range<u32>,
     accumulator: &'a mut BandAccumulator,
+    /// On a plane without resampling, maps positions to the pixels of the band, as for points in memory.
+    exact: Option<&'a CellMapper>,
 }
 
 /// A copy of the world on the canvas.
@@ -133,8 +147,9 @@ impl<'a> QuadtreeWalk<'a> {
         pixel_map: &'a CellToPixelMap,
         band: Range<u32>,
         accumulator: &'a mut BandAccumulator,
+        exact: Option<&'a CellMapper>,
     ) -> Self {
-        Self { segment, filter, request, pixel_map, rows: pixel_map.rows(band.clone()), band, accumulator }
+        Self { segment, filter, request, pixel_map, rows: pixel_map.rows(band.clone()), band, accumulator, exact }
     }
 
     fn run(&mut self) {
@@ -167,6 +182,8 @@ impl<'a> QuadtreeWalk<'a> {
         } else if depth + SIDE_BITS == level {
             let block = self.segment.blocks.as_ref().and_then(|blocks| Some(blocks.cells(blocks.find(level, key)?)));
             match block {
+                // The cells of the finest level are the positions of points, unless there are more exact ones.
+                Some(_) if self.exact.is_some() && self.segment.points.has_exact_positions() => self.points(copy, rows),
                 Some(cells) => self.block(copy, key, cells, count),
                 None => self.points(copy, rows),
             }
@@ -215,6 +232,17 @@ impl<'a> QuadtreeWalk<'a> {
         const CELLS: usize = SIDE * SIDE;
         let (x, y) = morton::decode(key);
         let sums = CellSums { n: cells.n, weights: cells.weights.filter(|_| self.request.weights) };
+        if let Some(mapper) = self.exact {
+            let unit = |cell: &u16| {
+                (x << SIDE_BITS | u32::from(*cell) & 63, y << SIDE_BITS | u32::from(*cell) >> SIDE_BITS & 63)
+            };
+            let positions = cells.cell.iter().map(unit).map(|(x, y)| self.request.frame.position(x, y));
+            let (lon, lat): (Vec<f64>, Vec<f64>) = positions.unzip();
+            let mut at = Vec::with_capacity(lon.len());
+            mapper.map(0, Points::new(&lon, &lat).unwrap_or_default(), |_, cells| at.extend_from_slice(cells));
+            self.accumulator.add_cells(&at, sums);
+            return;
+        }
         let first_cell = copy.aligned.as_ref().and_then(|aligned| aligned.block(x << SIDE_BITS, y << SIDE_BITS));
         if first_cell.is_some_and(|first| self.accumulator.add_whole_block(first, cells.cell, sums, points)) {
             return;
@@ -228,24 +256,43 @@ impl<'a> QuadtreeWalk<'a> {
     }
 
     fn points(&mut self, copy: &WorldCopy, rows: Range<u64>) {
+        let (mut lon, mut lat) = (Vec::new(), Vec::new());
         for (batch, range) in self.segment.points.batch_ranges(rows) {
             let weight = batch.weight.as_ref().filter(|_| self.request.weights).map(|weight| &weight[range.clone()]);
-            self.add(copy, &batch.x[range.clone()], &batch.y[range], weight);
+            if let Some(mapper) = self.exact {
+                batch.positions(range, &mut lon, &mut lat);
+                self.add_exact(mapper, &lon, &lat, weight);
+            } else {
+                self.add(copy, &batch.x[range.clone()], &batch.y[range], weight);
+            }
         }
     }
 
     fn filtered(&mut self, copy: &WorldCopy, filter: &Filter<'_>, rows: Range<u64>) {
         let points = &self.segment.points;
         let mut selected = super::filter::SelectedPoints::default();
+        let (mut lon, mut lat) = (Vec::new(), Vec::new());
         for (batch, range) in points.batch_ranges(rows) {
             if self.request.is_stopped() {
                 return;
             }
             filter.select(batch, range, self.request.weights, &mut selected, |selected| {
                 let weight = (!selected.weight.is_empty()).then_some(&*selected.weight);
-                self.add(copy, &selected.x, &selected.y, weight);
+                if let Some(mapper) = self.exact {
+                    batch.positions(selected.rows.iter().map(|&row| row as usize), &mut lon, &mut lat);
+                    self.add_exact(mapper, &lon, &lat, weight);
+                } else {
+                    self.add(copy, &selected.x, &selected.y, weight);
+                }
             });
         }
+    }
+
+    /// Adds points by their exact positions.
+    fn add_exact(&mut self, mapper: &CellMapper, lon: &[f64], lat: &[f64], weight: Option<&[f32]>) {
+        mapper.map(0, Points::new(lon, lat).unwrap_or_default(), |start, at| {
+            self.accumulator.add_points(at, weight.map(|weight| &weight[start..start + at.len()]));
+        });
     }
 
     /// Adds points by their locations.

@@ -8,50 +8,101 @@ use super::rows::Rows;
 use super::segment::SegmentEntry;
 use super::staging::StagingDir;
 use kiln_core::error::{Error, Result};
-use kiln_core::geo::Points;
+use kiln_core::geo::{Frame, PlaneFrame, Points};
 use kiln_core::parameter::Parameter;
+use kiln_core::source::CoordinateSpace;
 
-/// Points to append to a layer.
+/// Points to append to a layer. The default is for layers on the globe.
 #[derive(Debug, Default)]
-pub struct Batch(pub(super) Rows);
+pub struct Batch {
+    pub(super) rows: Rows,
+    /// Whether the first points choose the frame, on a plane.
+    pub(super) chooses_frame: bool,
+}
 
 impl Batch {
+    /// An empty batch for a layer that does not exist yet.
+    pub fn in_space(space: CoordinateSpace) -> Self {
+        Self { rows: Rows::default(), chooses_frame: space == CoordinateSpace::Plane }
+    }
+
     /// Adds points, and returns how many of them were skipped because they are beyond the edge of the Web Mercator
-    /// world, 85.05° north or south.
+    /// world, 85.05° north or south; on a plane, outside the layer's square.
     pub fn add(&mut self, points: Points<'_>) -> usize {
-        self.0.add(points)
+        if self.chooses_frame && !points.is_empty() {
+            self.rows.frame = first_frame(CoordinateSpace::Plane, points);
+            self.chooses_frame = false;
+        }
+        self.rows.add(points)
     }
 
     /// The number of points.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.rows.len()
     }
 
     /// Whether there are no points.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.rows.is_empty()
+    }
+}
+
+/// The frame of a layer whose first points are `points`.
+pub(super) fn first_frame(space: CoordinateSpace, points: Points<'_>) -> Frame {
+    match space {
+        CoordinateSpace::Globe => Frame::Mercator,
+        CoordinateSpace::Plane => Frame::Plane(PlaneFrame::around(points)),
     }
 }
 
 impl StoredLayer {
+    /// An empty batch for this layer.
+    pub fn batch(&self) -> Batch {
+        let snapshot = self.snapshot();
+        match snapshot.manifest.space.frame() {
+            Some(frame) => Batch { rows: Rows { frame, ..Rows::default() }, chooses_frame: false },
+            None => Batch::in_space(snapshot.coordinate_space()),
+        }
+    }
+
+    /// The points of a batch in the frame of the layer.
+    fn in_frame(&self, mut rows: Rows) -> Result<Rows> {
+        if rows.is_empty() {
+            return Ok(rows);
+        }
+        let frame = self.frame_or(rows.frame)?;
+        if rows.frame != frame {
+            // The batch was made before other points became the first ones of the layer.
+            let outside = rows.reframe(frame);
+            if outside > 0 {
+                let bounds = frame.plane().map(|frame| frame.bounds().to_string()).unwrap_or_default();
+                let reason = format!("{outside} points are outside the bounds of the layer, {bounds}; send them again");
+                return Err(Error::invalid(Parameter::POINTS, reason));
+            }
+        }
+        Ok(rows)
+    }
+
     /// Appends points, and returns when they are synced to disk. Concurrent writes share a commit.
     ///
     /// If a request with the same idempotency key has been committed before, nothing is appended.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for `Idempotency-Key` if the key was used for another body; [`Error::Io`] if writing to the
-    /// store fails. No points are appended then.
+    /// [`Error::Invalid`] for `Idempotency-Key` if the key was used for another body, or if the batch is in another
+    /// coordinate space than the layer; [`Error::Io`] if writing to the store fails. No points are appended then.
     pub fn append(&self, batch: Batch, request: Option<Request>) -> Result<AppendOutcome> {
         /// The number of points from which a write becomes a separate segment.
         const MIN_SEGMENT_ROWS: usize = 1 << 17;
-        let points = if batch.len() < MIN_SEGMENT_ROWS {
-            PendingPoints::Rows(batch.0)
+        let rows = self.in_frame(batch.rows)?;
+        let frame = rows.frame;
+        let points = if rows.len() < MIN_SEGMENT_ROWS {
+            PendingPoints::Rows(rows)
         } else {
             let staging = self.staging_dir()?;
-            let entry = write_segment(&staging, batch.0, true, &options(request.as_slice()))?;
+            let entry = write_segment(&staging, rows, true, &options(request.as_slice()))?;
             PendingPoints::Segment(entry, staging)
         };
-        self.queue.submit(PendingWrite { points, request }, |writes| self.commit_writes(writes))
+        self.queue.submit(PendingWrite { points, frame, request }, |writes| self.commit_writes(writes))
     }
 
     /// Commits writes together, and returns the outcome of each.
@@ -64,7 +115,12 @@ impl StoredLayer {
         let mut outcomes = Vec::with_capacity(writes.len());
         let (mut shared_rows, mut segments) = (Rows::default(), Vec::new());
         let (mut requests, mut requests_of_shared) = (Vec::<Request>::new(), Vec::new());
-        for PendingWrite { points, request } in writes {
+        let frame = snapshot.frame();
+        for PendingWrite { points, frame: own_frame, request } in writes {
+            if own_frame != frame && points.len() > 0 {
+                outcomes.push(Err(Error::input(self.folder(), "the layer was replaced concurrently")));
+                continue;
+            }
             let earlier = request.as_ref().and_then(|request| {
                 let in_this_commit = requests.iter().find(|other| other.key == request.key);
                 let earlier = in_this_commit.or_else(|| snapshot.request(&request.key))?;
@@ -85,7 +141,7 @@ impl StoredLayer {
                 PendingPoints::Segment(entry, staging) => segments.push((entry, staging)),
             }
         }
-        if let Err(error) = self.commit_points(shared_rows, &requests_of_shared, segments) {
+        if let Err(error) = self.commit_points(frame, shared_rows, &requests_of_shared, segments) {
             for outcome in &mut outcomes {
                 let depends_on_commit = match outcome {
                     Ok(AppendOutcome::Appended) => true,
@@ -103,6 +159,7 @@ impl StoredLayer {
 
     fn commit_points(
         &self,
+        frame: Frame,
         shared_rows: Rows,
         requests: &[Request],
         segments: Vec<(SegmentEntry, StagingDir)>,
@@ -118,7 +175,7 @@ impl StoredLayer {
         if added.is_empty() {
             return Ok(());
         }
-        self.commit(Change { added, ..Change::default() }, &staged)
+        self.commit(Change { added, frame: Some(frame), ..Change::default() }, &staged)
     }
 }
 

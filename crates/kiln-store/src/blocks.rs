@@ -20,7 +20,7 @@ use arrow_schema::{DataType, Field, FieldRef, Schema};
 
 use super::arrow_file::{ArrowFile, ArrowWriter, FileDigest};
 use kiln_core::error::{Error, Result};
-use kiln_core::geo::morton;
+use kiln_core::geo::{Frame, morton};
 
 /// The number of cells of a block. Blocks with at most this many points are not stored.
 pub(super) const CELLS_PER_BLOCK: u64 = 1 << (2 * SIDE_BITS);
@@ -81,8 +81,18 @@ pub(super) struct BlocksWriter {
     cells: OwnedBlockCells,
 }
 
-const ABOUT: &str = "Points summed per cell. A row is a block of 64 x 64 cells of a level, which has 2^level cells around \
-    the Web Mercator world: block_x and block_y count blocks from the north-western corner, and a cell is row * 64 + \
+/// The description in the schema, for other readers of the file.
+fn about(frame: Frame) -> String {
+    let world = match frame {
+        Frame::Mercator => "around the Web Mercator world",
+        Frame::Plane(_) => "along the side of the layer's square of 2^32 units of 0.1 mm",
+    };
+    format!(
+        "Points summed per cell. A row is a block of 64 x 64 cells of a level, which has 2^level cells {world}: {ABOUT}"
+    )
+}
+
+const ABOUT: &str = "block_x and block_y count blocks from the north-western corner, and a cell is row * 64 + \
     column within its block. Blocks of fewer than 4097 points are left out: their points are in the file of points, \
     the rows from first_point on.";
 
@@ -90,7 +100,7 @@ impl BlocksWriter {
     /// The approximate number of cells per batch.
     const BATCH_CELLS: usize = 1 << 16;
 
-    pub(super) fn create(path: &Path, weighted: bool) -> Result<Self> {
+    pub(super) fn create(path: &Path, weighted: bool, frame: Frame) -> Result<Self> {
         let mut fields = vec![
             Field::new("level", DataType::UInt8, false),
             Field::new("block_x", DataType::UInt32, false),
@@ -104,7 +114,7 @@ impl BlocksWriter {
             fields.push(Field::new("sum", DataType::List(item(DataType::Float64)), false));
             fields.push(Field::new("max", DataType::List(item(DataType::Float32)), false));
         }
-        let about = HashMap::from([("kiln".to_owned(), ABOUT.to_owned())]);
+        let about = HashMap::from([("kiln".to_owned(), about(frame))]);
         let file = ArrowWriter::create(path, Schema::new(fields).with_metadata(about))?;
         Ok(Self {
             file,

@@ -32,7 +32,7 @@ pub(super) fn build(
     if points.rows <= CELLS_PER_BLOCK {
         return Ok(None);
     }
-    let mut writer = BlocksWriter::create(path, points.is_weighted())?;
+    let mut writer = BlocksWriter::create(path, points.is_weighted(), points.frame)?;
     // The subtrees of one depth are distributed to the threads; the levels above them are summed at the end.
     let root_depth = (MIN_LEVEL - SIDE_BITS) as usize + 3;
     let mut roots = Vec::with_capacity(1 << (2 * root_depth));

@@ -101,8 +101,8 @@ impl StoredLayer {
         let entry = merge(&segments, &staging, expire_before_us, &options)?;
         let rows = entry.rows;
         let added = if rows > 0 { vec![entry] } else { Vec::new() };
-        let same_points = expire_before_us.is_none();
-        self.commit(Change { added, removed, removed_of, same_points, ..Change::default() }, &[staging])?;
+        let (same_points, frame) = (expire_before_us.is_none(), Some(snapshot.frame()));
+        self.commit(Change { added, removed, removed_of, same_points, frame, ..Change::default() }, &[staging])?;
         Ok(rows)
     }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::points::PointBatch;
 use super::segment::Segment;
-use kiln_core::geo::{Points, Polygon, fixed};
+use kiln_core::geo::{Points, Polygon};
 use kiln_core::simd::wide;
 use kiln_core::source::Query;
 
@@ -97,7 +97,7 @@ impl<'q> Filter<'q> {
             }
             if let (Some(polygon), false) = (self.polygon, selected.rows.is_empty()) {
                 selected.rows.retain(|&row| {
-                    let (lon, lat) = fixed::from_fixed(batch.x[row as usize], batch.y[row as usize]);
+                    let (lon, lat) = batch.position(row as usize);
                     polygon.contains(lon, lat)
                 });
             }

@@ -1,9 +1,11 @@
 //! Import of a source as one new segment, in bounded memory.
 
 use std::ops::ControlFlow;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
-use super::layer::{Change, ExistingPoints, StoredLayer};
+use super::append::first_frame;
+use super::layer::{Change, ExistingPoints, StoredLayer, other_space};
 use super::manifest::Description;
 use super::merge::{SegmentOptions, merge, write_segment};
 use super::progress::{Progress, Stage};
@@ -11,7 +13,7 @@ use super::rows::Rows;
 use super::segment::{Segment, SegmentEntry, SegmentWriter};
 use super::staging::StagingDir;
 use kiln_core::error::{Error, Result};
-use kiln_core::geo::Points;
+use kiln_core::geo::{Frame, Points};
 use kiln_core::parallel::try_map;
 use kiln_core::source::{Query, ScanReport, Sink, Source};
 
@@ -21,7 +23,7 @@ pub struct ImportReport {
     /// The report of the scan.
     pub report: ScanReport,
     /// Number of valid points that were skipped because they are beyond the edge of the Web Mercator world, 85.05°
-    /// north or south.
+    /// north or south; on a plane, outside the layer's square.
     pub beyond_map: u64,
     /// Number of points that were added.
     pub points: u64,
@@ -36,7 +38,7 @@ impl StoredLayer {
     /// If no points pass, the layer is unchanged, regardless of `existing`.
     ///
     /// # Errors
-    /// If reading the source or writing to the store fails, and [`Error::Cancelled`] if `progress` was stopped. The
+    /// [`Error::Invalid`] if the query reads another coordinate space than that of the layer. If reading the source or writing to the store fails, and [`Error::Cancelled`] if `progress` was stopped. The
     /// layer is unchanged then.
     pub fn import(
         &self,
@@ -47,6 +49,10 @@ impl StoredLayer {
         threads: usize,
         progress: &Progress,
     ) -> Result<ImportReport> {
+        let space = self.coordinate_space();
+        if query.columns.space != space {
+            return Err(other_space(space));
+        }
         let staging = self.staging_dir()?;
         progress.enter(Stage::Reading, 0);
         let stop = query.scan.stop.or(Some(progress.stopped()));
@@ -54,9 +60,21 @@ impl StoredLayer {
         let threads = threads.max(1);
         let beyond = AtomicU64::new(0);
         let runs = AtomicUsize::new(0);
+        let frame = OnceLock::new();
         let mut workers: Vec<Worker> = (0..threads).map(|_| Worker::default()).collect();
         let scanned = {
             let take = |worker: &mut Worker, points: Points<'_>| -> Result<()> {
+                if points.is_empty() {
+                    return Ok(());
+                }
+                let frame = match frame.get() {
+                    Some(frame) => *frame,
+                    None => {
+                        let chosen = self.frame_or(first_frame(space, points))?;
+                        *frame.get_or_init(|| chosen)
+                    }
+                };
+                worker.rows.frame = frame;
                 beyond.fetch_add(worker.rows.add(points) as u64, Ordering::Relaxed);
                 progress.advance(points.len() as u64);
                 if worker.rows.len() >= SORTED_ROWS / threads {
@@ -95,14 +113,15 @@ impl StoredLayer {
             return Err(Error::Cancelled);
         }
         let options = SegmentOptions { requests: &[], threads, progress: Some(progress) };
-        let entry = finish(&staging, workers, &runs, &options)?;
+        let entry = finish(&staging, workers, &runs, frame.get().copied().unwrap_or_default(), &options)?;
         let points = entry.as_ref().map_or(0, |entry| entry.rows);
         let imported = ImportReport { report, beyond_map: beyond.into_inner(), points };
         if progress.is_stopped() {
             return Err(Error::Cancelled);
         }
         if let Some(entry) = entry {
-            let change = Change { added: vec![entry], existing, description, ..Change::default() };
+            let frame = frame.get().copied();
+            let change = Change { added: vec![entry], existing, description, frame, ..Change::default() };
             self.commit(change, &[staging])?;
         }
         Ok(imported)
@@ -132,6 +151,7 @@ fn finish(
     staging: &StagingDir,
     workers: Vec<Worker>,
     next_run: &AtomicUsize,
+    frame: Frame,
     options: &SegmentOptions<'_>,
 ) -> Result<Option<SegmentEntry>> {
     let is_small = workers.iter().all(|worker| worker.runs.is_empty())
@@ -153,7 +173,7 @@ fn finish(
         Ok(runs)
     })?;
     let runs = runs.concat();
-    let open = |(name, entry): &(String, SegmentEntry)| Segment::open(staging.path(), name, entry);
+    let open = |(name, entry): &(String, SegmentEntry)| Segment::open(staging.path(), name, entry, frame);
     let segments: Vec<Segment> = runs.iter().map(open).collect::<Result<_>>()?;
     let segments: Vec<&Segment> = segments.iter().collect();
     merge(&segments, staging, None, options).map(Some)

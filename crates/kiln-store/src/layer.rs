@@ -8,13 +8,16 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::lock::lock_layer;
-use super::manifest::{self, Description, Manifest, now_s, sync_folder};
+use super::manifest::{self, Description, Manifest, Space, now_s, sync_folder};
 use super::queue::WriteQueue;
 use super::segment::{self, Segment, SegmentEntry};
 use super::snapshot::{Damage, Snapshot};
 use super::staging::StagingDir;
 use super::sweep::sweep_layer;
 use kiln_core::error::{Error, Result};
+use kiln_core::geo::Frame;
+use kiln_core::parameter::Parameter;
+use kiln_core::source::CoordinateSpace;
 
 /// A layer of a store.
 ///
@@ -85,6 +88,10 @@ pub(super) struct Change {
     /// Whether the points are unchanged, as in a compaction.
     pub(super) same_points: bool,
     pub(super) description: Option<Description>,
+    /// The frame of the points of new segments. The commit fails if the layer has another one.
+    pub(super) frame: Option<Frame>,
+    /// Whether `frame` becomes that of a layer that has none.
+    pub(super) sets_frame: bool,
 }
 
 impl StoredLayer {
@@ -190,6 +197,14 @@ impl StoredLayer {
             self.set_manifest(manifest);
             return Err(Error::Cancelled);
         }
+        if let (Some(Frame::Plane(frame)), Space::Plane { origin: origin @ None }) = (change.frame, &mut manifest.space)
+            && change.sets_frame
+        {
+            *origin = Some(frame.origin());
+        } else if !change.sets_frame && change.frame.is_some_and(|frame| manifest.space.frame() != Some(frame)) {
+            self.set_manifest(manifest);
+            return Err(Error::input(&self.folder, "the layer was replaced concurrently by one of other coordinates"));
+        }
         let mut obsolete: Vec<u64> = manifest.segments.iter().map(|entry| entry.id).collect();
         match change.existing {
             ExistingPoints::Keep => manifest.segments.retain(|entry| !change.removed.contains(&entry.id)),
@@ -216,6 +231,28 @@ impl StoredLayer {
             segment::remove(&self.folder, &Manifest::segment_name(id));
         }
         Ok(())
+    }
+
+    /// The coordinate space of the points.
+    pub fn coordinate_space(&self) -> CoordinateSpace {
+        self.snapshot().coordinate_space()
+    }
+
+    /// The frame of the layer. That of a plane becomes `first`, the frame of the first points, if there is none yet.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if `first` is in another coordinate space than the layer; those of a commit.
+    pub(super) fn frame_or(&self, first: Frame) -> Result<Frame> {
+        let known = |snapshot: &Snapshot| match (snapshot.manifest.space, first) {
+            (Space::Globe, Frame::Plane(_)) => Err(other_space(CoordinateSpace::Globe)),
+            (Space::Plane { .. }, Frame::Mercator) => Err(other_space(CoordinateSpace::Plane)),
+            (space, _) => Ok(space.frame()),
+        };
+        if let Some(frame) = known(&self.snapshot())? {
+            return Ok(frame);
+        }
+        self.commit(Change { frame: Some(first), sets_frame: true, same_points: true, ..Change::default() }, &[])?;
+        known(&*self.refresh()?)?.ok_or_else(|| Error::input(&self.folder, "the layer was replaced concurrently"))
     }
 
     /// Moves new segments into the layer's folder, and replaces the manifest by one that lists them.
@@ -275,6 +312,17 @@ impl StoredLayer {
             }
         })
     }
+}
+
+/// The error of points in another coordinate space than `space`, that of their layer.
+pub(super) fn other_space(space: CoordinateSpace) -> Error {
+    Error::invalid(
+        Parameter::CRS,
+        match space {
+            CoordinateSpace::Plane => "the layer is on a plane in meters; its points need plane coordinates: crs plane",
+            CoordinateSpace::Globe => "the layer is on the globe; plane coordinates need a layer of their own",
+        },
+    )
 }
 
 /// Reads the snapshot of the layer in a folder, and retries if the layer changes while it is read; `None` if there is

@@ -10,6 +10,8 @@ use serde_json::value::RawValue;
 
 use super::segment::{self, SegmentEntry};
 use kiln_core::error::{Error, Result};
+use kiln_core::geo::{Frame, PlaneFrame};
+use kiln_core::source::CoordinateSpace;
 
 /// The file name in the folder of a layer.
 pub(super) const FILE: &str = "manifest.json";
@@ -37,6 +39,59 @@ pub struct Description {
     pub keep_s: Option<u64>,
 }
 
+/// The coordinate space of a layer's points.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Space {
+    /// The globe, in Web Mercator units.
+    #[default]
+    Globe,
+    /// A plane in meters.
+    Plane {
+        /// The south-western corner of the layer's frame, in steps of 0.1 mm; `None` until the first points.
+        origin: Option<[i64; 2]>,
+    },
+}
+
+impl Space {
+    /// The space of a new layer.
+    pub(super) fn of(space: CoordinateSpace) -> Self {
+        match space {
+            CoordinateSpace::Globe => Self::Globe,
+            CoordinateSpace::Plane => Self::Plane { origin: None },
+        }
+    }
+
+    /// The coordinate space.
+    pub(super) fn coordinate_space(self) -> CoordinateSpace {
+        match self {
+            Self::Globe => CoordinateSpace::Globe,
+            Self::Plane { .. } => CoordinateSpace::Plane,
+        }
+    }
+
+    /// The frame of the points; `None` on a plane before the first points.
+    pub(super) fn frame(self) -> Option<Frame> {
+        match self {
+            Self::Globe => Some(Frame::Mercator),
+            Self::Plane { origin } => PlaneFrame::new(origin?).map(Frame::Plane),
+        }
+    }
+
+    fn is_globe(&self) -> bool {
+        *self == Self::Globe
+    }
+
+    /// The format version of the manifest. Versions of Kiln that know only the first one would read planes as the
+    /// globe.
+    fn format(self) -> u32 {
+        match self {
+            Self::Globe => 1,
+            Self::Plane { .. } => 2,
+        }
+    }
+}
+
 /// The segments and the description of a layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Manifest {
@@ -52,6 +107,9 @@ pub(super) struct Manifest {
     pub(super) created_s: u64,
     pub(super) changed_s: u64,
     pub(super) description: Description,
+    /// The coordinate space, which never changes; that of a plane gets its origin with the first points.
+    #[serde(default, skip_serializing_if = "Space::is_globe")]
+    pub(super) space: Space,
     pub(super) segments: Vec<SegmentEntry>,
 }
 
@@ -69,19 +127,20 @@ struct Format {
 }
 
 impl Manifest {
-    /// The current format version.
-    const FORMAT: u32 = 1;
+    /// The last format version: see [`Space::format`].
+    const MAX_FORMAT: u32 = 2;
 
     /// The manifest of a new layer without points.
-    pub(super) fn new(description: Description, now_s: u64) -> Self {
+    pub(super) fn new(space: Space, description: Description, now_s: u64) -> Self {
         Self {
-            format: Self::FORMAT,
+            format: space.format(),
             id: uuid::Uuid::new_v4().simple().to_string()[..8].to_owned(),
             version: 0,
             next_segment: 1,
             created_s: now_s,
             changed_s: now_s,
             description,
+            space,
             segments: Vec::new(),
         }
     }
@@ -119,14 +178,19 @@ impl Manifest {
         }
         let invalid = |error: serde_json::Error| damaged(&error.to_string());
         let Format { format } = serde_json::from_str(file_content.layer.get()).map_err(invalid)?;
-        if format != Self::FORMAT {
+        if !(1..=Self::MAX_FORMAT).contains(&format) {
             let reason = format!(
-                "unsupported format {format}, written by another version of Kiln; this one supports format {}",
-                Self::FORMAT
+                "unsupported format {format}, written by another version of Kiln; this one supports formats 1 to {}",
+                Self::MAX_FORMAT
             );
             return Err(Error::input(&path, reason));
         }
-        serde_json::from_str(file_content.layer.get()).map(Some).map_err(invalid)
+        let manifest: Self = serde_json::from_str(file_content.layer.get()).map_err(invalid)?;
+        let is_framed = manifest.segments.is_empty() || manifest.space.frame().is_some();
+        if format != manifest.space.format() || !is_framed {
+            return Err(damaged("the coordinate space is invalid"));
+        }
+        Ok(Some(manifest))
     }
 
     /// Replaces the manifest in `folder` atomically, and syncs it to disk.

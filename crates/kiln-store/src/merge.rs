@@ -168,6 +168,9 @@ fn merge_columns(segments: &[&Segment]) -> (Columns, Vec<Vec<u32>>) {
     let mut has_categories = false;
     for segment in segments {
         let own = segment.columns();
+        // All segments of a layer have the same frame.
+        columns.frame = own.frame;
+        columns.exact |= own.exact;
         columns.weighted |= own.weighted;
         columns.timed |= own.timed;
         has_categories |= own.names.is_some();
@@ -246,17 +249,6 @@ impl Rows {
             return self;
         }
         let keep: Vec<bool> = self.time_us.iter().map(|&time| time >= before_us || time == Points::NO_TIME).collect();
-        Self {
-            keys: retain(self.keys, &keep),
-            weight: retain(self.weight, &keep),
-            time_us: retain(self.time_us, &keep),
-            category: retain(self.category, &keep),
-            names: self.names,
-        }
+        self.retained(&keep)
     }
-}
-
-/// The values of a column for which `keep` is true.
-fn retain<T>(column: Vec<T>, keep: &[bool]) -> Vec<T> {
-    column.into_iter().zip(keep).filter(|(_, keep)| **keep).map(|(value, _)| value).collect()
 }

@@ -7,7 +7,7 @@ use kiln_core::error::Result;
 use kiln_core::geo::{Canvas, Extent};
 use kiln_core::layer_name;
 use kiln_core::raster::{Cells, Reduction};
-use kiln_core::source::{self, CategoryList, PointSet, Provider, Query, ScanReport, Totals};
+use kiln_core::source::{self, CategoryList, CoordinateSpace, PointSet, Provider, Query, ScanReport, Totals};
 
 use super::{Description, Snapshot, Store, Summary};
 
@@ -18,6 +18,10 @@ impl PointSet for Snapshot {
 
     fn extent(&self) -> &Extent {
         self.extent()
+    }
+
+    fn coordinate_space(&self) -> CoordinateSpace {
+        self.coordinate_space()
     }
 
     fn points(&self) -> u64 {

@@ -6,9 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, TimestampMicrosecondType, UInt32Type};
+use arrow_array::types::{Float32Type, Float64Type, TimestampMicrosecondType, UInt32Type};
 use arrow_array::{
-    Array, ArrayRef, DictionaryArray, Float32Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array,
+    Array, ArrayRef, DictionaryArray, Float32Array, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    UInt32Array,
 };
 use arrow_buffer::{NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
@@ -17,8 +18,8 @@ use super::arrow_file::{ArrowFile, ArrowWriter, FileDigest};
 use super::requests::{self, Request};
 use super::rows::{Columns, Names, Rows};
 use kiln_core::error::{Error, Result};
-use kiln_core::geo::Points;
 use kiln_core::geo::morton;
+use kiln_core::geo::{Frame, Points};
 use kiln_core::parameter::Parameter;
 
 /// Rows per batch, except for the last one.
@@ -33,13 +34,34 @@ pub(super) struct PointsWriter {
 }
 
 /// The description in the schema, for other readers of the file.
-const ABOUT: &str = "Points in Z-order. x and y are Web Mercator (EPSG:3857) in units of 2^-32 of the world's width: \
-    lon = (x + 0.5) / 2^32 * 360 - 180, lat = degrees(atan(sinh(pi * (1 - 2 * (y + 0.5) / 2^32)))). \
-    Without the column weight every point weighs 1.";
+fn about(frame: Frame) -> String {
+    let coordinates = match frame {
+        Frame::Mercator => "x and y are Web Mercator (EPSG:3857) in units of 2^-32 of the world's width: \
+            lon = (x + 0.5) / 2^32 * 360 - 180, lat = degrees(atan(sinh(pi * (1 - 2 * (y + 0.5) / 2^32))))."
+            .to_owned(),
+        Frame::Plane(frame) => {
+            let [west, south] = frame.origin();
+            let north = south + i64::from(u32::MAX);
+            format!(
+                "x and y are units of 0.1 mm on a plane, from the western edge of a square to the east and from its \
+                northern edge to the south: in meters to the east and to the north, x_m = (x + {west}) / 10000 and y_m \
+                = ({north} - y) / 10000. The columns x_m and y_m are the exact positions in meters; without them, \
+                every point is exactly at the position of its units."
+            )
+        }
+    };
+    format!("Points in Z-order. {coordinates} Without the column weight every point weighs 1.")
+}
+
+/// The columns of the exact positions on a plane.
+const EXACT: [&str; 2] = ["x_m", "y_m"];
 
 impl PointsWriter {
     pub(super) fn create(path: &Path, columns: Columns, requests: &[Request]) -> Result<Self> {
         let mut fields = vec![Field::new("x", DataType::UInt32, false), Field::new("y", DataType::UInt32, false)];
+        if columns.exact {
+            fields.extend(EXACT.map(|name| Field::new(name, DataType::Float64, false)));
+        }
         if columns.weighted {
             fields.push(Field::new("weight", DataType::Float32, false));
         }
@@ -54,7 +76,7 @@ impl PointsWriter {
         let names = columns.names.as_ref().map(|names| -> ArrayRef {
             Arc::new(StringArray::from_iter_values(names.list.iter().map(|name| &**name)))
         });
-        let mut about = HashMap::from([("kiln".to_owned(), ABOUT.to_owned())]);
+        let mut about = HashMap::from([("kiln".to_owned(), about(columns.frame))]);
         if !requests.is_empty() {
             about.insert(requests::METADATA.to_owned(), requests::to_text(requests));
         }
@@ -83,6 +105,11 @@ impl PointsWriter {
         let (mut x, mut y) = (vec![0; count], vec![0; count]);
         morton::decode_all(&rows.keys[range.clone()], &mut x, &mut y);
         let mut columns: Vec<ArrayRef> = vec![Arc::new(UInt32Array::from(x)), Arc::new(UInt32Array::from(y))];
+        if self.columns.exact {
+            columns.extend(
+                rows.positions_of(range.clone()).map(|column| -> ArrayRef { Arc::new(Float64Array::from(column)) }),
+            );
+        }
         if self.columns.weighted {
             let weight = rows.weight.get(range.clone()).map_or_else(|| vec![1.0; count], <[f32]>::to_vec);
             columns.push(Arc::new(Float32Array::from(weight)));
@@ -122,6 +149,7 @@ fn nulls<T: PartialEq + Copy>(values: &[T], none: T) -> Option<NullBuffer> {
 #[derive(Debug)]
 pub(super) struct PointsFile {
     file: ArrowFile,
+    pub(super) frame: Frame,
     pub(super) batches: Vec<PointBatch>,
     pub(super) rows: u64,
     pub(super) names: Names,
@@ -134,6 +162,9 @@ pub(super) struct PointBatch {
     first_key: u64,
     pub(super) x: ScalarBuffer<u32>,
     pub(super) y: ScalarBuffer<u32>,
+    frame: Frame,
+    /// Exact positions on a plane in meters, if any differs from that of its units.
+    exact: Option<[ScalarBuffer<f64>; 2]>,
     pub(super) weight: Option<ScalarBuffer<f32>>,
     /// Times in microseconds; [`Points::NO_TIME`] if a point has none.
     pub(super) time_us: Option<ScalarBuffer<i64>>,
@@ -156,9 +187,17 @@ impl Codes {
 }
 
 impl PointBatch {
-    fn read(batch: &RecordBatch, first_row: u64) -> Option<Self> {
+    fn read(batch: &RecordBatch, first_row: u64, frame: Frame) -> Option<Self> {
         let units = |name: &str| Some(batch.column_by_name(name)?.as_primitive_opt::<UInt32Type>()?.values().clone());
         let (x, y) = (units("x")?, units("y")?);
+        let [x_m, y_m] = EXACT.map(|name| batch.column_by_name(name));
+        let exact = match (x_m, y_m) {
+            (Some(x_m), Some(y_m)) => {
+                let values = |column: &ArrayRef| Some(column.as_primitive_opt::<Float64Type>()?.values().clone());
+                Some([values(x_m)?, values(y_m)?])
+            }
+            _ => None,
+        };
         let weight = match batch.column_by_name("weight") {
             Some(column) => Some(column.as_primitive_opt::<Float32Type>()?.values().clone()),
             None => None,
@@ -175,11 +214,30 @@ impl PointBatch {
             None => None,
         };
         let first_key = morton::key(*x.first()?, *y.first()?);
-        Some(Self { first_row, first_key, x, y, weight, time_us, category })
+        Some(Self { first_row, first_key, x, y, frame, exact, weight, time_us, category })
     }
 
     pub(super) fn len(&self) -> usize {
         self.x.len()
+    }
+
+    /// The position of a row: degrees of longitude and latitude, or meters on a plane.
+    #[inline]
+    pub(super) fn position(&self, row: usize) -> (f64, f64) {
+        match &self.exact {
+            Some([x, y]) => (x[row], y[row]),
+            None => self.frame.position(self.x[row], self.y[row]),
+        }
+    }
+
+    /// Replaces the contents of `x` and `y` by the positions of `rows`.
+    pub(super) fn positions(&self, rows: impl Iterator<Item = usize>, x: &mut Vec<f64>, y: &mut Vec<f64>) {
+        x.clear();
+        y.clear();
+        for (x_at, y_at) in rows.map(|row| self.position(row)) {
+            x.push(x_at);
+            y.push(y_at);
+        }
     }
 
     fn key(&self, row: usize) -> u64 {
@@ -202,12 +260,12 @@ impl PointBatch {
 }
 
 impl PointsFile {
-    pub(super) fn open(path: &Path, digest: FileDigest) -> Result<Self> {
+    pub(super) fn open(path: &Path, digest: FileDigest, frame: Frame) -> Result<Self> {
         let file = ArrowFile::open(path, digest.bytes)?;
         let damaged = || Error::input(path, "it is damaged: the columns are not those of a file of points");
         let (mut batches, mut rows) = (Vec::with_capacity(file.batches.len()), 0);
         for batch in &file.batches {
-            batches.push(PointBatch::read(batch, rows).ok_or_else(damaged)?);
+            batches.push(PointBatch::read(batch, rows, frame).ok_or_else(damaged)?);
             rows += batch.num_rows() as u64;
         }
         let are_full = batches.split_last().is_none_or(|(_, full)| full.iter().all(|batch| batch.len() == BATCH_ROWS));
@@ -220,7 +278,12 @@ impl PointsFile {
             values.into_iter().flatten().map(|name| name.unwrap_or_default().into()).collect()
         });
         file.release_all();
-        Ok(Self { file, batches, rows, names: names.unwrap_or_default() })
+        Ok(Self { file, frame, batches, rows, names: names.unwrap_or_default() })
+    }
+
+    /// Whether there are exact positions. Otherwise every point on a plane is exactly at the position of its units.
+    pub(super) fn has_exact_positions(&self) -> bool {
+        self.batches.first().is_some_and(|batch| batch.exact.is_some())
     }
 
     pub(super) fn is_weighted(&self) -> bool {
@@ -294,11 +357,14 @@ impl PointsFile {
 
     /// A copy of some rows.
     pub(super) fn rows(&self, range: Range<u64>) -> Rows {
-        let mut rows = Rows { names: self.names.clone(), ..Rows::default() };
+        let mut rows = Rows { frame: self.frame, names: self.names.clone(), ..Rows::default() };
         for (batch, range) in self.batch_ranges(range) {
             let before = rows.keys.len();
             rows.keys.resize(before + range.len(), 0);
             morton::keys(&batch.x[range.clone()], &batch.y[range.clone()], &mut rows.keys[before..]);
+            for (column, exact) in rows.exact.iter_mut().zip(batch.exact.iter().flatten()) {
+                column.extend_from_slice(&exact[range.clone()]);
+            }
             rows.weight.extend(batch.weight.iter().flat_map(|weight| &weight[range.clone()]));
             rows.time_us.extend(batch.time_us.iter().flat_map(|time| &time[range.clone()]));
             rows.category.extend(batch.category.iter().flat_map(|codes| range.clone().map(|row| codes.at(row))));

@@ -8,6 +8,7 @@ use super::rows::Rows;
 use super::segment::SegmentEntry;
 use super::staging::StagingDir;
 use kiln_core::error::Result;
+use kiln_core::geo::Frame;
 
 /// The writes of a layer that wait for their commit.
 #[derive(Debug, Default)]
@@ -30,6 +31,8 @@ type Ticket = u64;
 #[derive(Debug)]
 pub(super) struct PendingWrite {
     pub(super) points: PendingPoints,
+    /// The frame of the points.
+    pub(super) frame: Frame,
     pub(super) request: Option<Request>,
 }
 

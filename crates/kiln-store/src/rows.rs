@@ -1,15 +1,21 @@
 //! Columns of points, in the units of segments.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use kiln_core::geo::morton;
-use kiln_core::geo::{Points, fixed};
+use kiln_core::geo::{Frame, Points};
 
 /// Columns of points. An absent column is empty.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Rows {
+    /// The frame of the units.
+    pub(super) frame: Frame,
     /// Z-order keys of the locations.
     pub(super) keys: Vec<u64>,
+    /// Exact positions on a plane in meters, `[x, y]`. Without the columns every point is exactly at the position of
+    /// its units.
+    pub(super) exact: [Vec<f64>; 2],
     /// Weights. Without the column every point weighs 1.
     pub(super) weight: Vec<f32>,
     /// Microseconds since 1970-01-01 UTC; [`Points::NO_TIME`] if a point has no time.
@@ -23,6 +29,10 @@ pub(super) struct Rows {
 /// The optional columns of points.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Columns {
+    /// The frame of the units.
+    pub(super) frame: Frame,
+    /// Whether there are exact positions.
+    pub(super) exact: bool,
     pub(super) weighted: bool,
     pub(super) timed: bool,
     /// The names of the categories, if there are any.
@@ -76,24 +86,59 @@ impl Rows {
         self.keys.is_empty()
     }
 
-    /// Adds points, and returns the number of those that are skipped because they are beyond the northern or southern
-    /// edge.
+    /// Adds points, and returns the number of those that are skipped because they are outside the frame: beyond the
+    /// northern or southern edge of the map, or outside the square of a plane.
     pub(super) fn add(&mut self, points: Points<'_>) -> usize {
-        if points.lat().iter().all(|&lat| fixed::is_on_map(lat)) {
-            self.add_all(points);
-            return 0;
-        }
+        let frame = self.frame;
+        let is_inside = |index: &usize| frame.contains(points.lon()[*index], points.lat()[*index]);
         let mut beyond = 0;
         let mut start = 0;
         while start < points.len() {
-            let on_map = points.lat()[start..].iter().take_while(|&&lat| fixed::is_on_map(lat)).count();
-            self.add_all(points.slice(start..start + on_map));
-            start += on_map;
-            let off_map = points.lat()[start..].iter().take_while(|&&lat| !fixed::is_on_map(lat)).count();
-            start += off_map;
-            beyond += off_map;
+            let inside = (start..points.len()).take_while(is_inside).count();
+            self.add_all(points.slice(start..start + inside));
+            start += inside;
+            let outside = (start..points.len()).take_while(|index| !is_inside(index)).count();
+            start += outside;
+            beyond += outside;
         }
         beyond
+    }
+
+    /// Converts the points to another frame, and returns the number of those that are dropped because they are outside.
+    pub(super) fn reframe(&mut self, frame: Frame) -> usize {
+        let [lon, lat] = self.positions_of(0..self.len());
+        let keep: Vec<bool> = lon.iter().zip(&lat).map(|(&x, &y)| frame.contains(x, y)).collect();
+        let [lon, lat] = [lon, lat].map(|column| retain(column, &keep));
+        let mut moved = Self { frame, ..Self::default() };
+        moved.add_all(Points::new(&lon, &lat).unwrap_or_default());
+        let kept = std::mem::take(self).retained(&keep);
+        *self = Self { frame, keys: moved.keys, exact: moved.exact, ..kept };
+        keep.len() - self.len()
+    }
+
+    /// The positions of the points of a range.
+    pub(super) fn positions_of(&self, range: Range<usize>) -> [Vec<f64>; 2] {
+        match self.exact_columns() {
+            Some(exact) => exact.map(|column| column[range.clone()].to_vec()),
+            None => {
+                let mut positions = [Vec::with_capacity(range.len()), Vec::with_capacity(range.len())];
+                add_positions(self.frame, &self.keys[range], &mut positions);
+                positions
+            }
+        }
+    }
+
+    /// The points for which `keep` is true.
+    pub(super) fn retained(self, keep: &[bool]) -> Self {
+        Self {
+            frame: self.frame,
+            keys: retain(self.keys, keep),
+            exact: self.exact.map(|column| retain(column, keep)),
+            weight: retain(self.weight, keep),
+            time_us: retain(self.time_us, keep),
+            category: retain(self.category, keep),
+            names: self.names,
+        }
     }
 
     fn add_all(&mut self, points: Points<'_>) {
@@ -102,10 +147,12 @@ impl Rows {
         }
         let before = self.len();
         let (mut x, mut y) = (Vec::with_capacity(points.len()), Vec::with_capacity(points.len()));
-        fixed::to_fixed(points, &mut x, &mut y);
+        self.frame.to_fixed(points, &mut x, &mut y);
         self.keys.resize(before + points.len(), 0);
         morton::keys(&x, &y, &mut self.keys[before..]);
         let after = self.len();
+        let exact = (!is_exact(self.frame, &x, &y, points)).then(|| [points.lon(), points.lat()]);
+        self.append_exact(before, exact);
         append(&mut self.weight, before, after, points.weight(), 1.0);
         append(&mut self.time_us, before, after, points.time_us(), Points::NO_TIME);
         let codes = points.category().map(|category| {
@@ -129,18 +176,46 @@ impl Rows {
         self.append_columns(&other);
     }
 
-    /// Appends points with the same category codes.
+    /// Appends points in the same frame with the same category codes.
     pub(super) fn append_columns(&mut self, other: &Self) {
+        if self.is_empty() {
+            self.frame = other.frame;
+        }
         let (before, after) = (self.len(), self.len() + other.len());
         self.keys.extend_from_slice(&other.keys);
+        self.append_exact(before, other.exact_columns());
         append(&mut self.weight, before, after, present(&other.weight), 1.0);
         append(&mut self.time_us, before, after, present(&other.time_us), Points::NO_TIME);
         append(&mut self.category, before, after, present(&other.category), Self::NO_CATEGORY);
     }
 
+    /// Appends the exact positions of the points from `before` on; `None` if they are at the positions of their units.
+    fn append_exact(&mut self, before: usize, exact: Option<[&[f64]; 2]>) {
+        match exact {
+            Some(columns) => {
+                if self.exact[0].is_empty() {
+                    add_positions(self.frame, &self.keys[..before], &mut self.exact);
+                }
+                for (own, column) in self.exact.iter_mut().zip(columns) {
+                    own.extend_from_slice(column);
+                }
+            }
+            None if self.exact[0].is_empty() => {}
+            None => add_positions(self.frame, &self.keys[before..], &mut self.exact),
+        }
+    }
+
+    /// The exact positions, if they are present.
+    pub(super) fn exact_columns(&self) -> Option<[&[f64]; 2]> {
+        let [x, y] = &self.exact;
+        Some([present(x)?, present(y)?])
+    }
+
     /// The columns that are present.
     pub(super) fn columns(&self) -> Columns {
         Columns {
+            frame: self.frame,
+            exact: self.exact_columns().is_some(),
             weighted: !self.weight.is_empty(),
             timed: !self.time_us.is_empty(),
             names: (!self.category.is_empty() && !self.names.list.is_empty()).then(|| self.names.clone()),
@@ -153,7 +228,9 @@ impl Rows {
             column.get(start..).map_or_else(Vec::new, <[T]>::to_vec)
         }
         Self {
+            frame: self.frame,
             keys: tail(&self.keys, start),
+            exact: self.exact.each_ref().map(|column| tail(column, start)),
             weight: tail(&self.weight, start),
             time_us: tail(&self.time_us, start),
             category: tail(&self.category, start),
@@ -171,10 +248,34 @@ impl Rows {
         for (key, (sorted, _)) in self.keys.iter_mut().zip(&order) {
             *key = *sorted;
         }
+        self.exact.iter_mut().for_each(|column| reorder(column, &order));
         reorder(&mut self.weight, &order);
         reorder(&mut self.time_us, &order);
         reorder(&mut self.category, &order);
     }
+}
+
+/// Whether points with the units `x`, `y` are exactly at the positions of their units. In Mercator, positions are rounded
+/// to units.
+fn is_exact(frame: Frame, x: &[u32], y: &[u32], points: Points<'_>) -> bool {
+    let Frame::Plane(frame) = frame else { return true };
+    let mut units = x.iter().zip(y).map(|(&x, &y)| frame.position(x, y)).zip(points.lon().iter().zip(points.lat()));
+    units.all(|((unit_x, unit_y), (x, y))| unit_x.to_bits() == x.to_bits() && unit_y.to_bits() == y.to_bits())
+}
+
+/// Appends the positions of the units of `keys`.
+fn add_positions(frame: Frame, keys: &[u64], positions: &mut [Vec<f64>; 2]) {
+    for &key in keys {
+        let (x, y) = morton::decode(key);
+        let (x, y) = frame.position(x, y);
+        positions[0].push(x);
+        positions[1].push(y);
+    }
+}
+
+/// The values of a column for which `keep` is true.
+fn retain<T>(column: Vec<T>, keep: &[bool]) -> Vec<T> {
+    column.into_iter().zip(keep).filter(|(_, keep)| **keep).map(|(value, _)| value).collect()
 }
 
 /// A column, if it is present.

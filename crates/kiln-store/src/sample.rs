@@ -3,11 +3,11 @@
 use super::Snapshot;
 use super::filter::SelectedPoints;
 use kiln_core::error::{Error, Result};
-use kiln_core::geo::{SystematicSample, fixed};
+use kiln_core::geo::SystematicSample;
 use kiln_core::source::Query;
 
 impl Snapshot {
-    /// The locations, in degrees of longitude and latitude, of up to `count` of the points that pass `query`, evenly
+    /// The locations, in degrees of longitude and latitude or in meters on a plane, of up to `count` of the points that pass `query`, evenly
     /// spaced in their order.
     ///
     /// # Errors
@@ -16,7 +16,7 @@ impl Snapshot {
         self.check(query)?;
         let segments = self.passing(query);
         let is_filtered = segments.iter().any(|(_, filter)| filter.is_some());
-        let units = if is_filtered {
+        let locations = if is_filtered {
             let mut sample = SystematicSample::new(count);
             let mut selected = SelectedPoints::default();
             for (segment, filter) in &segments {
@@ -27,7 +27,7 @@ impl Snapshot {
                         return Err(Error::Cancelled);
                     }
                     filter.select(batch, range, false, &mut selected, |selected| {
-                        selected.x.iter().zip(&selected.y).for_each(|(&x, &y)| sample.push((x, y)));
+                        selected.rows.iter().for_each(|&row| sample.push(batch.position(row as usize)));
                     });
                 }
             }
@@ -35,25 +35,25 @@ impl Snapshot {
         } else {
             let total: u64 = segments.iter().map(|(segment, _)| segment.entry.rows).sum();
             let picked = (0..(count as u64).min(total)).map(|i| (2 * i + 1) * total / (2 * (count as u64).min(total)));
-            let mut units = Vec::with_capacity(count);
+            let mut locations = Vec::with_capacity(count);
             for rank in picked {
                 let mut before = 0;
                 for (segment, _) in &segments {
                     if rank < before + segment.entry.rows {
-                        units.extend(
+                        locations.extend(
                             segment
                                 .points
                                 .batch_ranges(rank - before..rank - before + 1)
                                 .next()
-                                .map(|(batch, range)| (batch.x[range.start], batch.y[range.start])),
+                                .map(|(batch, range)| batch.position(range.start)),
                         );
                         break;
                     }
                     before += segment.entry.rows;
                 }
             }
-            units
+            locations
         };
-        Ok(units.into_iter().map(|(x, y)| fixed::from_fixed(x, y)).collect())
+        Ok(locations)
     }
 }

@@ -10,7 +10,7 @@ use super::filter::{Filter, SelectedPoints};
 use super::points::{BATCH_ROWS, Codes, PointBatch};
 use super::segment::Segment;
 use kiln_core::error::{Error, Result};
-use kiln_core::geo::{Bounds, Categories, Points, fixed};
+use kiln_core::geo::{Bounds, Categories, Frame, Points, fixed};
 use kiln_core::parallel::spawn_each;
 use kiln_core::source::{Query, ScanReport, Sink, Source};
 
@@ -20,7 +20,7 @@ impl Source for Snapshot {
         const PART_ROWS: u64 = BATCH_ROWS as u64;
         self.check(query)?;
         let segments = self.passing(query);
-        let windows = query.scan.near.map(windows);
+        let windows = query.scan.near.map(|bounds| windows(self.frame(), bounds));
         let mut parts = Vec::new();
         for (index, (segment, _)) in segments.iter().enumerate() {
             for rows in rows_near(segment, windows.as_deref()) {
@@ -111,8 +111,7 @@ struct SinkColumns {
 
 impl SinkColumns {
     fn fill(&mut self, batch: &PointBatch, selected: &SelectedPoints, query: &Query<'_>) {
-        let locations = selected.x.iter().zip(&selected.y).map(|(&x, &y)| fixed::from_fixed(x, y));
-        (self.lon, self.lat) = locations.unzip();
+        batch.positions(selected.rows.iter().map(|&row| row as usize), &mut self.lon, &mut self.lat);
         let of = |times: &[i64]| selected.rows.iter().map(|&row| times[row as usize]).collect();
         self.time = batch.time_us.as_ref().filter(|_| query.columns.times).map(|times| of(times));
         let of = |codes: &Codes| selected.rows.iter().map(|&row| codes.at(row as usize)).collect();
@@ -135,8 +134,11 @@ impl SinkColumns {
 }
 
 /// Bounds as windows in fixed-point units, `[[west, east], [north, south]]`, edges included. Bounds across the
-/// antimeridian are two windows.
-fn windows(bounds: Bounds) -> Vec<[[u32; 2]; 2]> {
+/// antimeridian are two windows, bounds outside the frame of a plane none.
+fn windows(frame: Frame, bounds: Bounds) -> Vec<[[u32; 2]; 2]> {
+    if let Frame::Plane(frame) = frame {
+        return frame.window(bounds).into_iter().collect();
+    }
     let to_fixed = |lon: f64, lat: f64| {
         let (mut x, mut y) = (Vec::new(), Vec::new());
         fixed::to_fixed(Points::new(&[lon], &[lat.clamp(-89.9, 89.9)]).unwrap_or_default(), &mut x, &mut y);

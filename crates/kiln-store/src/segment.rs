@@ -15,7 +15,7 @@ use super::progress::Progress;
 use super::requests::Request;
 use super::rows::{Columns, Rows};
 use kiln_core::error::{Error, Result};
-use kiln_core::geo::{Extent, Points, fixed};
+use kiln_core::geo::{Extent, Frame, Points};
 
 /// The entry of a segment in the manifest.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +39,9 @@ pub(super) struct SegmentTotals {
     pub(super) extent: Option<[[u32; 2]; 2]>,
     /// The maximum x in the western half of the world, and the minimum x in the eastern half.
     pub(super) halves: [Option<u32>; 2],
+    /// The minimum and the maximum of x and y on a plane in meters, as `[[x, y], [x, y]]`; `None` on the globe.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) extent_m: Option<[[f64; 2]; 2]>,
     /// Sum, minimum and maximum of the weights; `None` if every point weighs 1.
     pub(super) weight: Option<[f64; 3]>,
     /// First and last time in microseconds; `None` if no point has a time.
@@ -64,6 +67,14 @@ impl SegmentTotals {
                 self.halves[1] = Some(self.halves[1].map_or(x, |east| east.min(x)));
             }
         }
+        if rows.frame.plane().is_some() {
+            let [x, y] = rows.positions_of(0..rows.len());
+            for (x, y) in x.into_iter().zip(y) {
+                let [min, max] = self.extent_m.get_or_insert([[x, y], [x, y]]);
+                *min = [min[0].min(x), min[1].min(y)];
+                *max = [max[0].max(x), max[1].max(y)];
+            }
+        }
         for &weight in &rows.weight {
             let weight = f64::from(weight);
             let [sum, min, max] = self.weight.get_or_insert([0.0, weight, weight]);
@@ -82,11 +93,15 @@ impl SegmentTotals {
 
     /// Adds the extent of the points to `extent`.
     pub(super) fn add_extent_to(&self, extent: &mut Extent) {
+        if let Some([[west, south], [east, north]]) = self.extent_m {
+            extent.add(Points::new(&[west, east], &[south, north]).unwrap_or_default());
+            return;
+        }
         let Some([min, max]) = self.extent else { return };
         let halves = self.halves.into_iter().flatten();
         for x in [min[0], max[0]].into_iter().chain(halves) {
             for y in [min[1], max[1]] {
-                let (lon, lat) = fixed::from_fixed(x, y);
+                let (lon, lat) = Frame::Mercator.position(x, y);
                 extent.add(Points::new(&[lon], &[lat]).unwrap_or_default());
             }
         }
@@ -97,6 +112,7 @@ impl SegmentTotals {
 pub(super) struct SegmentWriter {
     folder: PathBuf,
     name: String,
+    frame: Frame,
     points: PointsWriter,
     totals: SegmentTotals,
     rows: u64,
@@ -125,8 +141,10 @@ pub(super) fn bins_path(folder: &Path, name: &str) -> PathBuf {
 impl SegmentWriter {
     /// Creates the files of a segment in a folder.
     pub(super) fn create(folder: &Path, name: &str, columns: Columns, requests: &[Request]) -> Result<Self> {
+        let frame = columns.frame;
         let points = PointsWriter::create(&points_path(folder, name), columns, requests)?;
-        Ok(Self { folder: folder.to_owned(), name: name.to_owned(), points, totals: SegmentTotals::default(), rows: 0 })
+        let (folder, name) = (folder.to_owned(), name.to_owned());
+        Ok(Self { folder, name, frame, points, totals: SegmentTotals::default(), rows: 0 })
     }
 
     /// Writes the next points, in Z-order.
@@ -144,10 +162,10 @@ impl SegmentWriter {
         threads: usize,
         progress: Option<&Progress>,
     ) -> Result<SegmentEntry> {
-        let Self { folder, name, points, totals, rows } = self;
+        let Self { folder, name, frame, points, totals, rows } = self;
         let points = points.finish(durable)?;
         let bins = if with_bins {
-            let file = PointsFile::open(&points_path(&folder, &name), points)?;
+            let file = PointsFile::open(&points_path(&folder, &name), points, frame)?;
             build(&file, &bins_path(&folder, &name), threads, durable, progress)?
         } else {
             None
@@ -167,9 +185,9 @@ pub(super) struct Segment {
 }
 
 impl Segment {
-    /// Opens the segment of an entry. Its files in `folder` have the base name `name`.
-    pub(super) fn open(folder: &Path, name: &str, entry: &SegmentEntry) -> Result<Self> {
-        let points = PointsFile::open(&points_path(folder, name), entry.points)?;
+    /// Opens the segment of an entry, with points in `frame`. Its files in `folder` have the base name `name`.
+    pub(super) fn open(folder: &Path, name: &str, entry: &SegmentEntry, frame: Frame) -> Result<Self> {
+        let points = PointsFile::open(&points_path(folder, name), entry.points, frame)?;
         if points.rows != entry.rows {
             let reason = format!("it is damaged: {} points instead of {}", points.rows, entry.rows);
             return Err(Error::input(points.path(), reason));
@@ -204,6 +222,8 @@ impl Segment {
     /// Its columns.
     pub(super) fn columns(&self) -> Columns {
         Columns {
+            frame: self.points.frame,
+            exact: self.points.has_exact_positions(),
             weighted: self.points.is_weighted(),
             timed: self.points.is_timed(),
             names: self.points.has_categories().then(|| self.points.names.clone()),

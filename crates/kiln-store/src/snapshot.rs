@@ -9,10 +9,10 @@ use super::manifest::{Description, Manifest};
 use super::requests::Request;
 use super::segment::Segment;
 use kiln_core::error::{Error, Result};
-use kiln_core::geo::{Canvas, Extent, Projection};
+use kiln_core::geo::{Canvas, Extent, Frame, Projection};
 use kiln_core::parameter::Parameter;
 use kiln_core::raster::{Cells, Reduction};
-use kiln_core::source::{Query, ScanReport};
+use kiln_core::source::{CoordinateSpace, Query, ScanReport};
 
 /// An immutable snapshot of the points of a layer.
 #[derive(Debug)]
@@ -58,6 +58,7 @@ impl Snapshot {
     pub(super) fn open(folder: &Path, manifest: Manifest, before: Option<&Self>, is_newest: bool) -> Result<Self> {
         // A layer that was removed and created again has different segments with the same numbers.
         let before = before.filter(|before| before.manifest.id == manifest.id);
+        let frame = manifest.space.frame().unwrap_or_default();
         let mut segments = Vec::with_capacity(manifest.segments.len());
         let mut damaged = Vec::new();
         for entry in &manifest.segments {
@@ -68,7 +69,7 @@ impl Snapshot {
             } else if let Some(damage) = damage {
                 damaged.push(damage.clone());
             } else {
-                match Segment::open(folder, &Manifest::segment_name(entry.id), entry).and_then(verify_small) {
+                match Segment::open(folder, &Manifest::segment_name(entry.id), entry, frame).and_then(verify_small) {
                     Ok(segment) => segments.push(Arc::new(segment)),
                     // Permanent errors: a retry would not help.
                     Err(error) if matches!(error, Error::Input { .. }) || is_newest && is_missing(&error) => {
@@ -113,6 +114,16 @@ impl Snapshot {
     /// Its description.
     pub fn description(&self) -> &Description {
         &self.manifest.description
+    }
+
+    /// The coordinate space of the points.
+    pub fn coordinate_space(&self) -> CoordinateSpace {
+        self.manifest.space.coordinate_space()
+    }
+
+    /// The frame of the points. On a plane without points it is not defined yet, and never used.
+    pub(super) fn frame(&self) -> Frame {
+        self.manifest.space.frame().unwrap_or_default()
     }
 
     /// The times of the creation of the layer and of the last change of its points, in Unix seconds.
@@ -170,11 +181,13 @@ impl Snapshot {
         summary
     }
 
-    /// Aggregates the points that pass `query` per cell of a geographic `canvas`, at the resolution that a kernel of
-    /// `radius_px` pixels needs. The result depends only on the points, the canvas and the radius.
+    /// Aggregates the points that pass `query` per cell of `canvas`, at the resolution that a kernel of `radius_px`
+    /// pixels needs. The canvas is geographic, or on the plane for a layer on a plane. The result depends only on the
+    /// points, the canvas and the radius.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the query filters by times or categories and no point has one, [`Error::Cancelled`].
+    /// [`Error::Invalid`] if the query filters by times or categories and no point has one, or if the canvas is not in
+    /// the layer's coordinate space; [`Error::Cancelled`].
     pub fn cells(
         &self,
         query: &Query<'_>,
@@ -184,14 +197,21 @@ impl Snapshot {
         threads: usize,
     ) -> Result<(Cells, ScanReport)> {
         self.check(query)?;
-        if canvas.projection() == Projection::Plane {
-            return Err(Error::invalid(
-                Parameter::PROJECTION,
-                "a stored layer needs a geographic projection: mercator or platecarree",
-            ));
+        let reason = match (self.coordinate_space(), canvas.projection()) {
+            (CoordinateSpace::Globe, Projection::Plane) => {
+                "the layer is on the globe; use a geographic projection: mercator or platecarree"
+            }
+            (CoordinateSpace::Plane, Projection::Mercator | Projection::PlateCarree) => {
+                "the layer is on a plane in meters; use the projection plane"
+            }
+            _ => "",
+        };
+        if !reason.is_empty() {
+            return Err(Error::invalid(Parameter::PROJECTION, reason));
         }
+        let frame = self.frame();
         let request =
-            CellRequest { canvas, reduction, weights: query.columns.weights, radius_px, stop: query.scan.stop };
+            CellRequest { canvas, frame, reduction, weights: query.columns.weights, radius_px, stop: query.scan.stop };
         let segments = self.passing(query);
         let points = self.points();
         let cells = aggregate(&segments, request, points, threads)?;
@@ -200,8 +220,11 @@ impl Snapshot {
         Ok((cells, report))
     }
 
-    /// Checks that the points have the columns that the query filters by.
+    /// Checks that the points have the columns that the query filters by, and are in the space of its polygon.
     pub(super) fn check(&self, query: &Query<'_>) -> Result<()> {
+        if query.filter.polygon.is_some() {
+            query.clone().with_coordinate_space(self.coordinate_space()).check_polygon()?;
+        }
         if query.filter.start_us.is_some() || query.filter.end_us.is_some() {
             let timed = self.segments.iter().any(|segment| segment.points.is_timed());
             if !timed && !self.segments.is_empty() {

@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use super::layer::StoredLayer;
 use super::lock::lock_layer;
-use super::manifest::{self, Description, Manifest, create_folder, now_s, sync_folder};
+use super::manifest::{self, Description, Manifest, Space, create_folder, now_s, sync_folder};
 use super::staging::StagingDir;
 use super::sweep::sweep;
 use kiln_core::error::{Error, Result};
 use kiln_core::layer_name;
 use kiln_core::message;
 use kiln_core::parameter::Parameter;
+use kiln_core::source::CoordinateSpace;
 
 /// A folder of layers.
 #[derive(Debug)]
@@ -137,12 +138,20 @@ impl Store {
         Ok(Some(layer))
     }
 
-    /// Creates a layer without points.
+    /// Creates a layer without points on the globe.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the name is invalid or in use; [`Error::Io`] if writing to the folder fails.
     pub fn create(&self, name: &str, description: Description) -> Result<Arc<StoredLayer>> {
-        self.create_with(name, description, |_| Ok(()))?;
+        self.create_in(name, CoordinateSpace::Globe, description)
+    }
+
+    /// Creates a layer without points in a coordinate space.
+    ///
+    /// # Errors
+    /// As for [`create`](Self::create).
+    pub fn create_in(&self, name: &str, space: CoordinateSpace, description: Description) -> Result<Arc<StoredLayer>> {
+        self.create_with(name, space, description, |_| Ok(()))?;
         let removed = || Error::input(self.folder.join(name), "the layer was removed concurrently");
         self.layer(name)?.ok_or_else(removed)
     }
@@ -156,6 +165,7 @@ impl Store {
     pub fn create_with<T>(
         &self,
         name: &str,
+        space: CoordinateSpace,
         description: Description,
         fill: impl FnOnce(&StoredLayer) -> Result<T>,
     ) -> Result<T> {
@@ -174,7 +184,7 @@ impl Store {
         let staging = StagingDir::new(&self.folder)?;
         let staged = staging.path().join(name);
         fs::create_dir(&staged).map_err(failed)?;
-        Manifest::new(description, now_s()).write(&staged)?;
+        Manifest::new(Space::of(space), description, now_s()).write(&staged)?;
         let layer = StoredLayer::open(staging.path(), name)?;
         let filled = fill(&layer.ok_or_else(|| Error::input(&staged, "it was removed concurrently"))?)?;
         fs::rename(&staged, &folder).map_err(failed)?;

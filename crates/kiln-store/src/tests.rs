@@ -2,6 +2,7 @@
 
 mod failures;
 mod names;
+mod plane;
 mod shared;
 
 use std::ops::ControlFlow;
@@ -10,9 +11,9 @@ use std::sync::Arc;
 
 use super::*;
 use kiln_core::error::Error;
-use kiln_core::geo::{Bounds, Canvas, Categories, Points, Projection, TileCoord};
+use kiln_core::geo::{Bounds, Canvas, Categories, Frame, Points, Projection, TileCoord};
 use kiln_core::raster::{Aggregation, Bins, Cells, Grid, Kernel, Reduction, Shape, density};
-use kiln_core::source::{Query, Sink, Source};
+use kiln_core::source::{CoordinateSpace, Query, Sink, Source};
 
 /// A random number generator with the same sequence on all platforms.
 struct Random(u64);
@@ -79,7 +80,7 @@ fn store() -> (tempfile::TempDir, Store) {
 /// A layer whose points were appended in `parts` writes.
 fn layer_of(store: &Store, columns: &Columns, parts: usize) -> Arc<StoredLayer> {
     let layer = store.create("points", Description::default()).unwrap();
-    let all = batch(columns).0;
+    let all = batch(columns).rows;
     let size = columns.lon.len().div_ceil(parts);
     for start in (0..columns.lon.len()).step_by(size) {
         let mut part = all.tail(start);
@@ -89,7 +90,7 @@ fn layer_of(store: &Store, columns: &Columns, parts: usize) -> Arc<StoredLayer> 
         part.time_us.truncate(end);
         part.category.truncate(end);
         part.names = all.names.clone();
-        assert_eq!(layer.append(Batch(part), None).unwrap(), AppendOutcome::Appended);
+        assert_eq!(layer.append(Batch { rows: part, ..Batch::default() }, None).unwrap(), AppendOutcome::Appended);
     }
     layer
 }
@@ -108,7 +109,7 @@ fn canvases() -> Vec<Canvas> {
 
 /// The reference implementation: adds every point for which `keep` is true, in every copy of the world, in integers.
 fn by_definition(columns: &Columns, canvas: &Canvas, keep: impl Fn(usize) -> bool) -> Cells {
-    let rows = batch(columns).0;
+    let rows = batch(columns).rows;
     let level = canvas.scale()[0].log2() as i64;
     let (width, height) = (canvas.width() as usize, canvas.height() as usize);
     let mut cells = Cells {
@@ -222,7 +223,8 @@ fn resampled_cells_agree_with_the_exact_ones_after_smoothing() {
     let snapshot = layer_of(&store, &columns, 1).snapshot();
     let query = Query::default().with_weights(true);
     let spread = |canvas: &Canvas, reduction: Reduction, radius_px: f64, threads: usize| {
-        let request = aggregate::CellRequest { canvas, reduction, weights: true, radius_px, stop: None };
+        let request =
+            aggregate::CellRequest { canvas, frame: Frame::Mercator, reduction, weights: true, radius_px, stop: None };
         aggregate::aggregate(&snapshot.passing(&query), request, u64::MAX, threads).unwrap()
     };
     let cases = [
@@ -536,14 +538,15 @@ fn a_layer_is_created_atomically_with_its_points() {
         assert!(store.names().unwrap().is_empty() && store.layer("points").unwrap().is_none());
         layer.import(&source, &Query::default(), ExistingPoints::Keep, None, 2, &Progress::default())
     };
-    let failed =
-        store.create_with("points", Description::default(), |layer| fill(layer).and(Err::<(), _>(Error::Cancelled)));
+    let failed = store.create_with("points", CoordinateSpace::Globe, Description::default(), |layer| {
+        fill(layer).and(Err::<(), _>(Error::Cancelled))
+    });
     assert!(matches!(failed, Err(Error::Cancelled)));
     assert!(entries(store.folder()).is_empty());
-    assert_eq!(store.create_with("points", Description::default(), fill).unwrap().points, 5000);
+    assert_eq!(store.create_with("points", CoordinateSpace::Globe, Description::default(), fill).unwrap().points, 5000);
     assert_eq!(entries(store.folder()), ["points"]);
     assert_eq!(store.layer("points").unwrap().unwrap().snapshot().points(), 5000);
-    let taken = store.create_with("points", Description::default(), |_| Ok(())).unwrap_err();
+    let taken = store.create_with("points", CoordinateSpace::Globe, Description::default(), |_| Ok(())).unwrap_err();
     assert!(taken.is_usage() && taken.to_string().contains("already"), "{taken}");
     // A folder that is not a layer is neither opened as one nor removed.
     std::fs::create_dir(store.folder().join("mine")).unwrap();

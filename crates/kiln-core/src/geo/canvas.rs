@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Bounds, Points, Projection, TileCoord};
+use super::{Bounds, PlaneFrame, Points, Projection, TileCoord};
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
@@ -110,6 +110,21 @@ impl Canvas {
         let halo = i64::from(halo_px);
         let (width, height) = (self.width + 2 * halo_px, self.height + 2 * halo_px);
         Self { col: self.col - halo, row: self.row - halo, width, height, ..*self }
+    }
+
+    /// The rows `rows` of this canvas. It may exceed the size limits of pictures.
+    #[must_use]
+    pub fn band(&self, rows: std::ops::Range<u32>) -> Self {
+        Self { row: self.row + i64::from(rows.start), height: rows.end.saturating_sub(rows.start), ..*self }
+    }
+
+    /// The same pixels of a canvas on a plane, in the world units of `frame`, 0..1 by 0..1.
+    #[must_use]
+    pub(crate) fn in_frame(&self, frame: PlaneFrame) -> Self {
+        let [west, north] = frame.world_corner();
+        let origin = [self.origin[0] - west, self.origin[1] - north].map(|meters| meters / PlaneFrame::SIDE_M);
+        let scale = self.scale.map(|px_per_m| px_per_m * PlaneFrame::SIDE_M);
+        Self { projection: Projection::Mercator, origin, scale, ..*self }
     }
 
     /// The height in pixels, at least 1, at which a picture of `bounds` with the given width has square pixels on the

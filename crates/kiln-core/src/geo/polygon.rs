@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 use crate::simd::wide;
 
-/// A polygon or multipolygon, with or without holes, in WGS 84 degrees.
+/// A polygon or multipolygon, with or without holes, in WGS 84 degrees or in the units of a plane.
 ///
 /// A point is inside a polygon if it is inside an odd number of its rings (even-odd rule), and inside a multipolygon if
 /// it is inside at least one of its polygons. Edges are straight in degrees. A point on an edge is inside if the
@@ -21,9 +21,11 @@ use crate::simd::wide;
 /// adjacent polygons is inside exactly one of them. The north pole is inside a polygon that extends to it.
 ///
 /// The longitudes of a ring across the antimeridian continue beyond ±180: a point is inside if its longitude or its
-/// longitude ±360° is.
+/// longitude ±360° is. On a plane, x is the longitude and y the latitude, and nothing repeats.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Polygon {
+    /// Whether the coordinates are degrees on the globe, where longitudes repeat.
+    wraps: bool,
     bounds: Bounds,
     /// The edges that are not horizontal, grouped by polygon.
     edges: Vec<Edge>,
@@ -59,6 +61,8 @@ impl Polygon {
     pub const MAX_VERTICES: usize = 100_000;
     /// The maximum absolute longitude in degrees: beyond it no point would be inside.
     pub const MAX_LON_DEG: f64 = 540.0;
+    /// The maximum absolute coordinate on a plane, in plane units.
+    pub const MAX_PLANE: f64 = 1e9;
 
     /// The maximum number of edges that are all tested for each point, without an index.
     const FEW_EDGES: usize = 48;
@@ -83,10 +87,28 @@ impl Polygon {
     /// exceeds ±90, a longitude exceeds ±[`MAX_LON_DEG`](Self::MAX_LON_DEG), or there are more than
     /// [`MAX_VERTICES`](Self::MAX_VERTICES) positions.
     pub fn new(polygons: &[Vec<Vec<[f64; 2]>>]) -> Result<Self> {
-        Self::with_bands_beyond(Self::FEW_EDGES, polygons)
+        Self::with_bands_beyond(Self::FEW_EDGES, polygons, true)
     }
 
-    fn with_bands_beyond(few_edges: usize, polygons: &[Vec<Vec<[f64; 2]>>]) -> Result<Self> {
+    /// Reads a polygon on a plane from GeoJSON text whose positions are x and y in plane units: see
+    /// [`from_geojson`](Self::from_geojson).
+    ///
+    /// # Errors
+    /// As for [`from_geojson`](Self::from_geojson) and [`on_plane`](Self::on_plane).
+    pub fn from_plane_geojson(text: &str) -> Result<Self> {
+        Self::on_plane(&geojson::polygons(text)?)
+    }
+
+    /// Creates a multipolygon on a plane. Each polygon is a list of rings, and each ring a list of x and y in plane
+    /// units.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if a coordinate exceeds ±[`MAX_PLANE`](Self::MAX_PLANE); otherwise as for [`new`](Self::new).
+    pub fn on_plane(polygons: &[Vec<Vec<[f64; 2]>>]) -> Result<Self> {
+        Self::with_bands_beyond(Self::FEW_EDGES, polygons, false)
+    }
+
+    fn with_bands_beyond(few_edges: usize, polygons: &[Vec<Vec<[f64; 2]>>], wraps: bool) -> Result<Self> {
         let vertices: usize = polygons.iter().flatten().map(Vec::len).sum();
         if vertices > Self::MAX_VERTICES {
             let max = Self::MAX_VERTICES;
@@ -99,8 +121,8 @@ impl Polygon {
         for (part, rings) in polygons.iter().enumerate() {
             let start = edges.len();
             for ring in rings {
-                check_ring(ring).map_err(invalid)?;
-                edges.extend(ring.windows(2).filter_map(|ends| edge(ends[0], ends[1], part as u32)));
+                check_ring(ring, wraps).map_err(invalid)?;
+                edges.extend(ring.windows(2).filter_map(|ends| edge(ends[0], ends[1], part as u32, wraps)));
             }
             parts.push(start..edges.len());
         }
@@ -109,7 +131,17 @@ impl Polygon {
         let max = |axis: usize| vertices().map(|vertex| vertex[axis]).fold(f64::NEG_INFINITY, f64::max);
         let bounds = Bounds { west: min(0), south: min(1), east: max(0), north: max(1) };
         let bands = (edges.len() > few_edges).then(|| Bands::of(&edges));
-        Ok(Self { bounds, edges, parts, bands })
+        Ok(Self { wraps, bounds, edges, parts, bands })
+    }
+
+    /// Whether the coordinates are degrees on the globe, where longitudes repeat, and not the units of a plane.
+    pub fn wraps(&self) -> bool {
+        self.wraps
+    }
+
+    /// The offsets of the copies of the world.
+    fn turns(&self) -> &'static [f64] {
+        if self.wraps { &Self::TURNS_DEG } else { &[0.0] }
     }
 
     /// The bounding box. If rings cross the antimeridian, its `west` is below -180 or its `east` above 180, as in the
@@ -128,7 +160,8 @@ impl Polygon {
     pub fn contains(&self, lon: f64, lat: f64) -> bool {
         let Bounds { west, south, east, north } = self.bounds;
         (south..=north).contains(&lat)
-            && Self::TURNS_DEG
+            && self
+                .turns()
                 .iter()
                 .map(|turn| lon + turn)
                 .any(|lon| (west..=east).contains(&lon) && self.contains_unwrapped(lon, lat))
@@ -150,7 +183,7 @@ impl Polygon {
         let Bounds { west, south, east, north } = self.bounds;
         let ([min_lon, max_lon], [min_lat, max_lat]) = (range(lon), range(lat));
         let is_near = |turn: &f64| min_lon + turn <= east && max_lon + turn >= west;
-        let mut turns = Self::TURNS_DEG.iter().copied().filter(is_near).peekable();
+        let mut turns = self.turns().iter().copied().filter(is_near).peekable();
         if turns.peek().is_none() || min_lat > north || max_lat < south {
             inside.resize(inside.len() + lon.len(), false);
         } else if self.bands.is_some() {
@@ -227,19 +260,25 @@ fn is_within_odd<'e>(edges: impl IntoIterator<Item = &'e Edge>, lon: f64, lat: f
 }
 
 /// The edge between two vertices; `None` if it is horizontal.
-fn edge(a: [f64; 2], b: [f64; 2], part: u32) -> Option<Edge> {
+fn edge(a: [f64; 2], b: [f64; 2], part: u32, wraps: bool) -> Option<Edge> {
     // Northern ends are exclusive, so a latitude of 90 is raised to make the pole itself inside.
-    let [a, b] = [a, b].map(|[lon, lat]| [lon, if lat >= 90.0 { lat.next_up() } else { lat }]);
+    let [a, b] = [a, b].map(|[lon, lat]| [lon, if wraps && lat >= 90.0 { lat.next_up() } else { lat }]);
     let (south, north) = if a[1] <= b[1] { (a, b) } else { (b, a) };
     (south[1] < north[1]).then_some(Edge { south, north, part })
 }
 
 /// Checks a ring, and returns a message if it is invalid.
 #[allow(clippy::float_cmp)] // The ends of a ring must be exactly equal.
-fn check_ring(ring: &[[f64; 2]]) -> Result<(), String> {
+fn check_ring(ring: &[[f64; 2]], wraps: bool) -> Result<(), String> {
     for &[lon, lat] in ring {
         if !(lon.is_finite() && lat.is_finite()) {
             return Err(format!("the position {lon},{lat} is not finite"));
+        }
+        if !wraps {
+            if lon.abs().max(lat.abs()) > Polygon::MAX_PLANE {
+                return Err(format!("a coordinate of {lon},{lat} exceeds ±{:e}", Polygon::MAX_PLANE));
+            }
+            continue;
         }
         if lat.abs() > 90.0 {
             let hint = if lon.abs() <= 90.0 { "; longitude comes first" } else { "" };

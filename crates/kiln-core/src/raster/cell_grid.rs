@@ -1,5 +1,5 @@
-//! Mapping of the cells of a Web Mercator grid level to the pixels of a canvas, for point sets that are stored as
-//! cells.
+//! Mapping of the cells of a grid level, of Web Mercator or of a square of a plane, to the pixels of a canvas, for point
+//! sets that are stored as cells.
 //!
 //! `cell_to_pixel` maps cells to pixels, `band_accumulator` sums them per pixel, and `resample` distributes cells over
 //! pixels that are not aligned with them.
@@ -14,7 +14,7 @@ pub use resample::Resampling;
 
 /// The coarsest grid level: 256 cells around the world.
 pub const MIN_LEVEL: u32 = 8;
-/// The finest grid level: a cell is one unit of [`fixed`](crate::geo::fixed) coordinates.
+/// The finest grid level: a cell is one unit of [`Frame`](crate::geo::Frame) coordinates.
 pub const MAX_LEVEL: u32 = 32;
 /// Binary logarithm of the cells along the side of a block: 2^6 × 2^6 cells.
 pub const SIDE_BITS: u32 = 6;

@@ -145,9 +145,18 @@ mod tests {
         let (seen, report) = testing::scan_marked(&MemorySource(points), &query).unwrap();
         assert!(seen == inside[2000..2345]);
         assert_eq!((report.valid(), report.rejected), (345, 0));
-        let plane = query.with_coordinate_space(CoordinateSpace::Plane);
+        let plane = query.clone().with_coordinate_space(CoordinateSpace::Plane);
         let message = testing::gather(&MemorySource(points), &plane).unwrap_err().to_string();
         assert_eq!(message, "polygon: a polygon in degrees cannot filter points on a plane");
+        // The same ring on a plane also contains points beyond the degrees of the globe.
+        let ring = vec![[10.0, -1.0], [20.0, -1.0], [20.0, 100.0], [10.0, 100.0], [10.0, -1.0]];
+        let polygon = Some(Arc::new(Polygon::on_plane(&[vec![ring]]).unwrap()));
+        lat[12_001] = 99.0;
+        let points = Points::new(&lon, &lat).unwrap().with_time(&times).unwrap();
+        let (seen, _) = testing::scan_marked(&MemorySource(points), &plane.with_polygon(polygon.clone())).unwrap();
+        assert!(seen == inside[2000..2345]);
+        let message = testing::gather(&MemorySource(points), &query.with_polygon(polygon)).unwrap_err().to_string();
+        assert_eq!(message, "polygon: a polygon on a plane cannot filter points on the globe");
     }
 
     #[test]

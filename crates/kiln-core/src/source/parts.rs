@@ -6,10 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::batch::RowFields;
 use super::row_sink::RowSink;
-use super::{CoordinateSpace, Query, ScanReport, Sink};
+use super::{Query, ScanReport, Sink};
 use crate::error::{Error, Result};
 use crate::parallel::spawn_each;
-use crate::parameter::Parameter;
 
 /// The result of reading a part. `Break` is passed on from the row sink.
 pub type PartResult = Result<ControlFlow<()>>;
@@ -31,9 +30,7 @@ pub fn scan_parts(
     sinks: &mut [&mut Sink<'_>],
     read_part: impl Fn(usize, &mut RowSink<'_, '_>) -> PartResult + Sync,
 ) -> Result<ScanReport> {
-    if query.filter.polygon.is_some() && query.columns.space == CoordinateSpace::Plane {
-        return Err(Error::invalid(Parameter::POLYGON, "a polygon in degrees cannot filter points on a plane"));
-    }
+    query.check_polygon()?;
     let next = AtomicUsize::new(0);
     let stopped = AtomicBool::new(false);
     let outcomes: Mutex<Vec<(usize, Result<ScanReport>)>> = Mutex::new(Vec::new());

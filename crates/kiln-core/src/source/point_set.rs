@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::{Comparison, Query, ScanReport, Sink, Source};
+use super::{Comparison, CoordinateSpace, Query, ScanReport, Sink, Source};
 use crate::error::{Error, Result};
 use crate::geo::{Canvas, Extent, Points, SystematicSample};
 use crate::occupancy::{OccupancyGrid, OccupancyRequest, scan_occupancy};
@@ -24,6 +24,12 @@ pub trait PointSet: Source + Debug {
 
     /// The bounding box of the points.
     fn extent(&self) -> &Extent;
+
+    /// The coordinate space of the points, if the set determines it: stored layers do, files are in the space of the
+    /// query that reads them. Default: the globe.
+    fn coordinate_space(&self) -> CoordinateSpace {
+        CoordinateSpace::Globe
+    }
 
     /// The number of points.
     fn points(&self) -> u64;

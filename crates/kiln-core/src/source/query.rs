@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Comparison, CoordinateSpace, Progress};
+use crate::error::{Error, Result};
 use crate::geo::{Bounds, Polygon};
+use crate::parameter::Parameter;
 
 /// A query of points. The default selects the positions of all points on the globe.
 #[derive(Clone, Debug, Default)]
@@ -73,7 +75,8 @@ pub struct Filter {
     pub end_us: Option<i64>,
     /// The categories that match; empty: all.
     pub categories: Vec<String>,
-    /// The polygon that contains the points; `None`: no restriction. An error on a plane.
+    /// The polygon that contains the points; `None`: no restriction. It must be in the coordinate space of the points:
+    /// see [`Polygon::wraps`].
     pub polygon: Option<Arc<Polygon>>,
     /// Comparisons of columns of a live table; other sources do not support them.
     pub comparisons: Vec<Comparison>,
@@ -162,6 +165,19 @@ impl<'a> Query<'a> {
     /// Whether the caller has cancelled the scan.
     pub fn is_stopped(&self) -> bool {
         self.scan.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
+
+    /// Checks that the polygon is in the coordinate space of the points.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for the polygon if it is not.
+    pub fn check_polygon(&self) -> Result<()> {
+        let reason = match (self.filter.polygon.as_ref().map(|polygon| polygon.wraps()), self.columns.space) {
+            (Some(true), CoordinateSpace::Plane) => "a polygon in degrees cannot filter points on a plane",
+            (Some(false), CoordinateSpace::Globe) => "a polygon on a plane cannot filter points on the globe",
+            _ => return Ok(()),
+        };
+        Err(Error::invalid(Parameter::POLYGON, reason))
     }
 
     /// The return value of a sink: `Break` if the caller has cancelled the scan, otherwise `Continue`.

@@ -66,7 +66,9 @@ fn names_that_lead_out_of_the_store_are_rejected_before_any_file_access() {
         check(store.create(name, Description::default()).unwrap_err());
         check(
             store
-                .create_with(name, Description::default(), |_| -> kiln_core::Result<()> { unreachable!("{name:?}") })
+                .create_with(name, CoordinateSpace::Globe, Description::default(), |_| -> kiln_core::Result<()> {
+                    unreachable!("{name:?}")
+                })
                 .unwrap_err(),
         );
         check(store.remove(name).unwrap_err());

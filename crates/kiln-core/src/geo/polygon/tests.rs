@@ -41,7 +41,7 @@ fn holes_are_outside_and_points_on_edges_are_on_one_side() {
 fn overlapping_polygons_are_a_union() {
     let overlapping = [vec![rectangle(0.0, 0.0, 4.0, 4.0)], vec![rectangle(2.0, 2.0, 6.0, 6.0)]];
     for few_edges in [0, 100] {
-        let area = Polygon::with_bands_beyond(few_edges, &overlapping).unwrap();
+        let area = Polygon::with_bands_beyond(few_edges, &overlapping, true).unwrap();
         let mut inside = Vec::new();
         area.contains_all(&[1.0, 3.0, 5.0, 5.0], &[1.0, 3.0, 5.0, 1.0], &mut inside);
         assert_eq!(inside, [true, true, true, false]);
@@ -63,6 +63,24 @@ fn a_ring_across_the_antimeridian_contains_points_on_both_sides() {
     for (lon, lat) in [(180.0, 0.0), (-180.0, 0.0), (0.0, 90.0), (0.0, -90.0), (360.0, 1.0), (-360.0, 1.0)] {
         assert!(world.contains(lon, lat), "{lon} {lat}");
     }
+}
+
+#[test]
+fn a_polygon_on_a_plane_has_no_copies_and_no_limits_of_degrees() {
+    let hall = Polygon::on_plane(&[vec![rectangle(300.0, 80.0, 900.0, 120.0)]]).unwrap();
+    assert!(!hall.wraps() && hall.contains(300.0, 80.0) && hall.contains(899.9, 119.9) && hall.contains(400.0, 90.0));
+    for (x, y) in [(900.0, 100.0), (500.0, 120.0), (299.9, 100.0), (100.0, 100.0), (-40.0, 100.0)] {
+        assert!(!hall.contains(x, y), "{x} {y}");
+    }
+    // The northern edge is exclusive at 90, too: there is no pole.
+    let low = Polygon::on_plane(&[vec![rectangle(0.0, 0.0, 10.0, 90.0)]]).unwrap();
+    assert!(!low.contains(5.0, 90.0) && low.contains(5.0, 90f64.next_down()));
+    let mut inside = Vec::new();
+    hall.contains_all(&[400.0, 40.0, 760.0, 1120.0], &[100.0; 4], &mut inside);
+    assert_eq!(inside, [true, false, true, false]);
+    let far = r#"{"type":"Polygon","coordinates":[[[0,0],[2e9,0],[1,1],[0,0]]]}"#;
+    let message = Polygon::from_plane_geojson(far).unwrap_err().to_string();
+    assert_eq!(message, "polygon: a coordinate of 2000000000,0 exceeds ±1e9");
 }
 
 #[test]
@@ -177,7 +195,7 @@ proptest! {
         let lon: Vec<f64> = points.iter().map(|point| point.0 as f64 / 2.0).collect();
         let lat: Vec<f64> = points.iter().map(|point| point.1 as f64 / 2.0).collect();
         for few_edges in [0, usize::MAX] {
-            let area = Polygon::with_bands_beyond(few_edges, &degrees(&polygons)).unwrap();
+            let area = Polygon::with_bands_beyond(few_edges, &degrees(&polygons), true).unwrap();
             let one_by_one: Vec<bool> = lon.iter().zip(&lat).map(|(&lon, &lat)| area.contains(lon, lat)).collect();
             prop_assert_eq!(&one_by_one, &expected);
             for inside in at_each_width(|| {

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::{MAX_LEVEL, MIN_LEVEL, SIDE_BITS};
-use crate::geo::{Canvas, Projection};
+use crate::geo::{Canvas, PlaneFrame, Projection};
 
 /// The value of columns and rows outside the canvas. Its sum with any other value is outside every canvas.
 pub const OUTSIDE: u32 = 1 << 30;
@@ -38,6 +38,11 @@ impl CellToPixelMap {
             && (f64::from(MIN_LEVEL)..=f64::from(MAX_LEVEL)).contains(&level);
         let level = if is_aligned { level as u32 } else { MAX_LEVEL };
         Self { level, canvas: *canvas, is_aligned, turns }
+    }
+
+    /// The map for `canvas` on a plane, with the finest cells of `frame`.
+    pub fn on_plane(canvas: &Canvas, frame: PlaneFrame) -> Self {
+        Self { level: MAX_LEVEL, canvas: canvas.in_frame(frame), is_aligned: false, turns: vec![0] }
     }
 
     /// Whether pixels are cells.

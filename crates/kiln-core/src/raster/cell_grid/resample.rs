@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::band_accumulator::BandAccumulator;
 use super::{MAX_LEVEL, MIN_LEVEL};
-use crate::geo::{Canvas, Projection};
+use crate::geo::{Canvas, PlaneFrame, Projection};
 use crate::simd::wide;
 
 /// The resampling weights of a canvas: the fractions of cells that each pixel covers.
@@ -23,6 +23,16 @@ impl Resampling {
     /// The resampling for a canvas that a kernel of `radius_px` will smooth. The width of a cell adds at most 0.3 % to
     /// the spread of a Gaussian kernel of that radius, so the error of the peak of a single point is at most that.
     pub fn new(canvas: &Canvas, radius_px: f64) -> Self {
+        Self::of(canvas, radius_px, true)
+    }
+
+    /// The resampling for a canvas on a plane, of the cells of `frame`; otherwise as [`new`](Self::new).
+    pub fn on_plane(canvas: &Canvas, frame: PlaneFrame, radius_px: f64) -> Self {
+        Self::of(&canvas.in_frame(frame), radius_px, false)
+    }
+
+    /// `wraps`: whether the world repeats to the east and west.
+    fn of(canvas: &Canvas, radius_px: f64, wraps: bool) -> Self {
         // Cells are at most 1, 1/2, 1/4 pixel wide.
         let extra_levels = [12.0, 4.0].iter().filter(|&&min_radius| radius_px < min_radius).count() as u32;
         let [scale_x, scale_y] = canvas.scale();
@@ -41,7 +51,8 @@ impl Resampling {
             };
             (y - corner_y) * scale_y
         };
-        let columns = Overlaps::find(column, canvas.width(), i64::MIN..i64::MAX, column_edge);
+        let world = if wraps { i64::MIN..i64::MAX } else { 0..1 << level };
+        let columns = Overlaps::find(column, canvas.width(), world, column_edge);
         let rows = Overlaps::find(row, canvas.height(), 0..1 << level, row_edge);
         Self { level, columns, rows }
     }
