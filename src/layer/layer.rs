@@ -186,9 +186,12 @@ impl Layer {
         if self.selection.is_some() { ScanReport::default() } else { self.points.report() }
     }
 
-    /// The bounds of all points; across the antimeridian, `east` exceeds 180.
+    /// The bounds of all points; across the antimeridian, `east` exceeds 180. Without points, those of the world, or on a
+    /// plane the origin.
     pub fn bounds(&self) -> Bounds {
-        self.extent.bounds(self.spec.space.wraps()).unwrap_or(Bounds::WORLD)
+        const ORIGIN: Bounds = Bounds { west: 0.0, south: 0.0, east: 0.0, north: 0.0 };
+        let wraps = self.spec.space.wraps();
+        self.extent.bounds(wraps).unwrap_or(if wraps { Bounds::WORLD } else { ORIGIN })
     }
 
     /// The extent of the points.
@@ -212,7 +215,7 @@ impl Layer {
     }
 
     /// The [`Shading`] of the layer's pictures at the scale of `canvas`. `None` for the classic blend, whose colors are
-    /// absolute, and on a plane, where each picture has its own span.
+    /// absolute.
     ///
     /// # Errors
     /// As [`render()`](super::render()).
@@ -223,7 +226,7 @@ impl Layer {
         style: &Style,
         threads: usize,
     ) -> Result<Option<Arc<Shading>>> {
-        if style.blend == Blend::Classic || !canvas.projection().wraps() {
+        if style.blend == Blend::Classic {
             return Ok(None);
         }
         if let Some(span) = style.known_span() {

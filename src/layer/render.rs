@@ -166,8 +166,9 @@ fn check_stop(query: &Query<'_>) -> Result<()> {
 /// Renders a picture as the Python heatmap library does. The points are collected in the order of the input, since
 /// blending does not commute.
 ///
-/// On a plane, positions are computed as in the library, in `f32` and relative to the corner of a pixel, so that the
-/// picture is identical to the byte. On the globe they are exact: `f64`, relative to the center of a pixel.
+/// In a picture of given bounds on a plane, positions are computed as in the library, in `f32` and relative to the corner
+/// of a pixel, so that the picture is identical to the byte. On the globe and in tiles of a plane they are exact: `f64`,
+/// relative to the center of a pixel.
 fn render_classic(
     source: &dyn Source,
     query: &Query<'_>,
@@ -178,12 +179,12 @@ fn render_classic(
     /// Positions are multiples of 1/256 pixel. If half the dot size is a multiple as well, the box around a dot is
     /// rounded the same way in every window.
     const STEPS_PER_PX: f32 = 128.0;
-    let is_plane = canvas.projection() == Projection::Plane;
+    let is_legacy = canvas.projection() == Projection::Plane && !canvas.is_plane_matrix();
     let dot_size = style.dot_size(canvas) as f32;
-    let dot_size = if is_plane { dot_size } else { (dot_size * STEPS_PER_PX).round().max(1.0) / STEPS_PER_PX };
-    // The library truncates towards zero, which would round dots to the west and north of a window differently. On the
-    // globe, positions are therefore shifted away from zero.
-    let shift = if is_plane { 0 } else { (dot_size / 2.0).ceil() as usize + 2 };
+    let dot_size = if is_legacy { dot_size } else { (dot_size * STEPS_PER_PX).round().max(1.0) / STEPS_PER_PX };
+    // The library truncates towards zero, which would round dots to the west and north of a window differently. Exact
+    // positions are therefore shifted away from zero.
+    let shift = if is_legacy { 0 } else { (dot_size / 2.0).ceil() as usize + 2 };
     let margin_px = classic::reach_px(dot_size).ceil() as u32;
     let (width, height) = (canvas.width() as usize, canvas.height() as usize);
     let Bounds { west, south, east, north } = canvas.bounds();
@@ -191,7 +192,7 @@ fn render_classic(
     let query = query.clone().with_weights(false).with_near(near);
     let mut positions = (Vec::new(), Vec::new());
     let report = scan_each(source, &query, std::slice::from_mut(&mut positions), |(px, py), points| {
-        if is_plane {
+        if is_legacy {
             let (batch_px, batch_py) =
                 classic::legacy_positions(points, Some([west, south, east, north]), width, height);
             px.extend(batch_px);
@@ -218,7 +219,7 @@ fn render_classic(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::geo::{Points, TileCoord};
+    use crate::geo::{PlaneTile, Points, TileCoord};
     use crate::layer::Radius;
     use crate::raster::{Aggregation, Curve, Shape};
     use crate::simd::at_each_width;
@@ -250,6 +251,37 @@ mod tests {
                     (heat.indices, bits)
                 });
                 assert!(drawn.iter().all(|other| *other == drawn[0]), "{shape} {aggregation} {curve}");
+            }
+        }
+    }
+
+    #[test]
+    fn four_tiles_of_a_plane_equal_their_picture_in_both_blends() {
+        let count = 400;
+        let x: Vec<f64> = (0..count).map(|i| (f64::from(i) * 0.618_034).fract() * 100.0 - 50.0).collect();
+        let y: Vec<f64> = (0..count).map(|i| (f64::from(i) * 0.414_214).fract() * 80.0 - 40.0).collect();
+        let points = Points::new(&x, &y).unwrap();
+        let query = Query::default().with_coordinate_space(crate::source::CoordinateSpace::Plane);
+        let limits = Style { vmin: Some(0.0), vmax: Some(0.1), ..Style::new().unwrap() };
+        for (blend, radius) in [(Blend::Add, 9.0), (Blend::Classic, 9.0), (Blend::Classic, 6.3)] {
+            let style = Style { blend, radius: Radius::Pixels(radius), ..limits.clone() };
+            let draw = |canvas: &Canvas| render(&MemorySource(points), &query, canvas, &style, 2).unwrap().indices;
+            for (zoom, column, row) in [(2, -1, -1), (3, -2, -1), (3, 0, 0), (5, 3, -4)] {
+                let tile = |x: i64, y: i64| {
+                    draw(&Canvas::plane_tile(PlaneTile::new(zoom, column + x, row + y).unwrap(), 64).unwrap())
+                };
+                let corner = Canvas::plane_tile(PlaneTile::new(zoom, column, row).unwrap(), 64).unwrap();
+                let whole = draw(&corner.window(0, 0, 128, 128).unwrap());
+                let tiles = [[tile(0, 0), tile(1, 0)], [tile(0, 1), tile(1, 1)]];
+                assert!(whole.cells().iter().any(|cell| *cell != whole.cells()[0]), "{zoom}/{column}/{row}");
+                for row in 0..128 {
+                    let [west, east] = &tiles[row / 64];
+                    assert_eq!(
+                        whole.row(row),
+                        [west.row(row % 64), east.row(row % 64)].concat(),
+                        "{blend} {zoom} {row}"
+                    );
+                }
             }
         }
     }

@@ -3,7 +3,8 @@
 //! The value range is computed from sample tiles at the scale of the picture: the tiles around a systematic sample of
 //! the layer's points. Each tile is thus weighted by its number of points, so dense areas count for more than sparse
 //! ones, and the result depends on the layer, the scale and the style alone, not on the bounds of a picture. At a scale
-//! where one tile is the world, the sample is the whole picture.
+//! where one tile is the world, the sample is the whole picture. A plane has no world of a fixed size: its sample tiles
+//! are always quarters of the tiles of its matrix.
 
 use std::collections::HashMap;
 
@@ -51,8 +52,9 @@ impl Shading {
     }
 
     /// Width and height in pixels of a sample tile at a scale.
-    fn side_px(scale: [f64; 2]) -> u32 {
-        if scale[0] <= f64::from(Self::WORLD_PX) { Self::WORLD_PX } else { Self::SIDE_PX }
+    fn side_px(projection: Projection, scale: [f64; 2]) -> u32 {
+        let is_world = projection.wraps() && scale[0] <= f64::from(Self::WORLD_PX);
+        if is_world { Self::WORLD_PX } else { Self::SIDE_PX }
     }
 
     /// The required precision of sample positions at a scale, as a quadtree level: 0 to 32, the precision of stored
@@ -60,14 +62,15 @@ impl Shading {
     pub(super) fn level(projection: Projection, log_scale: [i32; 2]) -> u32 {
         const FULL: u32 = 32;
         let scale = Self::scale_of(log_scale);
-        let tiles = scale[0] / f64::from(Self::side_px(scale));
+        let tiles = scale[0] / f64::from(Self::side_px(projection, scale));
         // The tiles of web maps are quadtree squares; other sample tiles are not aligned with them.
         let are_squares =
             projection == Projection::Mercator && log_scale[0] == log_scale[1] && tiles.log2().fract() == 0.0;
         if are_squares { tiles.log2().clamp(0.0, f64::from(FULL)) as u32 } else { FULL }
     }
 
-    /// Computes the shading from the tiles around `positions`, in degrees of longitude and latitude, at `log_scale`.
+    /// Computes the shading from the tiles around `positions`, longitude and latitude in degrees or x and y in meters, at
+    /// `log_scale`.
     #[allow(clippy::too_many_arguments, reason = "the sample depends on all of them")]
     pub(super) fn compute(
         points: &dyn PointSet,
@@ -86,7 +89,7 @@ impl Shading {
             let (cells, _) = points.cells(query, &grown, reduction, radius_px, threads)?;
             density(&cells, kernel, style.aggregation, threads)
         };
-        let side = Self::side_px(scale) as usize;
+        let side = Self::side_px(projection, scale) as usize;
         let tiles = tiles(positions, projection, scale)?;
         let is_single = tiles.len() == 1;
         let densities = match &tiles[..] {
@@ -146,15 +149,23 @@ impl Shading {
     }
 }
 
-/// The tiles that contain the positions, each with its number of positions; 1 if a single tile contains all.
+/// The tiles that contain the positions, each with its number of positions; 1 if a single tile contains all. Positions on
+/// a plane that are too far from the origin for exact pixels are skipped.
 fn tiles(positions: &[(f64, f64)], projection: Projection, scale: [f64; 2]) -> Result<Vec<(Canvas, usize)>> {
-    let side_px = Shading::side_px(scale);
+    /// Pixels up to this distance from the origin are exact in `f64`.
+    const MAX_PX: f64 = (1u64 << 51) as f64;
+    let side_px = Shading::side_px(projection, scale);
     let side = f64::from(side_px);
     let mut order = Vec::new();
     let mut counts: HashMap<[i64; 2], usize> = HashMap::new();
     for &(lon, lat) in positions {
         let (x, y) = projection.forward(lon, lat);
-        let tile = [x.rem_euclid(1.0) * scale[0], y * scale[1]].map(|px| (px / side).floor() as i64);
+        let x = if projection.wraps() { x.rem_euclid(1.0) } else { x };
+        let corner_px = [x * scale[0], y * scale[1]];
+        if corner_px.iter().any(|px| px.abs() > MAX_PX) {
+            continue;
+        }
+        let tile = corner_px.map(|px| (px / side).floor() as i64);
         let count = counts.entry(tile).or_insert(0);
         if *count == 0 {
             order.push(tile);

@@ -39,6 +39,7 @@ mod masks_security;
 mod overlays;
 mod parameter_names;
 mod picture_rules;
+mod plane_tiles;
 mod polygons;
 mod postgis;
 mod render;

@@ -12,4 +12,6 @@ pub(crate) mod pixel_ratio;
 mod python_json;
 pub(crate) mod render_request;
 pub(crate) mod shared;
+pub(crate) mod tile_address;
 pub(crate) mod tile_style;
+pub(crate) mod zoom_range;

@@ -1,7 +1,7 @@
 //! Parameter declarations that several routes share.
 
 use crate::config::TimeSpan;
-use crate::geo::{Projection, TileCoord};
+use crate::geo::{PlaneTile, Projection};
 use crate::parameter::{Message, Parameter};
 use crate::parameters::{Declaration, Kind, Value, from_str_values, parameter_set};
 
@@ -9,7 +9,7 @@ pub(crate) const LAYER: Declaration =
     Declaration::new(Parameter::LAYER, Kind::Text).example("cities").doc("A layer of the catalog.");
 
 pub(crate) const BOUNDS: Declaration = Declaration::new(Parameter::BOUNDS, Kind::Bounds).example("-12,35,32,60").doc(
-    "Bounds in degrees: `west,south,east,north`, edges included, or `world`; in JSON also `[west, south, east, north]` as in \
+    "Bounds in degrees, or in meters for a layer on a plane: `west,south,east,north`, edges included, or `world`; in JSON also `[west, south, east, north]` as in \
      GeoJSON, or `[[south, west], [north, east]]` as in Leaflet. If they cross the antimeridian, east is greater than 180, or \
      less than west.",
 );
@@ -19,7 +19,8 @@ pub(crate) const SIZE: Declaration = Declaration::new(Parameter::SIZE, Kind::Siz
      extend beyond the poles of the map has fewer rows.",
 );
 
-pub(crate) const ZOOM: Kind = Kind::Number { min: 0.0, max: TileCoord::MAX_ZOOM as f64 };
+/// The zooms of tiles. Those of the globe begin at 0, which [`check_zoom`](super::tile_address::check_zoom) checks.
+pub(crate) const ZOOM: Kind = Kind::Number { min: PlaneTile::MIN_ZOOM as f64, max: PlaneTile::MAX_ZOOM as f64 };
 
 pub(crate) const TITLE: Declaration = Declaration::new(Parameter::TITLE, Kind::Label).doc("Title of the legend.");
 
@@ -63,11 +64,11 @@ impl Value for RawJson {
 
 /// A tile zoom. Maps report fractional zooms, and display the tiles of the nearest integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Zoom(pub(crate) u8);
+pub(crate) struct Zoom(pub(crate) i8);
 
 impl Value for Zoom {
     fn read(text: &str, kind: Kind) -> Result<Self, Message> {
-        f64::read(text, kind).map(|zoom| Self(zoom.round() as u8))
+        f64::read(text, kind).map(|zoom| Self(zoom.round() as i8))
     }
 
     fn write(&self) -> Option<String> {

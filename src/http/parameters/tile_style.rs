@@ -10,8 +10,9 @@ use super::fields::Fields;
 use super::layer_style::{LayerStyle, style_key};
 use super::pixel_ratio::PixelRatio;
 use super::render_request::RenderRequest;
+use super::tile_address::TileAddress;
 use crate::config::LimitsConfig;
-use crate::geo::{Canvas, Projection, TileCoord};
+use crate::geo::Projection;
 use crate::http::server::digest::{digest, keyed_digest};
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::schemes::Schemes;
@@ -70,11 +71,10 @@ impl TileStyle {
 
     /// Reads the style and filter of tiles of a given size.
     pub(crate) fn read_sized(schemes: &Schemes, layer: &Layer, fields: &mut Fields, side_px: u32) -> HttpResult<Self> {
-        if !layer.coordinate_space().wraps() {
-            let detail = "tiles need a layer on the globe, and this one is on a plane; request /{layer}/bbox/…";
-            return Err(Problem::parameter("layer", detail));
-        }
         let mut style = LayerStyle::read(schemes, layer, fields)?;
+        if !layer.coordinate_space().wraps() {
+            return Ok(Self { style, side_px });
+        }
         if style.projection != Projection::Mercator {
             let detail = "tiles are always in mercator; for another projection, request /{layer}/bbox/…";
             return Err(Problem::parameter("projection", detail));
@@ -89,7 +89,7 @@ impl TileStyle {
         &self,
         limits: &LimitsConfig,
         layer: &Arc<Layer>,
-        tile: TileCoord,
+        tile: TileAddress,
         ratio: PixelRatio,
     ) -> HttpResult<RenderRequest> {
         let side_px = ratio.pixels(self.side_px);
@@ -98,7 +98,7 @@ impl TileStyle {
             let detail = format!("{pixels} pixels exceed the limit of {limit}, limits.pixels");
             return Err(Problem::parameter("size", detail));
         }
-        self.style.clone().with_ratio(ratio).on(limits, layer, Canvas::tile(tile, side_px)?)
+        self.style.clone().with_ratio(ratio).on(limits, layer, tile.canvas(side_px)?)
     }
 }
 

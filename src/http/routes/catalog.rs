@@ -56,8 +56,11 @@ struct LayerReply {
     /// Remarks on the inputs, such as ignored values; omitted if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     remarks: Vec<String>,
-    /// Bounds of the points, `[[south, west], [north, east]]` in degrees; across the antimeridian, east is greater than
-    /// 180.
+    /// `globe` for longitudes and latitudes, or `plane` for x and y in meters.
+    #[schema(example = "globe")]
+    crs: &'static str,
+    /// Bounds of the points, `[[south, west], [north, east]]` in degrees, or in meters on a plane; across the
+    /// antimeridian, east is greater than 180.
     #[schema(value_type = Vec<Vec<f64>>)]
     bounds: Corners,
     /// Name of the weights; null if every point weighs 1.
@@ -102,6 +105,7 @@ pub(crate) async fn catalog(State(app): State<Arc<App>>) -> impl IntoResponse {
         points: layer.points(),
         rejected: layer.report().rejected,
         remarks: remarks(&without_folders(layer.report()), Parameter::key),
+        crs: if layer.coordinate_space().wraps() { "globe" } else { "plane" },
         bounds: corners(layer.bounds()),
         weight: layer.weight().map(str::to_owned),
         version: layer.version().to_owned(),

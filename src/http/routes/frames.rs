@@ -12,18 +12,18 @@ use utoipa::ToSchema;
 
 use crate::config::TimeSpan;
 use crate::error::{Error, Result};
-use crate::geo::TileCoord;
 use crate::http::parameters::fields::{Fields, query_string};
 use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::pixel_ratio::PixelRatio;
 use crate::http::parameters::render_request::RenderRequest;
 use crate::http::parameters::shared::{ZOOM, Zoom};
+use crate::http::parameters::tile_address::{TileAddress, check_zoom, default_zoom};
 use crate::http::parameters::tile_style::{TileSize, TileStyle};
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::scale::SpanReply;
-use crate::layer::{FilterOptions, Frames, Layer, StyleOptions, center};
+use crate::layer::{FilterOptions, Frames, Layer, StyleOptions};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, ParameterSet, parameter_set, time_text};
 
@@ -38,7 +38,7 @@ pub(crate) struct FramesReply {
     /// End of the last frame.
     end: String,
     /// Zoom of the span.
-    zoom: u8,
+    zoom: i8,
     /// Values of the colors of all frames at that zoom; null for the classic blend, and if no frame has a point.
     span: Option<SpanReply>,
     /// URL template of the tiles: replace `{start}` and `{end}` by those of a frame.
@@ -67,7 +67,8 @@ parameter_set! {
     pub(crate) struct FramesOptions {
         /// Duration of a frame: `30m`, `1h`, `1d`, `7d`. There may be up to 10,000 frames.
         every: TimeSpan = Declaration::new(Parameter::EVERY, Kind::Duration).example("1d").required(),
-        /// Zoom of the tiles that the span applies to; a fraction is rounded to the nearest integer.
+        /// Zoom of the tiles that the span applies to, from 0 except on a plane; a fraction is rounded to the nearest
+        /// integer.
         zoom: Zoom = Declaration::new(Parameter::ZOOM, ZOOM).default("the zoom of TileJSON's `center`").example("3"),
     }
 }
@@ -98,9 +99,12 @@ pub(crate) async fn frames(
     fields.finish()?;
     let every = every
         .ok_or_else(|| Problem::parameter("every", "missing; expected the duration of a frame, such as 1h or 1d"))?;
-    let default_zoom = || center(layer.bounds(), style.side_px, TileCoord::MAX_ZOOM).2;
-    let zoom = zoom.map_or_else(default_zoom, |Zoom(zoom)| zoom);
-    let request = style.request(&app.config.limits, &layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?;
+    let zoom = match zoom {
+        Some(Zoom(zoom)) => check_zoom(&layer, "zoom", zoom)?,
+        None => default_zoom(&layer, style.side_px),
+    };
+    let tile = TileAddress::first_of(&layer, zoom)?;
+    let request = style.request(&app.config.limits, &layer, tile, PixelRatio::ONE)?;
     let server = base.absolute()?;
     let key = format!("frames/{every}/{zoom}/{server}/{}/{}", style.side_px, request.key());
     let shared = Arc::clone(&app);
@@ -132,7 +136,7 @@ fn compute(
     tiles: &TileStyle,
     request: &RenderRequest,
     every: TimeSpan,
-    zoom: u8,
+    zoom: i8,
     server: &str,
     stop: &AtomicBool,
 ) -> Result<FramesReply> {

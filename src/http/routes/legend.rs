@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::encode::Tick;
-use crate::geo::{Bounds, TileCoord};
+use crate::geo::Bounds;
 use crate::http::parameters::canvas_parameters::{PolarRows, canvas, fitted_canvas};
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::layer_style::LayerStyle;
@@ -18,6 +18,7 @@ use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::pixel_ratio::PixelRatio;
 use crate::http::parameters::render_request::RenderRequest;
 use crate::http::parameters::shared::{BOUNDS, PIXEL_RATIO, ProjectionOptions, SIZE, TITLE, ZOOM, Zoom};
+use crate::http::parameters::tile_address::{TileAddress, check_zoom};
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
 use crate::http::server::etag::{etag, png_response};
@@ -62,7 +63,8 @@ parameter_set! {
     pub(crate) struct LegendOptions {
         title: String = TITLE.default("the layer's title"),
         pixel_ratio: f64 = PIXEL_RATIO,
-        /// Zoom, for the legend of tiles instead of a picture; a fraction is rounded to the nearest integer.
+        /// Zoom, for the legend of tiles instead of a picture, from 0 except on a plane; a fraction is rounded to the
+        /// nearest integer.
         zoom: Zoom = Declaration::new(Parameter::ZOOM, ZOOM).example("10"),
         bounds: Bounds = BOUNDS.default("fitted to the layer"),
     }
@@ -89,11 +91,8 @@ fn read_request(app: &App, layer: &str, query: &str) -> HttpResult<(RenderReques
         }
         let style = TileStyle::read(&app.schemes, &layer, &mut fields)?;
         fields.finish()?;
-        return Ok((
-            style.request(&app.config.limits, &layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?,
-            title,
-            ratio,
-        ));
+        let tile = TileAddress::first_of(&layer, check_zoom(&layer, "zoom", zoom)?)?;
+        return Ok((style.request(&app.config.limits, &layer, tile, PixelRatio::ONE)?, title, ratio));
     }
     let SizeOptions { size } = fields.read()?;
     let size = size.unwrap_or_default();

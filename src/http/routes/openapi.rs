@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 use serde_json::{Value, json};
 use utoipa::OpenApi;
 
-use crate::geo::{MAX_MERCATOR_LAT_DEG, TileCoord};
+use crate::geo::{MAX_MERCATOR_LAT_DEG, PlaneTile, TileCoord};
 use crate::http::server::App;
 
 /// The `OpenAPI` 3.1 document of the server.
@@ -103,11 +103,11 @@ fn add_schemas(document: &mut Value, layers: &[&str]) {
             Some("layer") if writes => json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}),
             Some("layer") => json!({"type": "string", "enum": layers}),
             Some("bounds") => json!({"type": "string", "pattern": format!("^{number},{number},{number},{number}$")}),
-            Some("z") => json!({"type": "integer", "minimum": 0, "maximum": TileCoord::MAX_ZOOM}),
+            Some("z") => json!({"type": "integer", "minimum": PlaneTile::MIN_ZOOM, "maximum": TileCoord::MAX_ZOOM}),
             Some("lon") => json!({"type": "number", "minimum": -540, "maximum": 540}),
             Some("lat") => json!({"type": "number", "minimum": -MAX_MERCATOR_LAT_DEG, "maximum": MAX_MERCATOR_LAT_DEG}),
-            Some("x") => json!({"type": "integer", "minimum": 0, "maximum": (1 << TileCoord::MAX_ZOOM) - 1}),
-            Some("y") => json!({"type": "string", "pattern": "^[0-9]{1,8}(@[2-4]x)?$"}),
+            Some("x") => json!({"type": "integer", "minimum": -PlaneTile::END, "maximum": PlaneTile::END - 1}),
+            Some("y") => json!({"type": "string", "pattern": "^-?[0-9]{1,12}(@[2-4]x)?$"}),
             Some("size") => {
                 json!({"type": "string", "pattern": "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}((@[2-4]x)?\\.png|\\.tif)$"})
             }

@@ -14,15 +14,16 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::Result;
-use crate::geo::{Canvas, MAX_MERCATOR_LAT_DEG, Points, Projection, TileCoord};
+use crate::geo::{Canvas, MAX_MERCATOR_LAT_DEG, PlaneTile, Points, Projection, TileCoord};
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::render_request::RenderRequest;
 use crate::http::parameters::shared::{ZOOM, Zoom};
+use crate::http::parameters::tile_address::{check_zoom, default_zoom};
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
 use crate::http::server::problem::{HttpResult, Problem};
-use crate::layer::{Blend, FilterOptions, StyleOptions, center};
+use crate::layer::{Blend, FilterOptions, Layer, StyleOptions};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, parameter_set};
 use crate::raster::Reduction;
@@ -49,17 +50,33 @@ pub(crate) struct PointReply {
     /// Radius in pixels.
     #[schema(example = 20.0)]
     radius_px: f64,
-    /// Radius in meters on the ground at the location.
+    /// Radius in meters, on the ground at the location.
     #[schema(example = 1_558.4)]
     radius_m: f64,
     /// Zoom of the tiles.
-    z: u8,
-    /// Requested longitude.
-    #[schema(example = 18.07)]
-    lon: f64,
-    /// Requested latitude.
-    #[schema(example = 59.33)]
-    lat: f64,
+    z: i8,
+    #[serde(flatten)]
+    location: LocationReply,
+}
+
+/// A requested location.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+enum LocationReply {
+    Globe {
+        /// Requested longitude.
+        #[schema(example = 18.07)]
+        lon: f64,
+        /// Requested latitude.
+        #[schema(example = 59.33)]
+        lat: f64,
+    },
+    Plane {
+        /// Requested x in meters, of a layer on a plane.
+        x: f64,
+        /// Requested y in meters, of a layer on a plane.
+        y: f64,
+    },
 }
 
 /// A category and its number of points.
@@ -76,7 +93,8 @@ parameter_set! {
     /// The zoom of the tiles, and the number of categories.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct PointOptions {
-        /// Zoom of the tiles, with 256 pixels per side; a fraction is rounded to the nearest integer.
+        /// Zoom of the tiles, with 256 pixels per side, from 0 except on a plane; a fraction is rounded to the nearest
+        /// integer.
         zoom: Zoom = Declaration::new(Parameter::Z, ZOOM).default("the zoom of TileJSON's `center`").example("10"),
         /// Maximum number of categories in the response, the most frequent ones within the radius.
         categories: u64 = Declaration::new(Parameter::CATEGORIES, Kind::Integer { min: 0, max: MAX_CATEGORIES })
@@ -92,8 +110,8 @@ parameter_set! {
 #[utoipa::path(get, path = "/{layer}/point/{lon},{lat}", tag = "layers",
     params(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
-        ("lon" = f64, Path, description = "Longitude in degrees, -540 to 540", example = 18.07),
-        ("lat" = f64, Path, description = "Latitude in degrees, within the limits of web maps: -85.0511 to 85.0511", example = 59.33),
+        ("lon" = f64, Path, description = "Longitude in degrees, -540 to 540; on a plane, x in meters", example = 18.07),
+        ("lat" = f64, Path, description = "Latitude in degrees, within the limits of web maps: -85.0511 to 85.0511; on a plane, y in meters", example = 59.33),
         InQuery<PointOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The value", body = PointReply),
@@ -107,15 +125,18 @@ pub(crate) async fn point(
     RawQuery(query): RawQuery,
 ) -> HttpResult<Response<Body>> {
     let layer = app.layer(&layer)?;
-    let (lon, lat) = read_location(&location)?;
+    let is_globe = layer.coordinate_space().wraps();
+    let (lon, lat) = if is_globe { read_location(&location)? } else { read_plane_location(&location)? };
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
-    let default_zoom = || center(layer.bounds(), TileStyle::SIDE_PX, TileCoord::MAX_ZOOM).2;
     let PointOptions { zoom, categories } = fields.read()?;
-    let zoom = zoom.map_or_else(default_zoom, |Zoom(zoom)| zoom);
+    let zoom = match zoom {
+        Some(Zoom(zoom)) => check_zoom(&layer, "z", zoom)?,
+        None => default_zoom(&layer, TileStyle::SIDE_PX),
+    };
     let max_categories = categories.unwrap_or(0);
     let style = TileStyle::read_sized(&app.schemes, &layer, &mut fields, TileStyle::SIDE_PX)?.style;
     fields.finish()?;
-    let canvas = pixel_at(lon, lat, zoom)?;
+    let canvas = pixel_at(&layer, lon, lat, zoom)?;
     let mut request = style.on(&app.config.limits, &layer, canvas)?;
     if request.options.blend == Some(Blend::Classic) {
         return Err(Problem::parameter("blend", "the classic blend has no values, only colors"));
@@ -124,7 +145,7 @@ pub(crate) async fn point(
     request.options = StyleOptions { vmin: None, vmax: None, curve: None, ..request.options };
 
     let radius_px = request.radius_px()?;
-    let [width_m, height_m] = canvas.pixel_size_m(lat).unwrap_or_default();
+    let [width_m, height_m] = canvas.pixel_size_m(lat).unwrap_or(canvas.scale().map(f64::recip));
     let shared = Arc::clone(&app);
     let work = move |stop: &AtomicBool| {
         let (value, unit) = request.value(&shared, stop)?;
@@ -144,7 +165,8 @@ pub(crate) async fn point(
     };
     let (value, unit, percentile, points, categories) = app.pool.run(work).await?;
     let radius_m = radius_px * (width_m * height_m).sqrt();
-    let reply = PointReply { value, unit, percentile, points, categories, radius_px, radius_m, z: zoom, lon, lat };
+    let location = if is_globe { LocationReply::Globe { lon, lat } } else { LocationReply::Plane { x: lon, y: lat } };
+    let reply = PointReply { value, unit, percentile, points, categories, radius_px, radius_m, z: zoom, location };
     Ok(([(header::CACHE_CONTROL, app.config.server.cache_control.clone())], Json(reply)).into_response())
 }
 
@@ -166,8 +188,34 @@ fn read_location(text: &str) -> HttpResult<(f64, f64)> {
     Ok((number("lon", lon, MAX_LON)?, number("lat", lat, MAX_MERCATOR_LAT_DEG)?))
 }
 
-/// Returns a canvas of the single tile pixel that contains a location.
-fn pixel_at(lon: f64, lat: f64, zoom: u8) -> HttpResult<Canvas> {
+/// Parses `x,y` in meters.
+fn read_plane_location(text: &str) -> HttpResult<(f64, f64)> {
+    let number = |name: &str, text: &str| {
+        let number = text.parse::<f64>().ok().filter(|number| number.is_finite());
+        number.ok_or_else(|| Problem::parameter(name, format!("`{text}` is not a finite number of meters")))
+    };
+    let malformed = || Problem::parameter("x", format!("`{text}` is not a location; expected x,y, such as 12.5,3"));
+    let (x, y) = text.split_once(',').ok_or_else(malformed)?;
+    Ok((number("x", x)?, number("y", y)?))
+}
+
+/// Returns a canvas of the single tile pixel that contains a location of `layer`.
+fn pixel_at(layer: &Layer, lon: f64, lat: f64, zoom: i8) -> HttpResult<Canvas> {
+    if layer.coordinate_space().wraps() {
+        // A zoom of the globe is not negative.
+        return globe_pixel_at(lon, lat, zoom as u8);
+    }
+    let tile = PlaneTile::containing(zoom, lon, lat)
+        .map_err(|error| Problem::parameter("x", format!("there is no tile at the location: {error}")))?;
+    let scale = PlaneTile::scale_of(zoom);
+    let side = i64::from(PlaneTile::SIDE_PX);
+    let [column, row] =
+        [(lon, tile.x()), (-lat, tile.y())].map(|(meters, index)| (meters * scale).floor() as i64 - index * side);
+    Ok(Canvas::plane_tile(tile, PlaneTile::SIDE_PX)?.window(column, row, 1, 1)?)
+}
+
+/// Returns a canvas of the single pixel of a Web Mercator tile that contains a location.
+fn globe_pixel_at(lon: f64, lat: f64, zoom: u8) -> HttpResult<Canvas> {
     let side = i64::from(TileStyle::SIDE_PX);
     let world_px = side << zoom;
     let (x, y) = Projection::Mercator.forward(lon, lat);
@@ -227,15 +275,16 @@ fn scan_around(
     let around = canvas.grow(radius_px.ceil() as u32 + 1).bounds();
     let query = request.filter.applied_to(request.subject.query());
     let query = query.with_near(Some(around)).with_categories(categories).with_stop(Some(stop));
-    let ([x, y], [scale, _]) = (canvas.world_at(0.5, 0.5), canvas.scale());
+    let ([x, y], [scale, _], projection) = (canvas.world_at(0.5, 0.5), canvas.scale(), canvas.projection());
     let is_near = |lon: f64, lat: f64| {
         // Most points are too far north or south, and are rejected before the projection.
         if !(around.south..=around.north).contains(&lat) {
             return false;
         }
-        let (point_x, point_y) = Projection::Mercator.forward(lon, lat);
+        let (point_x, point_y) = projection.forward(lon, lat);
         // The distance to the nearest copy of the world.
-        let dx = (point_x - x) - (point_x - x).round();
+        let copy = if projection.wraps() { (point_x - x).round() } else { 0.0 };
+        let dx = (point_x - x) - copy;
         dx.hypot(point_y - y) * scale <= radius_px
     };
     let sink: &mut Sink<'_> = &mut |batch: Points<'_>| {
@@ -269,16 +318,16 @@ mod tests {
     fn a_location_is_within_its_pixel_in_every_copy_of_the_world() {
         for zoom in [0, 1, 7, 24] {
             for (lon, lat) in [(18.07, 59.33), (-179.999, -33.3), (0.0, 0.0), (99.9, 84.9)] {
-                let canvas = pixel_at(lon, lat, zoom).unwrap();
+                let canvas = globe_pixel_at(lon, lat, zoom).unwrap();
                 let bounds = canvas.bounds();
                 assert_eq!((canvas.width(), canvas.height()), (1, 1));
                 let tolerance = 1e-9;
                 assert!((bounds.west - tolerance..=bounds.east + tolerance).contains(&lon), "{zoom}: {lon} {bounds}");
                 assert!((bounds.south - tolerance..=bounds.north + tolerance).contains(&lat), "{zoom}: {lat} {bounds}");
-                assert_eq!(pixel_at(lon + 360.0, lat, zoom).unwrap(), canvas);
+                assert_eq!(globe_pixel_at(lon + 360.0, lat, zoom).unwrap(), canvas);
             }
         }
-        let corner = |lon, lat| pixel_at(lon, lat, 3).unwrap().bounds();
+        let corner = |lon, lat| globe_pixel_at(lon, lat, 3).unwrap().bounds();
         assert_eq!(corner(180.0, MAX_MERCATOR_LAT_DEG), corner(-180.0, MAX_MERCATOR_LAT_DEG));
         assert!((corner(0.0, -MAX_MERCATOR_LAT_DEG).south + MAX_MERCATOR_LAT_DEG).abs() < 1e-9);
     }

@@ -12,18 +12,20 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::{Error, Result};
-use crate::geo::{Categories, Extent, Points, TileCoord, Zooms};
+use crate::geo::{Categories, Extent, Points};
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::filter::Filter;
 use crate::http::parameters::layer_style::{LayerStyle, style_key};
 use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::pixel_ratio::PixelRatio;
 use crate::http::parameters::render_request::RenderRequest;
+use crate::http::parameters::tile_address::TileAddress;
 use crate::http::parameters::tile_style::TileStyle;
+use crate::http::parameters::zoom_range::ZoomRange;
 use crate::http::server::App;
 use crate::http::server::corners::{Corners, corners};
 use crate::http::server::problem::{HttpResult, Problem};
-use crate::layer::{FilterOptions, Layer, StyleOptions};
+use crate::layer::{FilterOptions, Layer, PlaneView, StyleOptions};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, parameter_set, time_text};
 use crate::source::{self, CategoryList, Query, Sink};
@@ -36,8 +38,8 @@ pub(crate) struct StatisticsReply {
     points: u64,
     /// Statistics of the weights; null if every point weighs 1, or there are no points.
     weight: Option<WeightReply>,
-    /// Bounds, `[[south, west], [north, east]]` in degrees; across the antimeridian, east is greater than 180. Null if
-    /// there are no points.
+    /// Bounds, `[[south, west], [north, east]]` in degrees, or in meters on a plane; across the antimeridian, east is
+    /// greater than 180. Null if there are no points.
     #[schema(value_type = Option<Vec<Vec<f64>>>)]
     bounds: Option<Corners>,
     /// First and last time; null if no point has a time.
@@ -46,7 +48,7 @@ pub(crate) struct StatisticsReply {
     categories: Option<CategoriesReply>,
     /// Version of the layer, which changes with the points.
     version: String,
-    /// Statistics of the layer's tiles for each zoom; empty for a layer on a plane, which has no tiles.
+    /// Statistics of the layer's tiles for each zoom.
     zooms: Vec<ZoomReply>,
 }
 
@@ -55,7 +57,7 @@ pub(crate) struct StatisticsReply {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct ZoomReply {
     /// Zoom.
-    z: u8,
+    z: i8,
     /// Value of the coldest color.
     vmin: f64,
     /// Value of the hottest color.
@@ -128,8 +130,14 @@ impl TimeReply {
     }
 }
 
-/// The default zooms.
-const DEFAULT_ZOOMS: Zooms = Zooms { first: 0, last: 12 };
+/// The default zooms of a layer.
+fn default_zooms(layer: &Layer) -> ZoomRange {
+    if layer.coordinate_space().wraps() {
+        return ZoomRange::new(0, 12);
+    }
+    let PlaneView { min_zoom, max_zoom, .. } = PlaneView::of(layer.bounds(), TileStyle::SIDE_PX);
+    ZoomRange::new(min_zoom, max_zoom)
+}
 
 /// Totals that are accumulated point by point, in input order.
 #[derive(Debug, Default)]
@@ -157,8 +165,10 @@ parameter_set! {
     /// The zooms of the tiles.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct StatisticsOptions {
-        /// Zooms of the tiles: one, or a range such as `3-8`.
-        zooms: Zooms = Declaration::new(Parameter::ZOOM, Kind::Zooms).default("0-12").example("0-4"),
+        /// Zooms of the tiles: one, or a range such as `3-8`; on a plane also `-2-5`.
+        zooms: String = Declaration::new(Parameter::ZOOM, Kind::Zooms)
+            .default("0-12; minzoom to maxzoom of TileJSON for a layer on a plane")
+            .example("0-4"),
     }
 }
 
@@ -182,25 +192,21 @@ pub(crate) async fn statistics(
     let layer = app.layer(&layer)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
     let StatisticsOptions { zooms } = fields.read()?;
-    let zooms = zooms.unwrap_or(DEFAULT_ZOOMS);
-    // A layer on a plane has no tiles.
-    let tiles = layer.coordinate_space().wraps();
-    let tiles =
-        tiles.then(|| TileStyle::read_sized(&app.schemes, &layer, &mut fields, TileStyle::SIDE_PX)).transpose()?;
-    let style = match &tiles {
-        Some(tiles) => tiles.style.clone(),
-        None => LayerStyle::read(&app.schemes, &layer, &mut fields)?,
+    let zooms = match zooms {
+        Some(text) => ZoomRange::read(&layer, &text)?,
+        None => default_zooms(&layer),
     };
+    let tiles = TileStyle::read_sized(&app.schemes, &layer, &mut fields, TileStyle::SIDE_PX)?;
     fields.finish()?;
-    let LayerStyle { options, filter, scheme, .. } = style;
+    let LayerStyle { options, filter, scheme, .. } = tiles.style.clone();
     let style = style_key(&options, &filter, &scheme);
     let key = format!("statistics/{}/{}/{zooms}?{style}", layer.name(), layer.version());
     let shared = Arc::clone(&app);
     let make = || {
         app.pool.run(move |stop| {
             let mut reply = compute(&layer, &filter, stop).map_err(|error| filter.request_error(error))?;
-            for (tiles, zoom) in tiles.iter().flat_map(|tiles| zooms.all().map(move |zoom| (tiles, zoom))) {
-                reply.zooms.extend(zoom_statistics(&shared, &layer, tiles, zoom, stop)?);
+            for zoom in zooms.all() {
+                reply.zooms.extend(zoom_statistics(&shared, &layer, &tiles, zoom, stop)?);
             }
             let text = serde_json::to_vec(&reply).map_err(|error| Error::input(layer.name(), error.to_string()))?;
             Ok(Bytes::from(text))
@@ -218,10 +224,11 @@ fn zoom_statistics(
     app: &App,
     layer: &Arc<Layer>,
     style: &TileStyle,
-    zoom: u8,
+    zoom: i8,
     stop: &AtomicBool,
 ) -> Result<Option<ZoomReply>> {
-    let Ok(request) = style.request(&app.config.limits, layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE) else {
+    let tile = TileAddress::first_of(layer, zoom)?;
+    let Ok(request) = style.request(&app.config.limits, layer, tile, PixelRatio::ONE) else {
         return Ok(None);
     };
     let Some((shading, unit)) = request.shading(app, stop)? else { return Ok(None) };

@@ -1,5 +1,6 @@
 //! `GET /{layer}`: TileJSON 3.0.0 of a layer.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use axum::Json;
@@ -10,17 +11,20 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::geo::TileCoord;
+use crate::geo::{PlaneTile, TileCoord};
 use crate::http::parameters::fields::{Fields, query_string};
 use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::pixel_ratio::PixelRatio;
+use crate::http::parameters::tile_address::TileAddress;
 use crate::http::parameters::tile_style::{TileSize, TileStyle};
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::corners::{Corners, corners};
 use crate::http::server::digest::digest;
 use crate::http::server::problem::{HttpResult, Problem};
-use crate::layer::{FilterOptions, Layer, StyleOptions, bounds_with_reach, center, dot_reach};
+use crate::layer::{
+    FilterOptions, Layer, PlaneView, StyleOptions, bounds_with_reach, center, dot_reach, plane_bounds_with_reach,
+};
 use crate::parameters::ParameterSet;
 
 /// TileJSON 3.0.0 of a layer.
@@ -44,18 +48,23 @@ pub(crate) struct TileJson {
     /// URL template of the tiles.
     #[schema(example = json!(["http://127.0.0.1:3000/cities/{z}/{x}/{y}.png?v=00c0ffee"]))]
     tiles: [String; 1],
-    /// Minimum zoom.
-    minzoom: u8,
-    /// Maximum zoom.
+    /// `plane` if the layer is on a plane: the tiles are not in Web Mercator, but in the matrix of `L.CRS.Simple`, which is
+    /// not a part of TileJSON, and zooms may be negative. Omitted for a layer on the globe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    crs: Option<&'static str>,
+    /// Minimum zoom; on a plane, the zoom at which the layer fits into 256 pixels.
+    minzoom: i8,
+    /// Maximum zoom; on a plane, that of a pixel of less than 1 cm, or a higher one for a small layer.
     #[schema(example = 24)]
-    maxzoom: u8,
+    maxzoom: i8,
     /// Bounds of the non-empty tiles, including dots: west, south, east, north in degrees, never across the
-    /// antimeridian.
+    /// antimeridian; in meters on a plane.
     #[schema(value_type = Vec<f64>)]
     bounds: [f64; 4],
-    /// Longitude, latitude and zoom of a map that fits all points into about 1024 pixels.
+    /// Longitude, latitude and zoom of a map that fits all points into about 1024 pixels; on a plane, x and y in meters,
+    /// and zoom.
     #[schema(value_type = Vec<f64>, example = json!([18.07, 59.33, 10]))]
-    center: (f64, f64, u8),
+    center: (f64, f64, i8),
     /// URL of the legend as a PNG.
     legend: String,
     /// Members that are not part of TileJSON.
@@ -72,8 +81,8 @@ struct More {
     weighted: bool,
     /// Version of the layer, the `v` in the tile URLs.
     version: String,
-    /// Bounds of the points, `[[south, west], [north, east]]` in degrees; across the antimeridian, east is greater than
-    /// 180.
+    /// Bounds of the points, `[[south, west], [north, east]]` in degrees, or in meters on a plane; across the
+    /// antimeridian, east is greater than 180.
     #[schema(value_type = Vec<Vec<f64>>)]
     bounds: Corners,
     /// URL of the legend as JSON.
@@ -86,6 +95,9 @@ struct More {
 /// validated and included in the URLs of the response, together with the layer's own style and version: a tile URL
 /// always returns the same tile, and may be cached indefinitely. `maxzoom` is less than 24 if a radius in kilometers
 /// exceeds the limit in pixels beyond it.
+///
+/// A layer on a plane has `"crs": "plane"`, and the same members in meters. It is not a Web Mercator tileset: `L.CRS.Simple`
+/// of Leaflet displays it, and clients of TileJSON that ignore `crs` do not.
 #[utoipa::path(get, path = "/{layer}", tag = "layers", params(("layer" = String, Path, example = "cities"), InQuery<TileSize>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "TileJSON", body = TileJson),
@@ -118,8 +130,11 @@ fn describe(app: &App, layer: &Arc<Layer>, style: &TileStyle, server: &str) -> H
     query.push(("v", version.to_owned()));
     let tiles = [format!("{server}/{name}/{{z}}/{{x}}/{{y}}.png?{}", query_string(&query))];
 
-    let maxzoom = max_zoom(app, layer, style)?;
-    let center = center(layer.bounds(), style.side_px, maxzoom);
+    let TileExtent { crs, minzoom, maxzoom, center, bounds } = if layer.coordinate_space().wraps() {
+        TileExtent::on_globe(app, layer, style)?
+    } else {
+        TileExtent::on_plane(app, layer, style)?
+    };
     let points = layer.points();
     let weighted_by = layer.weight().map(|weight| format!(", weighted by {weight}")).unwrap_or_default();
     Ok(TileJson {
@@ -131,9 +146,10 @@ fn describe(app: &App, layer: &Arc<Layer>, style: &TileStyle, server: &str) -> H
         attribution: layer.attribution().map(escape_html),
         scheme: "xyz",
         tiles,
-        minzoom: 0,
+        crs,
+        minzoom,
         maxzoom,
-        bounds: bounds(app, layer, style, center.2)?,
+        bounds,
         center,
         legend: format!("{server}/{name}/legend.png?{legend_query}"),
         kiln: More {
@@ -155,27 +171,58 @@ fn escape_html(text: &str) -> String {
 ///
 /// # Errors
 /// If the radius exceeds the limit.
-fn radius_px(app: &App, layer: &Arc<Layer>, style: &TileStyle, zoom: u8) -> HttpResult<f64> {
-    let request = style.request(&app.config.limits, layer, TileCoord::new(zoom, 0, 0)?, PixelRatio::ONE)?;
+fn radius_px(app: &App, layer: &Arc<Layer>, style: &TileStyle, zoom: i8) -> HttpResult<f64> {
+    let tile = TileAddress::first_of(layer, zoom)?;
+    let request = style.request(&app.config.limits, layer, tile, PixelRatio::ONE)?;
     Ok(request.radius_px()?)
 }
 
-/// The maximum zoom at which the radius of dots is within the limit.
-fn max_zoom(app: &App, layer: &Arc<Layer>, style: &TileStyle) -> HttpResult<u8> {
-    let radius_px = |zoom: u8| radius_px(app, layer, style, zoom);
-    // An error at zoom 0 occurs at every zoom.
-    radius_px(0)?;
-    Ok((0..=TileCoord::MAX_ZOOM).rev().find(|zoom| radius_px(*zoom).is_ok()).unwrap_or(0))
+/// The highest of `zooms` at which the radius of dots is within the limit.
+fn max_zoom(app: &App, layer: &Arc<Layer>, style: &TileStyle, zooms: RangeInclusive<i8>) -> HttpResult<i8> {
+    let radius_px = |zoom: i8| radius_px(app, layer, style, zoom);
+    let lowest = *zooms.start();
+    // An error at the lowest zoom occurs at every zoom.
+    radius_px(lowest)?;
+    Ok(zooms.rev().find(|zoom| radius_px(*zoom).is_ok()).unwrap_or(lowest))
 }
 
-/// The bounds of the non-empty tiles. Clients request no tiles outside of them, where dots would be cut off.
-///
-/// The reach of dots in degrees grows as the zoom decreases. The bounds include dots down to two zooms below that of
-/// `center`; at lower zooms, the points cover only a small part of the map.
-fn bounds(app: &App, layer: &Arc<Layer>, style: &TileStyle, zoom: u8) -> HttpResult<[f64; 4]> {
-    const ZOOMS_BELOW_CENTER: u8 = 2;
-    let zoom = zoom.saturating_sub(ZOOMS_BELOW_CENTER);
-    Ok(bounds_with_reach(layer.bounds(), dot_reach(radius_px(app, layer, style, zoom)?, style.side_px, zoom)))
+/// The bounds include dots down to this number of zooms below that of `center`; at lower zooms, the points cover only a
+/// small part of the map. The reach of dots in degrees or meters grows as the zoom decreases.
+const ZOOMS_BELOW_CENTER: i8 = 2;
+
+/// The zooms, center and bounds of a layer's tiles. Clients request no tiles outside of the bounds, where dots would be
+/// cut off.
+struct TileExtent {
+    crs: Option<&'static str>,
+    minzoom: i8,
+    maxzoom: i8,
+    center: (f64, f64, i8),
+    bounds: [f64; 4],
+}
+
+impl TileExtent {
+    fn on_globe(app: &App, layer: &Arc<Layer>, style: &TileStyle) -> HttpResult<Self> {
+        let maxzoom = max_zoom(app, layer, style, 0..=TileCoord::MAX_ZOOM as i8)?;
+        let (lon, lat, zoom) = center(layer.bounds(), style.side_px, maxzoom as u8);
+        let zoom = zoom as i8;
+        let lowest = (zoom - ZOOMS_BELOW_CENTER).max(0);
+        let reach = dot_reach(radius_px(app, layer, style, lowest)?, style.side_px, lowest as u8);
+        let bounds = bounds_with_reach(layer.bounds(), reach);
+        Ok(Self { crs: None, minzoom: 0, maxzoom, center: (lon, lat, zoom), bounds })
+    }
+
+    fn on_plane(app: &App, layer: &Arc<Layer>, style: &TileStyle) -> HttpResult<Self> {
+        let PlaneView { center: [x, y], zoom, min_zoom, max_zoom: highest } =
+            PlaneView::of(layer.bounds(), style.side_px);
+        let maxzoom = max_zoom(app, layer, style, min_zoom..=highest)?;
+        let zoom = zoom.min(maxzoom);
+        let lowest = (zoom - ZOOMS_BELOW_CENTER).max(min_zoom);
+        // Tiles of any size cover the same bounds, so that their pixels are converted to CSS pixels of 256 per tile.
+        let css_px = f64::from(PlaneTile::SIDE_PX) / f64::from(style.side_px);
+        let radius_px = radius_px(app, layer, style, lowest)? * css_px;
+        let bounds = plane_bounds_with_reach(layer.bounds(), radius_px, lowest);
+        Ok(Self { crs: Some("plane"), minzoom: min_zoom, maxzoom, center: (x, y, zoom), bounds })
+    }
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@ use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 
 use crate::config::EmptyTile;
-use crate::geo::TileCoord;
 use crate::http::parameters::area::{Area, PolygonBody};
 use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::pixel_ratio::PixelRatio;
+use crate::http::parameters::tile_address::TileAddress;
 use crate::http::parameters::tile_style::{KeyedTileStyle, TileSize, TileVersion};
 use crate::http::server::App;
 use crate::http::server::etag::{etag, is_cached, png_response};
@@ -24,16 +24,17 @@ const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
 /// A tile of a layer
 ///
-/// Tiles are in Web Mercator and numbered from the north-west, as in OpenStreetMap. `@2x`, `@3x` or `@4x` before `.png`
+/// Tiles are in Web Mercator and numbered from the north-west, as in OpenStreetMap. Those of a layer on a plane are in the
+/// matrix of `L.CRS.Simple`: at zoom z, a meter is 2^z pixels, and tile 0/0 is to the south-east of the origin. `@2x`, `@3x` or `@4x` before `.png`
 /// multiplies the pixels per side, for high-density screens. `size=512` is the tile size of MapLibre: the same bounds
 /// as with 256, rendered like the tiles of the next zoom. Kilometers in `radius`, `vmin` and `vmax` are exact at the
 /// center latitude of the layer, or at `true_scale` if it is set.
 #[utoipa::path(get, path = "/{layer}/{z}/{x}/{y}.png", tag = "layers",
     params(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
-        ("z" = u8, Path, description = "Zoom, 0 to 24", example = 3),
-        ("x" = u32, Path, description = "Column, from the antimeridian to the east, below 2^z", example = 4),
-        ("y" = String, Path, description = "Row, from the north, below 2^z; followed by @2x, @3x or @4x for two to four times as many pixels per side", example = "2"),
+        ("z" = i8, Path, description = "Zoom, 0 to 24; -20 to 24 on a plane", example = 3),
+        ("x" = i64, Path, description = "Column, from the antimeridian to the east, below 2^z; on a plane, from the origin to the east", example = 4),
+        ("y" = String, Path, description = "Row, from the north, below 2^z; on a plane, from the origin to the south; followed by @2x, @3x or @4x for two to four times as many pixels per side", example = "2"),
         InQuery<TileSize>, InQuery<TileVersion>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The tile", content_type = "image/png", body = Vec<u8>,
@@ -51,7 +52,7 @@ pub(crate) async fn tile(
     headers: HeaderMap,
 ) -> HttpResult<Response<Body>> {
     let layer = app.layer(&layer)?;
-    let path = TilePath::read(&z, &x, &y)?;
+    let path = TilePath::read(&layer, &z, &x, &y)?;
     let style = app.tile_styles.read(&app.schemes, &layer, query.as_deref().unwrap_or_default())?;
     reply(&app, &layer, &style, path, &headers).await
 }
@@ -63,9 +64,9 @@ pub(crate) async fn tile(
 #[utoipa::path(post, path = "/{layer}/{z}/{x}/{y}.png", tag = "layers",
     params(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
-        ("z" = u8, Path, description = "Zoom, 0 to 24", example = 3),
-        ("x" = u32, Path, description = "Column, from the antimeridian to the east, below 2^z", example = 4),
-        ("y" = String, Path, description = "Row, from the north, below 2^z; followed by @2x, @3x or @4x for two to four times as many pixels per side", example = "2"),
+        ("z" = i8, Path, description = "Zoom, 0 to 24; -20 to 24 on a plane", example = 3),
+        ("x" = i64, Path, description = "Column, from the antimeridian to the east, below 2^z; on a plane, from the origin to the east", example = 4),
+        ("y" = String, Path, description = "Row, from the north, below 2^z; on a plane, from the origin to the south; followed by @2x, @3x or @4x for two to four times as many pixels per side", example = "2"),
         InQuery<TileSize>, InQuery<TileVersion>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     request_body(content((PolygonBody = "application/geo+json"), (PolygonBody = "application/json"))),
     responses(
@@ -85,7 +86,7 @@ pub(crate) async fn tile_within(
     body: Bytes,
 ) -> HttpResult<Response<Body>> {
     let layer = app.layer(&layer)?;
-    let path = TilePath::read(&z, &x, &y)?;
+    let path = TilePath::read(&layer, &z, &x, &y)?;
     let area = Area::of_body(&app.pool, &headers, body).await?;
     let style = KeyedTileStyle::read(&app.schemes, &layer, query.as_deref().unwrap_or_default(), Some(area))?;
     // Clients do not cache the response to a POST, so conditional headers do not apply.
@@ -139,12 +140,12 @@ fn tile_response(app: &App, style: &KeyedTileStyle, request: &HeaderMap, bytes: 
 /// The tile and pixel ratio in the path of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct TilePath {
-    tile: TileCoord,
+    tile: TileAddress,
     ratio: PixelRatio,
 }
 
 impl TilePath {
-    fn read(zoom: &str, column: &str, row: &str) -> HttpResult<Self> {
+    fn read(layer: &Layer, zoom: &str, column: &str, row: &str) -> HttpResult<Self> {
         let Some((row, ratio)) = PixelRatio::split(row) else {
             if row.contains('.') {
                 let detail =
@@ -157,10 +158,7 @@ impl TilePath {
             let detail = format!("`{row}` has an unknown pixel ratio; expected @2x, @3x or @4x after the row");
             return Err(Problem::parameter("y", detail));
         }
-        let (zoom, column, row) = (integer("z", zoom)?, integer("x", column)?, integer("y", row)?);
-        let tile = TileCoord::new(u8::try_from(zoom).unwrap_or(u8::MAX), column, row);
-        let tile = tile.map_err(|error| Problem::not_found(format!("there is no such tile: {error}")))?;
-        Ok(Self { tile, ratio })
+        Ok(Self { tile: TileAddress::read(layer, zoom, column, row)?, ratio })
     }
 
     /// The cache key of the tile, with a digest of its style.
@@ -170,39 +168,65 @@ impl TilePath {
     }
 }
 
-/// Parses an integer of digits only, without a sign; saturates at `u32::MAX`.
-fn integer(name: &str, text: &str) -> HttpResult<u32> {
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(Problem::parameter(name, format!("`{text}` is not a whole number")));
-    }
-    Ok(text.parse().unwrap_or(u32::MAX))
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::geo::{PlaneTile, TileCoord};
+    use crate::layer::LayerSpec;
+    use crate::source::{CoordinateSpace, ReadOptions, read};
+
+    fn layer(space: CoordinateSpace) -> Layer {
+        let source = read(&b"x,y\n1,2\n"[..], "a.csv", &ReadOptions::default()).unwrap();
+        Layer::of_source(LayerSpec { name: "a".to_owned(), space, ..LayerSpec::default() }, source).unwrap()
+    }
 
     #[test]
     fn invalid_tile_paths_are_rejected_with_the_accepted_form() {
-        let read = |zoom: &str, column: &str, row: &str| TilePath::read(zoom, column, row);
+        let layer = layer(CoordinateSpace::Globe);
+        let read = |zoom: &str, column: &str, row: &str| TilePath::read(&layer, zoom, column, row);
         let path = read("24", "16777215", "0@2x.png").unwrap();
-        assert_eq!((path.tile, path.ratio.pixels(256)), (TileCoord::new(24, 16_777_215, 0).unwrap(), 512));
+        let tile = TileAddress::Globe(TileCoord::new(24, 16_777_215, 0).unwrap());
+        assert_eq!((path.tile, path.ratio.pixels(256)), (tile, 512));
         assert_eq!(read("0", "0", "0@3x.png").unwrap().ratio.pixels(256), 768);
         for (zoom, column, row, status, word) in [
             ("25", "0", "0.png", 404, "zoom 25"),
             ("999999999999", "0", "0.png", 404, "no such tile"),
             ("1", "2", "0.png", 404, "less than 2"),
             ("0", "0", "99999999999.png", 404, "outside"),
+            ("0", "0", "99999999999999999999.png", 404, "outside"),
             ("0", "0", "0", 404, ".png"),
             ("0", "0", "0@2x", 404, ".png"),
             ("0", "0", "0.webp", 400, "tiles are PNG"),
             ("0", "0", "0@5x.png", 400, "y: `0@5x` has an unknown pixel ratio; expected @2x, @3x or @4x"),
             ("0", "0", "0@2x@2x.png", 400, "pixel ratio"),
             ("+0", "0", "0.png", 400, "z: `+0`"),
+            ("-1", "0", "0.png", 400, "z: `-1`"),
             ("0", "-1", "0.png", 400, "x: `-1`"),
             ("0", "0", ".png", 400, "y: ``"),
             ("0", "0", "1.5.png", 400, "whole number"),
+        ] {
+            let problem = read(zoom, column, row).unwrap_err();
+            assert_eq!(problem.status().as_u16(), status, "{zoom}/{column}/{row}");
+            assert!(problem.detail().contains(word), "{zoom}/{column}/{row}: {}", problem.detail());
+        }
+    }
+
+    #[test]
+    fn tile_paths_of_a_plane_may_be_negative() {
+        let layer = layer(CoordinateSpace::Plane);
+        let read = |zoom: &str, column: &str, row: &str| TilePath::read(&layer, zoom, column, row);
+        let tile = TileAddress::Plane(PlaneTile::new(-4, 0, -3).unwrap());
+        assert_eq!(read("-4", "-0", "-3@2x.png").unwrap().tile, tile);
+        for (zoom, column, row, status, word) in [
+            ("25", "0", "0.png", 404, "zoom 25 is outside -20 to 24"),
+            ("-21", "0", "0.png", 404, "zoom -21"),
+            ("-999", "0", "0.png", 404, "no such tile"),
+            ("0", "274877906944", "0.png", 404, "too far from the origin"),
+            ("0", "0", "-99999999999999999999.png", 404, "too far from the origin"),
+            ("--1", "0", "0.png", 400, "z: `--1`"),
+            ("0", "-", "0.png", 400, "x: `-`"),
+            ("0", "0", "-1.5.png", 400, "whole number"),
         ] {
             let problem = read(zoom, column, row).unwrap_err();
             assert_eq!(problem.status().as_u16(), status, "{zoom}/{column}/{row}");

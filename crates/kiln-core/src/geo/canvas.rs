@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Bounds, PlaneFrame, Points, Projection, TileCoord};
+use super::{Bounds, PlaneFrame, PlaneTile, Points, Projection, TileCoord};
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
@@ -23,6 +23,8 @@ pub struct Canvas {
     row: i64,
     width: u32,
     height: u32,
+    /// Whether this is a part of the matrix of tiles on a plane.
+    is_plane_matrix: bool,
 }
 
 impl Canvas {
@@ -45,7 +47,7 @@ impl Canvas {
         let [[x0, y0], [x1, y1]] = world_corners(projection, bounds)?;
         let scale = [f64::from(width) / (x1 - x0), f64::from(height) / (y1 - y0)];
         check_scale(projection, scale)?;
-        Ok(Self { projection, origin: [x0, y0], scale, col: 0, row: 0, width, height })
+        Ok(Self { projection, origin: [x0, y0], scale, col: 0, row: 0, width, height, is_plane_matrix: false })
     }
 
     /// The canvas with its north-western corner at the world coordinates `corner`, and `scale` pixels per world unit.
@@ -55,7 +57,16 @@ impl Canvas {
     pub fn from_corner(projection: Projection, corner: [f64; 2], scale: f64, width: u32, height: u32) -> Result<Self> {
         check_size(width, height)?;
         check_scale(projection, [scale; 2])?;
-        Ok(Self { projection, origin: corner, scale: [scale; 2], col: 0, row: 0, width, height })
+        Ok(Self {
+            projection,
+            origin: corner,
+            scale: [scale; 2],
+            col: 0,
+            row: 0,
+            width,
+            height,
+            is_plane_matrix: false,
+        })
     }
 
     /// Pixel (0, 0) of the grid with its origin at the corner of the world, and `scale` pixels per world unit. Other
@@ -65,14 +76,16 @@ impl Canvas {
     /// [`Error::Invalid`] if the scale exceeds the limits.
     pub fn on_grid(projection: Projection, scale: [f64; 2]) -> Result<Self> {
         check_scale(projection, scale)?;
-        Ok(Self { projection, origin: [0.0, 0.0], scale, col: 0, row: 0, width: 1, height: 1 })
+        let (origin, is_plane_matrix) = ([0.0, 0.0], projection == Projection::Plane);
+        Ok(Self { projection, origin, scale, col: 0, row: 0, width: 1, height: 1, is_plane_matrix })
     }
 
     /// The canvas whose pixels are the cells of a level, 2^`level` around the Web Mercator world. It may exceed the
     /// size limits of pictures.
     pub fn from_cells(level: u32, col: i64, row: i64, width: u32, height: u32) -> Self {
         let scale = [(1u64 << level) as f64; 2];
-        Self { projection: Projection::Mercator, origin: [0.0, 0.0], scale, col, row, width, height }
+        let (projection, origin) = (Projection::Mercator, [0.0, 0.0]);
+        Self { projection, origin, scale, col, row, width, height, is_plane_matrix: false }
     }
 
     /// The canvas of a Web Mercator tile of `side_px` × `side_px` pixels.
@@ -91,7 +104,19 @@ impl Canvas {
             row: at(tile.y()),
             width: side_px,
             height: side_px,
+            is_plane_matrix: false,
         })
+    }
+
+    /// The canvas of a tile of a plane with `side_px` × `side_px` pixels.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the side is zero or exceeds the limits.
+    pub fn plane_tile(tile: PlaneTile, side_px: u32) -> Result<Self> {
+        let ratio = f64::from(side_px) / f64::from(PlaneTile::SIDE_PX);
+        let side = i64::from(side_px);
+        let grid = Self::on_grid(Projection::Plane, [PlaneTile::scale_of(tile.zoom()) * ratio; 2])?;
+        grid.window(tile.x() * side, tile.y() * side, side_px, side_px)
     }
 
     /// The window of the same grid that starts `col` and `row` pixels from the north-western corner of this canvas. It
@@ -140,6 +165,12 @@ impl Canvas {
     /// The projection.
     pub fn projection(&self) -> Projection {
         self.projection
+    }
+
+    /// Whether this is a part of the matrix of tiles on a plane, whose pictures must meet without a seam. A canvas of
+    /// given bounds is not, even if it has the same bounds as a tile.
+    pub fn is_plane_matrix(&self) -> bool {
+        self.is_plane_matrix
     }
 
     /// Width in pixels.
@@ -300,8 +331,10 @@ impl fmt::Display for Canvas {
     /// Writes the canonical text, which is the same for equal canvases in every process, and different for different
     /// ones.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { projection, origin: [x, y], scale: [scale_x, scale_y], col, row, width, height } = self;
-        write!(f, "{projection} {width}x{height}{col:+}{row:+} {scale_x}x{scale_y}@{x},{y}")
+        let Self { projection, origin: [x, y], scale: [scale_x, scale_y], col, row, width, height, is_plane_matrix } =
+            self;
+        write!(f, "{projection} {width}x{height}{col:+}{row:+} {scale_x}x{scale_y}@{x},{y}")?;
+        if *is_plane_matrix { f.write_str(" matrix") } else { Ok(()) }
     }
 }
 
