@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::floor_plan::FloorPlanConfig;
 use super::inputs::Inputs;
 use super::origin::Fault;
 use super::sections::with_defaults;
@@ -82,6 +83,9 @@ with_defaults! {
         #[serde(skip_serializing_if = "StyleConfig::is_empty")]
         #[schemars(!skip_serializing_if)]
         pub style: StyleConfig,
+        /// Floor plan of a layer on a plane: an image and its bounds in meters, such as { image = "floor.png", bounds =
+        /// [0, 0, 40, 24] }.
+        pub floorplan: Option<FloorPlanConfig>,
     }
 }
 
@@ -175,6 +179,9 @@ impl LayerConfig {
             }
         }
         self.read.options()?;
+        if let Some(plan) = &self.floorplan {
+            plan.check().map_err(|fault| fault.within("floorplan"))?;
+        }
         self.style.options().map(drop).map_err(|fault| fault.within("style"))
     }
 }

@@ -33,6 +33,7 @@
 //! and `KILN_TOKEN`. Paths are relative to the working directory; those of jobs, which run unattended, to the file.
 
 mod builder;
+mod floor_plan;
 mod format;
 mod inputs;
 mod job;
@@ -60,6 +61,7 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 pub use builder::ConfigBuilder;
+pub use floor_plan::FloorPlanConfig;
 pub use inputs::Inputs;
 pub use job::{JobConfig, PlaceConfig};
 pub use layer::{LayerConfig, RESERVED, check_name as check_layer_name};

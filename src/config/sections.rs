@@ -173,6 +173,9 @@ with_defaults! {
         /// Maximum size of a request with a mask or a background, uncompressed, and of a background that is read or downloaded.
         #[schemars(range(min = 1 << 10, max = 1_u64 << 34))]
         pub mask_body: ByteSize = ByteSize::from_bytes(256 << 20),
+        /// Maximum size of the image of a floor plan. Its pixels are limited by `pixels`.
+        #[schemars(range(min = 1 << 10, max = 1_u64 << 30))]
+        pub floorplan_body: ByteSize = ByteSize::from_bytes(16 << 20),
     }
 
     /// `[queries]`: selections of layers that clients create by POST /queries.

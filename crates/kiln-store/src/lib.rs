@@ -4,6 +4,7 @@
 //! store/cities/manifest.json           the layer's segments and its description; replaced atomically
 //!              00000001.points.arrow   a segment's points in Z-order: x, y, weight, time, category
 //!              00000001.bins.arrow     their sums per cell of each zoom, if there are many points
+//!              floorplan               the floor plan of the layer, if it has one
 //! ```
 //!
 //! A write creates a new segment in a staging folder, syncs it to disk, and then replaces the manifest under the
@@ -27,6 +28,7 @@ mod blocks;
 mod build;
 mod compaction;
 mod filter;
+mod floor_plan;
 
 mod import;
 mod layer;

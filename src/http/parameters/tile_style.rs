@@ -35,7 +35,7 @@ parameter_set! {
     pub(crate) struct TileVersion {
         /// Version of the layer from TileJSON. If it is the current one, the response may be cached indefinitely; any
         /// other value is ignored.
-        version: String = Declaration::new(Parameter::V, Kind::Label),
+        pub(crate) version: String = Declaration::new(Parameter::V, Kind::Label),
     }
 }
 

@@ -10,9 +10,11 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::floor_plan::FloorPlanReply;
 use crate::http::server::App;
+use crate::http::server::base_url::BaseUrl;
 use crate::http::server::corners::{Corners, corners};
-use crate::layer::remarks;
+use crate::layer::{Layer, remarks};
 use crate::mask::Colormap;
 use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
@@ -56,8 +58,8 @@ struct LayerReply {
     /// Remarks on the inputs, such as ignored values; omitted if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     remarks: Vec<String>,
-    /// `globe` for longitudes and latitudes, or `plane` for x and y in meters.
-    #[schema(example = "globe")]
+    /// Coordinate reference system of the points: `EPSG:4326`, or `plane` for x and y in meters.
+    #[schema(example = "EPSG:4326")]
     crs: &'static str,
     /// Bounds of the points, `[[south, west], [north, east]]` in degrees, or in meters on a plane; across the
     /// antimeridian, east is greater than 180.
@@ -69,6 +71,9 @@ struct LayerReply {
     version: String,
     /// Supported projections, the default first.
     projections: Vec<String>,
+    /// Floor plan of the layer; omitted if there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    floorplan: Option<FloorPlanReply>,
     /// Default style parameters of the layer.
     #[schema(value_type = Object)]
     style: serde_json::Map<String, serde_json::Value>,
@@ -94,10 +99,21 @@ fn without_folders(mut report: ScanReport) -> ScanReport {
     report
 }
 
+/// The floor plan of a layer. One that cannot be read is logged and omitted.
+fn floor_plan(app: &App, base: &BaseUrl, layer: &Layer) -> Option<FloorPlanReply> {
+    match app.floor_plan(layer) {
+        Ok(plan) => plan.map(|plan| FloorPlanReply::new(base, layer.name(), &plan)),
+        Err(error) => {
+            tracing::warn!(layer = layer.name(), "the floor plan is omitted from the catalog: {error}");
+            None
+        }
+    }
+}
+
 /// The layers and color schemes
 #[utoipa::path(get, path = "/catalog", tag = "server",
     responses((status = 200, description = "The catalog", body = CatalogReply)))]
-pub(crate) async fn catalog(State(app): State<Arc<App>>) -> impl IntoResponse {
+pub(crate) async fn catalog(State(app): State<Arc<App>>, base: BaseUrl) -> impl IntoResponse {
     let layers = app.catalog.layers().into_iter().map(|layer| LayerReply {
         name: layer.name().to_owned(),
         title: layer.title().to_owned(),
@@ -105,7 +121,7 @@ pub(crate) async fn catalog(State(app): State<Arc<App>>) -> impl IntoResponse {
         points: layer.points(),
         rejected: layer.report().rejected,
         remarks: remarks(&without_folders(layer.report()), Parameter::key),
-        crs: if layer.coordinate_space().wraps() { "globe" } else { "plane" },
+        crs: if layer.coordinate_space().wraps() { "EPSG:4326" } else { "plane" },
         bounds: corners(layer.bounds()),
         weight: layer.weight().map(str::to_owned),
         version: layer.version().to_owned(),
@@ -113,6 +129,7 @@ pub(crate) async fn catalog(State(app): State<Arc<App>>) -> impl IntoResponse {
             .iter()
             .map(|name| (*name).to_owned())
             .collect(),
+        floorplan: floor_plan(&app, &base, &layer),
         style: layer.style().pairs().into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect(),
     });
     let schemes = app

@@ -3,6 +3,7 @@
 pub(crate) mod bbox;
 pub(crate) mod bridge;
 pub(crate) mod catalog;
+pub(crate) mod floor_plan;
 pub(crate) mod frames;
 pub(crate) mod health;
 pub(crate) mod images;

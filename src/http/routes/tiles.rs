@@ -19,8 +19,8 @@ use crate::http::server::etag::{etag, is_cached, png_response};
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::{FilterOptions, Layer, StyleOptions};
 
-/// The `Cache-Control` of a tile of a pinned version, which never changes.
-const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+/// The `Cache-Control` of a tile or a floor plan of a pinned version, which never changes.
+pub(super) const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
 /// A tile of a layer
 ///

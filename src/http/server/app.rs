@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::bundled;
 use super::cache::ByteCache;
+use super::floor_plans::{self, ConfiguredPlans};
 use super::masks::Masks;
 use super::metrics::Metrics;
 use super::overlay_cache::OverlayCache;
@@ -36,6 +37,8 @@ pub(crate) struct App {
     database: Option<Arc<Database>>,
     /// The names of the layers that are read from input files; requests cannot change them.
     pub(crate) input_layers: BTreeSet<String>,
+    /// The floor plans of the config, by layer.
+    pub(crate) floor_plans: ConfiguredPlans,
     pub(crate) schemes: Schemes,
     pub(crate) images: ImageFolder,
     pub(crate) masks: Masks,
@@ -78,6 +81,8 @@ impl App {
             let input_layers = config.layers.iter().filter(|(_, layer)| !layer.inputs.is_empty());
             input_layers.map(|(name, layer)| open_input_layer(&config, name, layer)).collect::<Result<Vec<_>>>()?
         };
+        let floor_plans = floor_plans::open(&config)?;
+        floor_plans::check(&config, &floor_plans, &layers)?;
         let input_layers = layers.iter().map(|layer| layer.name().to_owned()).collect();
         let mut catalog = Catalog::new(layers);
         if let Some(database) = &database {
@@ -104,6 +109,7 @@ impl App {
             catalog,
             database,
             input_layers,
+            floor_plans,
             config,
         };
         app.check()?;

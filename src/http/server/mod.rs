@@ -10,6 +10,7 @@ pub(crate) mod clock;
 pub(crate) mod corners;
 pub(crate) mod digest;
 pub(crate) mod etag;
+pub(crate) mod floor_plans;
 pub(crate) mod form;
 pub(crate) mod masks;
 pub(crate) mod metrics;

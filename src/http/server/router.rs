@@ -18,8 +18,8 @@ use super::app::App;
 use super::middleware::{REQUEST_ID, access};
 use super::problem::Problem;
 use crate::http::routes::{
-    bbox, bridge, catalog, frames, health, images, ingest, jobs, layer_changes, legend, masks, metrics, openapi,
-    overlays, pages, point, points, queries, statistics, tile_json, tiles,
+    bbox, bridge, catalog, floor_plan, frames, health, images, ingest, jobs, layer_changes, legend, masks, metrics,
+    openapi, overlays, pages, point, points, queries, statistics, tile_json, tiles,
 };
 
 /// Returns the router of all routes with their middleware.
@@ -40,6 +40,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/masks/{id}/legend.json", get(masks::legend::legend_json))
         .route("/masks/{id}/page", get(masks::page::page))
         .route("/masks/{id}/value", get(masks::value::value))
+        .route("/{layer}/floorplan.json", get(floor_plan::describe))
         .route("/{layer}/frames", get(frames::frames))
         .route("/{layer}/legend.json", get(legend::legend_json))
         .route("/{layer}/point/{place}", get(point::point))
@@ -68,6 +69,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/masks/{id}/legend.png", get(masks::legend::legend_png))
         .route("/overlays/legend.png", get(overlays::legend))
         .route("/{layer}/bbox/{bounds}/{size}", get(bbox::picture))
+        .route("/{layer}/floorplan", get(floor_plan::image))
         .route("/{layer}/legend.png", get(legend::legend_png))
         .route("/{layer}/{z}/{x}/{y}", get(tiles::tile));
     // These bodies are decompressed while they are read, and have their own limits.
@@ -80,6 +82,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/masks", post(masks::create::create))
         .route("/masks/{id}/background", put(masks::put_background::put))
         .route("/masks/{id}/mask", put(masks::put_mask::put))
+        .route("/{layer}/floorplan", put(floor_plan::put).delete(floor_plan::delete))
         .layer(RequestDecompressionLayer::new())
         .layer(DefaultBodyLimit::disable())
         .layer(CompressionLayer::new());
