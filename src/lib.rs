@@ -53,7 +53,7 @@ pub mod masks;
 pub mod parameters;
 
 pub use kiln_core::{
-    Error, Message, Parameter, Result, available_threads, color, error, geo, message, parameter, raster,
+    Error, Message, Parameter, Result, available_threads, color, error, geo, message, parameter, protection, raster,
 };
 #[cfg(feature = "masks")]
 pub use kiln_mask as mask;

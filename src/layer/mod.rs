@@ -8,6 +8,7 @@ mod input_points;
 #[allow(clippy::module_inception, reason = "the main type is in a file of its name")]
 mod layer;
 mod options;
+mod protected_layers;
 mod remarks;
 mod render;
 mod rows;
@@ -24,6 +25,7 @@ pub use frames::Frames;
 pub use input_points::InputPoints;
 pub use layer::{Layer, LayerSpec};
 pub use options::StyleOptions;
+pub use protected_layers::{LayerProtection, ProtectedLayers};
 pub use remarks::{remarks, remarks_with_rejections};
 pub use render::{Heatmap, Values, is_occupied, render, render_occupied, render_shaded};
 pub use rows::{ColumnOptions, FilterOptions, InputOptions};
