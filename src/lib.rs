@@ -53,7 +53,8 @@ pub mod masks;
 pub mod parameters;
 
 pub use kiln_core::{
-    Error, Message, Parameter, Result, available_threads, color, error, geo, message, occupancy, parameter, raster,
+    Error, Message, Parameter, Result, available_threads, color, error, geo, message, occupancy, parameter, protection,
+    raster,
 };
 #[cfg(feature = "masks")]
 pub use kiln_mask as mask;

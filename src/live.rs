@@ -32,8 +32,7 @@ pub fn check(config: &Config) -> Result<()> {
     if config.database().is_some() {
         return Ok(());
     }
-    let layer =
-        config.layers.iter().find(|(_, layer)| layer.inputs.is_empty()).map(|(name, _)| format!("layers.{name}"));
+    let layer = config.layers.iter().find(|(_, layer)| layer.is_table()).map(|(name, _)| format!("layers.{name}"));
     let message = "no database is configured; set postgis.url or DATABASE_URL";
     if let Some(path) = layer {
         return Err(config.error(path, message));
@@ -66,7 +65,7 @@ pub fn open(config: &Config) -> Result<Option<Arc<Database>>> {
 pub fn tables<'c>(config: &'c Config, database: &Arc<Database>) -> Result<Vec<Table<'c>>> {
     let default_refresh = config.postgis.refresh;
     let mut tables = Vec::new();
-    for (name, layer) in config.layers.iter().filter(|(_, layer)| layer.inputs.is_empty()) {
+    for (name, layer) in config.layers.iter().filter(|(_, layer)| layer.is_table()) {
         let relation = database.relation(name, &spec_of(layer)).map_err(|error| match error {
             Error::Input { message, .. } => Error::config(format!("layers.{name}"), message.with_keys()),
             other => other,

@@ -13,7 +13,7 @@ use super::signals::run_cancellable;
 use super::store::StoreArgs;
 use super::summary::plural;
 use super::{describe_with, print_message, print_notes};
-use crate::config::{Config, JobConfig};
+use crate::config::{Config, JobConfig, LayerConfig};
 use crate::error::{Error, Result};
 use crate::jobs::{Job, JobContext, JobReport, Subject};
 use crate::layer::{Catalog, Layer, remarks_with_rejections};
@@ -75,6 +75,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         }
     }
     let catalog = Catalog::new(layers).with_provider(Arc::new(live)).with_provider(Arc::new(store));
+    let catalog = catalog.with_protected(config.protected_layers()?);
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
     let concurrency = threads.min(jobs.len());
     let context = JobContext {
@@ -119,7 +120,7 @@ impl Batch<'_> {
         let is_available = || match &job.subject {
             Subject::Inputs(_) => true,
             Subject::Query(_) => false,
-            Subject::Layer(name) if self.config.layers.get(name).is_some_and(|layer| layer.inputs.is_empty()) => false,
+            Subject::Layer(name) if self.config.layers.get(name).is_some_and(LayerConfig::is_table) => false,
             // The job reports an error of the catalog.
             Subject::Layer(name) => self.context.catalog.find(name).map_or(true, |layer| layer.is_some()),
         };

@@ -138,7 +138,7 @@ impl Args {
                 let imported = self.fill(layer, None, opened, stages)?;
                 self.require_points(&imported, opened).map(|()| imported)
             };
-            return store.create_with(&self.layer, description, fill);
+            return store.create_with(&self.layer, source::CoordinateSpace::Globe, description, fill);
         };
         let description = self.describes().then(|| self.description(layer.snapshot().description().clone()));
         let imported = self.fill(layer, description.clone(), opened, stages)?;

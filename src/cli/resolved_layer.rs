@@ -12,7 +12,7 @@ use crate::inputs::OpenInputs;
 use crate::layer::{Catalog, Layer, LayerSpec, remarks_with_rejections};
 use crate::live;
 use crate::parameter::Parameter;
-use crate::postgis::Address;
+use crate::postgis::{Address, LiveTables};
 use crate::source::{Columns, Query};
 use crate::store::Store;
 
@@ -41,9 +41,10 @@ impl ResolvedLayer {
             ));
         }
         let folder = Arc::new(store.open()?);
+        let config = store.load()?;
         let catalog = Catalog::new([]).with_provider(Arc::<Store>::clone(&folder));
-        let layer = match catalog.find(name)? {
-            None => from_config(&store.load()?, name)?,
+        let layer = match catalog.with_protected(config.protected_layers()?).find(name)? {
+            None => from_config(&config, name)?,
             stored => stored,
         };
         let layer = layer.ok_or_else(|| unknown_layer(&folder, name))?;
@@ -78,6 +79,7 @@ fn from_config(config: &Config, name: &str) -> Result<Option<Arc<Layer>>> {
     if let Some(layer) = config.layers.get(name).filter(|layer| !layer.inputs.is_empty()) {
         return Ok(Some(Arc::new(config.open_layer(name, layer)?)));
     }
-    let table = live::find(config, name)?;
-    table.map(|table| Layer::described(name, table.snapshot()).map(Arc::new)).transpose()
+    let Some(table) = live::find(config, name)? else { return Ok(None) };
+    let tables = LiveTables([(name.to_owned(), table)].into());
+    Catalog::new([]).with_provider(Arc::new(tables)).with_protected(config.protected_layers()?).find(name)
 }

@@ -1,9 +1,9 @@
 //! The `format` keywords of the schema: validation of strings, such as URLs and addresses.
 
-use super::ProxyRange;
 use super::layer::check_name;
 use super::sections::read_listen;
 use super::token::Token;
+use super::{Length, Period, ProxyRange};
 use crate::geo::Bounds;
 use crate::layer::Size;
 use crate::layer_name;
@@ -14,7 +14,7 @@ use crate::source::parse_time_us;
 pub(super) type Format = (&'static str, &'static str, fn(&str) -> bool);
 
 /// The formats, except those of numbers.
-pub(super) const FORMATS: [Format; 20] = [
+pub(super) const FORMATS: [Format; 22] = [
     ("address", "an address and port such as 127.0.0.1:3000 or [::1]:3000, or a port such as 3000", |text| {
         read_listen(text).is_some()
     }),
@@ -48,6 +48,8 @@ pub(super) const FORMATS: [Format; 20] = [
     ("plane-bounds", "west, south, east, north in meters, such as [0, 0, 40, 24]", |text| text.lines().count() == 4),
     ("places", r#"a list of tables such as { name = "bern", bounds = [7.3, 46.9, 7.6, 47.0] }"#, |_| true),
     ("pixels", "a size such as \"800x600\" or 1024, the longer side", |text| text.parse::<Size>().is_ok()),
+    ("length", "a length such as 100m, 2.5km or 50cm", |text| text.parse::<Length>().is_ok()),
+    ("period", "a time such as 1h or 7d, or all", |text| text.parse::<Period>().is_ok()),
     ("time", "a time such as \"2024-05-01\" or \"2024-05-01T12:00:00Z\"", |text| parse_time_us(text).is_some()),
 ];
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::floor_plan::FloorPlanConfig;
 use super::inputs::Inputs;
 use super::origin::Fault;
+use super::protection::{Length, Period};
 use super::sections::with_defaults;
 use super::{Config, ReadConfig, StyleConfig, TimeSpan};
 use crate::error::{Error, Result};
@@ -46,6 +47,11 @@ with_defaults! {
         pub table: Option<String>,
         /// Instead of an input, an SQL query of the database whose rows are the points.
         pub sql: Option<String>,
+        /// Instead of an input, the layer of the store that has this name. Requests create and describe it; the
+        /// section protects its points by min_count.
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        #[schemars(!skip_serializing_if)]
+        pub store: bool,
         /// SQL condition on the rows of the table.
         pub filter: Option<String>,
         /// SRID of geometries that do not declare one.
@@ -55,7 +61,9 @@ with_defaults! {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         #[schemars(!skip_serializing_if)]
         pub columns: Vec<String>,
-        /// Interval at which the table is read again. If it is missing, that of `[postgis]`.
+        /// Interval at which the table is read again. If it is missing, that of `[postgis]`. Of a layer of the store
+        /// with min_count: interval in which its released points do not change. If it is missing, they follow the
+        /// points.
         pub refresh: Option<TimeSpan>,
         /// Display name of the layer.
         pub title: Option<String>,
@@ -76,6 +84,15 @@ with_defaults! {
         pub time: Option<String>,
         /// Category column, or none.
         pub category: Option<String>,
+        /// Minimum number of points: every output of the layer contains only groups of at least this many points in the
+        /// same cell, period and category, at the center of the cell and the start of the period. If it is missing, the
+        /// points themselves.
+        #[schemars(range(min = 2, max = 1_000_000_000))]
+        pub min_count: Option<u64>,
+        /// Side of the cells of min_count, such as 100m. If it is missing, 100m, or 1m on a plane.
+        pub min_count_cell: Option<Length>,
+        /// Length of the periods of min_count, such as 1h or 7d, or all to drop the times. If it is missing, 1d.
+        pub min_count_period: Option<Period>,
         /// Options for reading inputs.
         #[serde(flatten)]
         pub read: ReadConfig,
@@ -121,7 +138,13 @@ impl LayerConfig {
             space: self.projection,
             comparable: Vec::new(),
             style: self.style_options()?,
+            protection: self.protection()?,
         })
+    }
+
+    /// Whether the points are those of a table or a query of the database.
+    pub fn is_table(&self) -> bool {
+        self.table.is_some() || self.sql.is_some()
     }
 
     /// The default style of requests.
@@ -154,6 +177,10 @@ impl LayerConfig {
             Some((key, _)) => Err(Fault::key(*key, message)),
             None => Ok(()),
         };
+        self.read_protection()?;
+        if self.store {
+            return self.check_stored();
+        }
         match (self.inputs.is_empty(), self.table.is_some(), self.sql.is_some()) {
             (true, false, false) => {
                 let message = "missing; set a file with points, such as \"a.csv\", or a table of the database";
@@ -183,6 +210,21 @@ impl LayerConfig {
             plan.check().map_err(|fault| fault.within("floorplan"))?;
         }
         self.style.options().map(drop).map_err(|fault| fault.within("style"))
+    }
+
+    /// Checks the section of a layer of the store, which has a description of its own.
+    fn check_stored(&self) -> Result<(), Fault> {
+        if self.min_count.is_none() {
+            return Err(Fault::value("store", "the section of a layer of the store needs min_count"));
+        }
+        let Self { min_count, min_count_cell, min_count_period, refresh, store, .. } = self.clone();
+        let only = Self { min_count, min_count_cell, min_count_period, refresh, store, ..Self::default() };
+        if *self != only {
+            let message = "a layer of the store has its own description; only min_count, min_count_cell, \
+                           min_count_period and refresh can be set";
+            return Err(Fault::key("store", message));
+        }
+        Ok(())
     }
 }
 

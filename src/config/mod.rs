@@ -40,6 +40,7 @@ mod job;
 mod layer;
 mod origin;
 mod print;
+mod protection;
 mod proxy_range;
 mod quantity;
 mod read;
@@ -65,6 +66,7 @@ pub use floor_plan::FloorPlanConfig;
 pub use inputs::Inputs;
 pub use job::{JobConfig, PlaceConfig};
 pub use layer::{LayerConfig, RESERVED, check_name as check_layer_name};
+pub use protection::{Length, Period};
 pub use proxy_range::ProxyRange;
 pub use quantity::{ByteSize, TimeSpan};
 pub use read::ReadConfig;
@@ -128,7 +130,8 @@ impl Config {
 
     /// The layer of the legacy page's requests: that of `bridge.layer`, or the first layer by name.
     pub fn bridge_layer(&self) -> Option<&str> {
-        self.bridge.layer.as_deref().or_else(|| self.layers.keys().next().map(String::as_str))
+        let first = || self.layers.iter().find(|(_, layer)| !layer.store).map(|(name, _)| name.as_str());
+        self.bridge.layer.as_deref().or_else(first)
     }
 
     /// Checks every key, and that no keys contradict each other. [`ConfigBuilder`] has checked each source by itself.
@@ -140,7 +143,8 @@ impl Config {
         Schema::root().check("", &table).map_err(|fault| self.origins.error(&fault))?;
         self.check_rules()?;
         // The tables of a database are not known yet.
-        let is_known = |layer| self.database().is_some() || self.layers.is_empty() || self.layers.contains_key(layer);
+        let is_stored = self.layers.values().all(|layer| layer.store);
+        let is_known = |layer| self.database().is_some() || is_stored || self.layers.contains_key(layer);
         if let Some(layer) = self.bridge.layer.as_ref().filter(|layer| !is_known(*layer)) {
             let near = nearest(layer, self.layers.keys().map(String::as_str), normalized);
             let hint = did_you_mean(&near);

@@ -469,8 +469,9 @@ mod tests {
         let columns = "lon = \"x\"\nlat = \"x\"\ngeometry = \"x\"\nweight = \"x\"\ntime = \"x\"\ncrs = \"x\"\norder = \"lat-lon\"\n\
             time_format = \"x\"\nday_first = true\nencoding = \"x\"\nquote = \"none\"\nrecords = \"x\"\nstyle.scheme = \"fire\"\n";
         let layer = "input = \"a.csv\"\ntable = \"x\"\nsql = \"x\"\nfilter = \"x\"\nsrid = 3857\n\
-            columns = [\"size\"]\nrefresh = \"1s\"\ntitle = \"x\"\nattribution = \"x\"\nprojection = \"plane\"\ncategory = \"x\"\n\
-            floorplan = { image = \"x\", bounds = [0, 0, 1, 1] }\n";
+            columns = [\"size\"]\nstore = true\nmin_count = 5\nmin_count_cell = \"5m\"\nmin_count_period = \"1h\"\nrefresh = \"1s\"\n\
+             title = \"x\"\nattribution = \"x\"\nprojection = \"plane\"\ncategory = \"x\"\n\
+             floorplan = { image = \"x\", bounds = [0, 0, 1, 1] }\n";
         let place = "name = \"x\"\nbounds = \"world\"\n";
         let job = "layer = \"x\"\ninput = \"a.csv\"\nquery = \"x\"\nschedule = \"x\"\ntimezone = \"x\"\nsize = 800\n\
             projection = \"plane\"\nwindow = \"x\"\nstart = 2024\nend = 2025\noutput = \"x\"\nkeep = 1\nlatest = true\n\

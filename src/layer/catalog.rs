@@ -5,9 +5,9 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::Layer;
+use super::{Layer, LayerSpec, ProtectedLayers};
 use crate::error::Result;
-use crate::source::{Filter, Provider};
+use crate::source::{Filter, PointSet, Provider};
 
 /// A temporary layer: the points of another layer that pass a filter.
 #[derive(Clone, Debug)]
@@ -28,6 +28,8 @@ pub struct SelectedEntry {
 pub struct Catalog {
     layers: BTreeMap<String, Arc<Layer>>,
     providers: Vec<Arc<dyn Provider>>,
+    /// The protections of the layers of the providers.
+    protected: ProtectedLayers,
     selected: RwLock<BTreeMap<String, SelectedEntry>>,
     /// The layers of the providers and the selections, as last returned.
     cached: RwLock<BTreeMap<String, Arc<Layer>>>,
@@ -48,6 +50,19 @@ impl Catalog {
         self
     }
 
+    /// Protects layers of the providers by minimum counts. Layers passed to [`new`](Self::new) are protected by their
+    /// [specifications](LayerSpec::protection).
+    #[must_use]
+    pub fn with_protected(mut self, protected: ProtectedLayers) -> Self {
+        self.protected = protected;
+        self
+    }
+
+    /// Whether the layer `name` of a provider is protected.
+    pub fn is_protected(&self, name: &str) -> bool {
+        self.protected.protection(name).is_some()
+    }
+
     /// All layers, sorted by name. Layers that cannot be read are logged and skipped.
     pub fn layers(&self) -> Vec<Arc<Layer>> {
         let provided = self.providers.iter().flat_map(|provider| {
@@ -63,6 +78,7 @@ impl Catalog {
         let selected = self.selected.read().unwrap_or_else(PoisonError::into_inner);
         let exists = |name: &String| names.binary_search(name).is_ok() || selected.contains_key(name);
         self.cached.write().unwrap_or_else(PoisonError::into_inner).retain(|name, _| exists(name));
+        self.protected.retain(exists);
         drop(selected);
         names
             .iter()
@@ -107,21 +123,38 @@ impl Catalog {
     /// # Errors
     /// If it cannot be read.
     pub fn find(&self, name: &str) -> Result<Option<Arc<Layer>>> {
+        self.find_latest(name, false)
+    }
+
+    /// The current state of the layer `name`. If it is protected, and large, its released points may be older than its
+    /// points, unless `is_latest`.
+    fn find_latest(&self, name: &str, is_latest: bool) -> Result<Option<Arc<Layer>>> {
         if let Some(layer) = self.layers.get(name) {
             return Ok(Some(Arc::clone(layer)));
         }
         for provider in &self.providers {
             if let Some(points) = provider.find(name)? {
-                let is_current =
-                    |layer: &Layer| std::ptr::addr_eq(Arc::as_ptr(layer.point_set()), Arc::as_ptr(&points));
-                return self.get_or_make(name, is_current, || Layer::described(name, Arc::clone(&points))).map(Some);
+                return self.provided(name, points, is_latest).map(Some);
             }
         }
         if self.selected.read().unwrap_or_else(PoisonError::into_inner).contains_key(name) {
             return self.selected(name, now_s());
         }
         self.cached.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.protected.remove(name);
         Ok(None)
+    }
+
+    /// The layer `name` of the points of a provider, or of those of them that are released.
+    fn provided(&self, name: &str, points: Arc<dyn PointSet>, is_latest: bool) -> Result<Arc<Layer>> {
+        let protection = self.protected.protection(name);
+        let points = self.protected.release(name, points, is_latest)?;
+        let is_current = |layer: &Layer| std::ptr::addr_eq(Arc::as_ptr(layer.point_set()), Arc::as_ptr(&points));
+        let make = || {
+            let spec = LayerSpec::described(name, points.description())?;
+            Ok(Layer::new(LayerSpec { protection, ..spec }, Arc::clone(&points)))
+        };
+        self.get_or_make(name, is_current, make)
     }
 
     /// The layer `name`, refreshed by its provider; `None` if there is none.
@@ -133,7 +166,7 @@ impl Catalog {
         if !self.layers.contains_key(name) {
             self.providers.iter().try_for_each(|provider| provider.refresh(name, stop))?;
         }
-        self.find(name)
+        self.find_latest(name, true)
     }
 
     /// Returns the cached layer `name` if it `is_current`, else caches and returns a new one.

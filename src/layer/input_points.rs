@@ -3,9 +3,11 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use super::protected_layers::log_released;
 use super::{ExtentScan, Layer, LayerSpec};
 use crate::error::{Error, Result};
 use crate::geo::Extent;
+use crate::protection::ProtectedPoints;
 use crate::source::{Columns, PointSet, Query, ReadOptions, ResidentPoints, ScanReport, Sink, Source};
 
 /// The points of a source, kept in memory, where a picture reads only the points near its bounds. A query that filters
@@ -115,12 +117,20 @@ impl Layer {
         Self::filtered(spec, source, &Query::default())
     }
 
-    /// The layer of the points of a source that pass the filter of `query`.
+    /// The layer of the points of a source that pass the filter of `query`. With a [protection](LayerSpec::protection),
+    /// it has the released points, and the source is read once.
     ///
     /// # Errors
     /// As [`open`](Self::open).
     pub fn filtered(spec: LayerSpec, source: Box<dyn Source>, query: &Query<'_>) -> Result<Self> {
         let query = query.clone().with_names(spec.columns.clone()).with_coordinate_space(spec.space);
+        if let Some(protection) = &spec.protection {
+            let threads = crate::available_threads();
+            let (points, report) = ProtectedPoints::of_source(&*source, &query, protection, threads)?;
+            report.require_points(&spec.inputs)?;
+            log_released(&spec.name, &points);
+            return Ok(Self::new(spec, Arc::new(points)));
+        }
         let mut points = InputPoints::load(source, &spec.inputs, &query)?;
         // The version is a hash of positions and weights, which do not depend on how times and categories are read.
         let describe =

@@ -11,6 +11,7 @@ use super::{Blend, Style, StyleOptions, Unit};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Extent, Points};
 use crate::parameters::ParameterSet;
+use crate::protection::Protection;
 use crate::source::{
     CategoryList, Columns, CoordinateSpace, Description, Filter, PointSet, Query, ReadOptions, ScanReport, Totals,
 };
@@ -36,9 +37,16 @@ pub struct LayerSpec {
     pub comparable: Vec<String>,
     /// The default style of requests.
     pub style: StyleOptions,
+    /// The protection of the points by a minimum count. Default: none.
+    pub protection: Option<Protection>,
 }
 
 impl LayerSpec {
+    /// A query for all points of the layer.
+    pub fn query(&self) -> Query<'static> {
+        Query::default().with_names(self.columns.clone()).with_coordinate_space(self.space)
+    }
+
     /// The specification of a layer `name` of points on the globe, from the description of a point set.
     ///
     /// # Errors
@@ -128,6 +136,11 @@ impl Layer {
         self.spec.title.as_deref().unwrap_or(&self.spec.name)
     }
 
+    /// The protection of the points by a minimum count, if the layer has one.
+    pub fn protection(&self) -> Option<&Protection> {
+        self.spec.protection.as_ref()
+    }
+
     /// The attribution of the data.
     pub fn attribution(&self) -> Option<&str> {
         self.spec.attribution.as_deref()
@@ -211,7 +224,7 @@ impl Layer {
             let filter = query.filter.clone().and(filter);
             return query.with_filter(filter);
         }
-        Query::default().with_names(self.spec.columns.clone()).with_coordinate_space(self.spec.space)
+        self.spec.query()
     }
 
     /// The [`Shading`] of the layer's pictures at the scale of `canvas`. `None` for the classic blend, whose colors are

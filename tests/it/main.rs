@@ -36,6 +36,7 @@ mod masks_limits;
 mod masks_opencv;
 mod masks_page;
 mod masks_security;
+mod min_count;
 mod overlays;
 mod parameter_names;
 mod picture_rules;

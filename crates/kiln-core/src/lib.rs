@@ -16,6 +16,7 @@ pub mod layer_name;
 pub mod occupancy;
 pub mod parallel;
 pub mod parameter;
+pub mod protection;
 pub mod raster;
 pub mod simd;
 pub mod source;

@@ -275,7 +275,7 @@ impl IngestRequest {
             rejections: report.rejections.into_iter().map(reply).collect(),
             beyond_map,
             repeated,
-            version: layer.snapshot().version(),
+            version: app.published(layer)?.1,
         })
     }
 }

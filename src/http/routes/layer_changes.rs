@@ -176,7 +176,7 @@ impl App {
         let store = &self.store;
         if store.layer(name)?.is_none() {
             match store.create(name, description.clone().unwrap_or_default()) {
-                Ok(layer) => return Ok((reply(&layer), true)),
+                Ok(layer) => return Ok((self.reply(&layer)?, true)),
                 // A concurrent request created it.
                 Err(Error::Invalid { parameter: Parameter::LAYER, .. }) => {}
                 Err(Error::Input { message, .. }) => return Err(Problem::conflict(message.with_keys())),
@@ -187,21 +187,22 @@ impl App {
         if let Some(description) = description {
             layer.set_description(description).map_err(|error| self.change_problem(&layer, error))?;
         }
-        Ok((reply(&layer), false))
+        Ok((self.reply(&layer)?, false))
     }
-}
 
-fn reply(layer: &StoredLayer) -> StoredReply {
-    let snapshot = layer.snapshot();
-    let Description { title, attribution, weight, style, keep_s } = snapshot.description().clone();
-    StoredReply {
-        name: layer.name().to_owned(),
-        title,
-        attribution,
-        weight,
-        keep: keep_s.map(|keep| TimeSpan::from_secs(keep).to_string()),
-        style,
-        points: snapshot.points(),
-        version: snapshot.version(),
+    fn reply(&self, layer: &StoredLayer) -> HttpResult<StoredReply> {
+        let (points, version) = self.published(layer)?;
+        let snapshot = layer.snapshot();
+        let Description { title, attribution, weight, style, keep_s } = snapshot.description().clone();
+        Ok(StoredReply {
+            name: layer.name().to_owned(),
+            title,
+            attribution,
+            weight,
+            keep: keep_s.map(|keep| TimeSpan::from_secs(keep).to_string()),
+            style,
+            points,
+            version,
+        })
     }
 }

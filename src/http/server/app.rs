@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use tokio::runtime::{Handle, RuntimeFlavor};
+
 use super::bundled;
 use super::cache::ByteCache;
 use super::floor_plans::{self, ConfiguredPlans};
@@ -70,6 +72,16 @@ fn open_store(config: &StoreConfig) -> Result<Store> {
     open(&config.folder)
 }
 
+/// Runs work that takes a while. On a thread of the async runtime, the other tasks of the thread are moved to another.
+fn run_blocking(work: &mut dyn FnMut()) {
+    let is_multi_thread = |handle: Handle| handle.runtime_flavor() == RuntimeFlavor::MultiThread;
+    if Handle::try_current().is_ok_and(is_multi_thread) {
+        tokio::task::block_in_place(work);
+    } else {
+        work();
+    }
+}
+
 impl App {
     /// Opens the layers of `config`, or the bundled ones if there are no others.
     pub(crate) fn new(config: Config) -> Result<Self> {
@@ -89,7 +101,8 @@ impl App {
             catalog = catalog.with_provider(Arc::new(live::layers(&config, database)?));
         }
         let store = Arc::new(store);
-        let catalog = catalog.with_provider(Arc::<Store>::clone(&store));
+        let protected = config.protected_layers()?.with_runner(run_blocking);
+        let catalog = catalog.with_provider(Arc::<Store>::clone(&store)).with_protected(protected);
         let threads = config.server.render_threads.unwrap_or_else(crate::available_threads);
         let images = ImageFolder::open(&config.images.folder)?;
         let metrics = Metrics::new();

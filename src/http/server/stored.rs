@@ -36,6 +36,18 @@ impl App {
         Err(if can_create { hint() } else { problem })
     }
 
+    /// The number of points and the version of a layer of the store, as they are published: those of its released
+    /// points if it is protected.
+    pub(crate) fn published(&self, layer: &StoredLayer) -> HttpResult<(u64, String)> {
+        if self.catalog.is_protected(layer.name())
+            && let Some(published) = self.catalog.find(layer.name())?
+        {
+            return Ok((published.points(), published.version().to_owned()));
+        }
+        let snapshot = layer.snapshot();
+        Ok((snapshot.points(), snapshot.version()))
+    }
+
     /// The problem of a failed change of a layer.
     pub(crate) fn change_problem(&self, layer: &StoredLayer, error: Error) -> Box<Problem> {
         match error {

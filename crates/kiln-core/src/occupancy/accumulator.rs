@@ -76,6 +76,16 @@ impl<'a> OccupancyAccumulator<'a> {
     /// Adds points. `Break` once there are more groups than the request allows, or a cell index is out of range;
     /// [`merge`](Self::merge) returns the error.
     pub fn add(&mut self, points: Points<'_>) -> ControlFlow<()> {
+        self.add_each(points, |_| 1)
+    }
+
+    /// Adds each of `points` as many times as `copies` has for it, with the same result as [`add`](Self::add) of that
+    /// many equal points.
+    pub fn add_copies(&mut self, points: Points<'_>, copies: &[u32]) -> ControlFlow<()> {
+        self.add_each(points, |index| copies[index])
+    }
+
+    fn add_each(&mut self, points: Points<'_>, copies: impl Fn(usize) -> u32) -> ControlFlow<()> {
         self.weighted |= points.weight().is_some();
         let names = points.category().filter(|_| self.request.by_category);
         let codes: Vec<u32> =
@@ -90,7 +100,9 @@ impl<'a> OccupancyAccumulator<'a> {
             let code = names.and_then(|category| codes.get(category.codes[index] as usize));
             let key = GroupKey { cell, period, category: code.copied().unwrap_or(Categories::NONE) };
             let weight = points.weight().map_or(1.0, |weight| weight[index]);
-            self.add_to(key, GroupSums { count: 1, weight_units: to_units(weight), weight_max: weight })?;
+            let copies = copies(index);
+            let weight_units = to_units(weight) * i128::from(copies);
+            self.add_to(key, GroupSums { count: u64::from(copies), weight_units, weight_max: weight })?;
         }
         ControlFlow::Continue(())
     }

@@ -130,6 +130,37 @@ impl Bins {
         self.inside += inside as u64;
     }
 
+    /// Adds each of `points` as many times as `copies` has for it, with the same result as [`add`](Self::add) of that
+    /// many equal points.
+    pub fn add_copies(&mut self, points: Points<'_>, copies: &[u32]) {
+        self.points += copies.iter().map(|&copies| u64::from(copies)).sum::<u64>();
+        self.weighted |= points.weight().is_some();
+        let cell_count = self.width * self.height + 1;
+        let outside = self.mapper.outside();
+        let mut inside = 0;
+        for world in 0..self.mapper.copies() {
+            self.mapper.map(world, points, |start, cells| {
+                let copies = &copies[start..start + cells.len()];
+                let weights = points.weight().map(|weight| &weight[start..start + cells.len()]);
+                let is_inside = |&(&cell, _): &(&u32, &u32)| cell != outside;
+                inside += cells.iter().zip(copies).filter(is_inside).map(|(_, &copies)| u64::from(copies)).sum::<u64>();
+                let counts = matches!(self.reduction, Reduction::Count | Reduction::CountAndSum)
+                    || self.reduction == Reduction::Sum && weights.is_none();
+                if counts {
+                    self.counts.get_or_insert_with(|| Counts::new(cell_count)).add_copies(cells, copies);
+                }
+                if self.reduction == Reduction::CountAndSum || self.reduction == Reduction::Sum && !counts {
+                    self.sums.get_or_insert_with(|| Sums::new(cell_count)).add_copies(cells, copies, weights);
+                }
+                if self.reduction == Reduction::Max {
+                    let max = self.max.get_or_insert_with(|| vec![f32::NEG_INFINITY; cell_count]);
+                    update_max(max, cells, weights);
+                }
+            });
+        }
+        self.inside += inside;
+    }
+
     /// Adds the points of other bins of the same canvas and reduction.
     ///
     /// # Errors
@@ -311,6 +342,30 @@ mod tests {
             assert_eq!(bins.sums().cells(), [1.0, 2.0]);
             bins.add(points.with_weight(&[0.25, -5.0, 1e-3]).unwrap());
             assert_eq!(bins.sums().cells(), [1.25, (2.0f64 - 5.0 + f64::from(1e-3f32)) as f32]);
+        }
+    }
+
+    #[test]
+    fn copies_are_the_same_as_that_many_points() {
+        let canvas = plane(2, 1);
+        // The weights differ by more than the fixed-point range, and the last point is outside of the canvas.
+        let (lon, weight) = ([0.5, 1.5, 0.5, 1.5, 9.0], [0.1f32, -7.25, 1e-9, 1e12, 2.0]);
+        let copies = [300, 5, 70_000, 255, 3];
+        let points = |range: std::ops::Range<usize>| {
+            Points::new(&lon[range.clone()], &[0.5; 5][range.clone()]).unwrap().with_weight(&weight[range]).unwrap()
+        };
+        for reduction in [Reduction::Count, Reduction::Sum, Reduction::CountAndSum, Reduction::Max] {
+            for weighted in [true, false] {
+                let strip = |points| if weighted { points } else { Points::without_weight(points) };
+                let (mut one_by_one, mut copied) = (Bins::new(&canvas, reduction), Bins::new(&canvas, reduction));
+                for (index, &copies) in copies.iter().enumerate() {
+                    (0..copies).for_each(|_| one_by_one.add(strip(points(index..index + 1))));
+                }
+                copied.add_copies(strip(points(0..5)), &copies);
+                assert_eq!((copied.points(), copied.inside()), (one_by_one.points(), one_by_one.inside()));
+                let cells = |bins: &Bins| [bins.counts(), bins.sums(), bins.max()].map(|grid| grid.cells().to_vec());
+                assert_eq!(cells(&copied), cells(&one_by_one), "{reduction:?}, weighted: {weighted}");
+            }
         }
     }
 

@@ -29,7 +29,7 @@ impl Source for MemorySource<'_> {
 }
 
 /// The optional fields of `points`.
-pub(super) fn row_fields(points: Points<'_>) -> RowFields {
+pub(crate) fn row_fields(points: Points<'_>) -> RowFields {
     RowFields {
         weight: points.weight().is_some(),
         time: points.time_us().is_some(),

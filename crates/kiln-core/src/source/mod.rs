@@ -6,7 +6,7 @@
 pub mod batch;
 pub mod category_dictionary;
 mod comparison;
-mod memory_source;
+pub(crate) mod memory_source;
 pub mod parts;
 mod point_columns;
 mod point_set;

@@ -201,7 +201,7 @@ fn passes(query: &Query<'_>, time_us: Option<i64>, category: Option<&str>) -> bo
 }
 
 /// Sets `passing` to whether each of the valid `points` matches the query.
-fn find_passing(query: &Query<'_>, points: Points<'_>, passing: &mut Vec<bool>) {
+pub(crate) fn find_passing(query: &Query<'_>, points: Points<'_>, passing: &mut Vec<bool>) {
     passing.clear();
     if let Some(polygon) = &query.filter.polygon {
         polygon.contains_all(points.lon(), points.lat(), passing);

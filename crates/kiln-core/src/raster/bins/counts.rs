@@ -27,13 +27,30 @@ impl Counts {
         }
     }
 
+    /// Adds `copies[i]` points to `cells[i]`.
+    pub(super) fn add_copies(&mut self, cells: &[u32], copies: &[u32]) {
+        for (&cell, &copies) in cells.iter().zip(copies) {
+            let low = &mut self.low[cell as usize];
+            let count = u64::from(*low) + u64::from(copies);
+            *low = count as u8;
+            if count > 255 {
+                self.carry_units(cell, (count & !255) as u32);
+            }
+        }
+    }
+
     #[cold]
     fn carry(&mut self, cell: u32) {
+        self.carry_units(cell, 256);
+    }
+
+    /// Adds a multiple of 256 to the high part of a count.
+    fn carry_units(&mut self, cell: u32, multiple: u32) {
         if self.high.is_empty() {
             self.high = vec![0; self.low.len()];
         }
         let high = &mut self.high[cell as usize];
-        *high = high.wrapping_add(256);
+        *high = high.wrapping_add(multiple);
     }
 
     pub(super) fn merge(&mut self, other: &Self) {

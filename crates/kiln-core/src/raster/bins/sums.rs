@@ -40,16 +40,7 @@ impl Sums {
             cells.chunks(ONES.len()).for_each(|cells| self.add(cells, Some(&ONES[..cells.len()])));
             return;
         };
-        let exponent = if let Some(exponent) = self.unit_exponent {
-            exponent
-        } else {
-            let max = weights.iter().fold(0.0f32, |max, weight| max.max(weight.abs()));
-            if max == 0.0 {
-                return;
-            }
-            let exponent = max.log2().ceil().min(64.0) as i32 - Self::WEIGHT_BITS;
-            *self.unit_exponent.insert(exponent.max(Self::UNIT_EXPONENT))
-        };
+        let Some(exponent) = self.exponent_for(weights) else { return };
         let units_per_one = 2f64.powi(-exponent);
         let mut units = [0; BATCH];
         for (cells, weights) in cells.chunks(BATCH).zip(weights.chunks(BATCH)) {
@@ -59,17 +50,45 @@ impl Sums {
                 let fixed = &mut self.fixed[cell as usize];
                 match fixed.checked_add(units) {
                     Some(sum) if fits => *fixed = sum,
-                    _ => self.add_overflow(cell, weight),
+                    _ => self.add_overflow(cell, weight, 1),
                 }
             }
         }
     }
 
+    /// Adds `copies[i]` times the weight `weights[i]`, or 1 without weights, to `cells[i]`.
+    pub(super) fn add_copies(&mut self, cells: &[u32], copies: &[u32], weights: Option<&[f32]>) {
+        let Some(exponent) = self.exponent_for(weights.unwrap_or(&[1.0])) else { return };
+        let units_per_one = 2f64.powi(-exponent);
+        for (i, (&cell, &copies)) in cells.iter().zip(copies).enumerate() {
+            let weight = weights.map_or(1.0, |weights| weights[i]);
+            let units = to_units(weight, units_per_one).and_then(|units| units.checked_mul(i64::from(copies)));
+            let fixed = &mut self.fixed[cell as usize];
+            match units.and_then(|units| fixed.checked_add(units)) {
+                Some(sum) => *fixed = sum,
+                None => self.add_overflow(cell, weight, copies),
+            }
+        }
+    }
+
+    /// The binary exponent of the unit of `fixed`, which is chosen for `weights` if they are the first ones; `None` if
+    /// all weights so far are 0.
+    fn exponent_for(&mut self, weights: &[f32]) -> Option<i32> {
+        if self.unit_exponent.is_none() {
+            let max = weights.iter().fold(0.0f32, |max, weight| max.max(weight.abs()));
+            if max > 0.0 {
+                let exponent = max.log2().ceil().min(64.0) as i32 - Self::WEIGHT_BITS;
+                self.unit_exponent = Some(exponent.max(Self::UNIT_EXPONENT));
+            }
+        }
+        self.unit_exponent
+    }
+
     #[cold]
-    fn add_overflow(&mut self, cell: u32, weight: f32) {
+    fn add_overflow(&mut self, cell: u32, weight: f32, copies: u32) {
         let weight = f64::from(weight.clamp(-Points::MAX_WEIGHT, Points::MAX_WEIGHT));
         // Exact except for the rounding: a 24-bit integer times a power of two, at most 2^100.
-        *self.overflow.entry(cell).or_insert(0) += (weight / Self::UNIT).round() as i128;
+        *self.overflow.entry(cell).or_insert(0) += (weight / Self::UNIT).round() as i128 * i128::from(copies);
     }
 
     pub(super) fn merge(&mut self, other: Self) {
