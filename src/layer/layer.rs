@@ -47,7 +47,8 @@ impl LayerSpec {
         Query::default().with_names(self.columns.clone()).with_coordinate_space(self.space)
     }
 
-    /// The specification of a layer `name` of points on the globe, from the description of a point set.
+    /// The specification of a layer `name` of points on the globe, from the description of a point set; see
+    /// [`Layer::described`] for other points.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the description has an unknown style parameter, or an invalid value of one.
@@ -99,14 +100,15 @@ impl Layer {
     /// # Errors
     /// As [`LayerSpec::described`].
     pub fn described(name: &str, points: Arc<dyn PointSet>) -> Result<Self> {
-        LayerSpec::described(name, points.description()).map(|spec| Self::new(spec, points))
+        let spec = LayerSpec::described(name, points.description())?;
+        Ok(Self::new(LayerSpec { space: points.coordinate_space(), ..spec }, points))
     }
 
     /// The layer `name` of the points of `parent` that pass `filter`; `points` is their number. It has the style of
     /// `parent`.
     pub fn selected(name: &str, parent: Arc<Self>, filter: Filter, points: u64) -> Self {
         let spec = LayerSpec { name: name.to_owned(), title: Some(parent.title().to_owned()), ..parent.spec.clone() };
-        let (version, extent) = (parent.version.clone(), selected_extent(&filter, parent.extent()));
+        let (version, extent) = (parent.version.clone(), selected_extent(&filter, parent.extent(), parent.spec.space));
         let all = Arc::clone(&parent.points);
         Self::with(spec, all, version, extent, Some(Selection { parent, filter, points }))
     }
@@ -281,10 +283,10 @@ impl Layer {
 }
 
 /// An extent that contains the points that pass `filter`, computed without a scan.
-fn selected_extent(filter: &Filter, all: &Extent) -> Extent {
+fn selected_extent(filter: &Filter, all: &Extent, space: CoordinateSpace) -> Extent {
     let intersection = || {
         let polygon = filter.polygon.as_ref()?.bounds();
-        let all = all.bounds(true)?;
+        let all = all.bounds(space.wraps())?;
         let both = Bounds {
             west: polygon.west.max(all.west),
             south: polygon.south.max(all.south),
