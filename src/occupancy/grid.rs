@@ -87,12 +87,20 @@ impl Grid {
         self.cells.iter().map(|cell| self.system().bounds(cell.cell)).reduce(union)
     }
 
-    /// The bounds of pictures: on a plane the edges of the cells of the requested bounds, or else of the extent of the
-    /// layer; on the globe the requested bounds or the extent.
+    /// The bounds of smoothed pictures: the requested ones, or else those of [`cell_frame`](Self::cell_frame).
+    ///
+    /// # Errors
+    /// As [`cell_frame`](Self::cell_frame).
+    pub fn picture_bounds(&self) -> Result<Bounds> {
+        self.request.bounds.map_or_else(|| self.cell_frame(), Ok)
+    }
+
+    /// The bounds of pictures of cells: on a plane the edges of the cells of the requested bounds, or else of the extent of
+    /// the layer; on the globe the requested bounds, or the edges of the cells at the corners of the extent.
     ///
     /// # Errors
     /// [`Error::Invalid`] for `bounds` if none are requested and the layer has no points.
-    pub fn picture_bounds(&self) -> Result<Bounds> {
+    pub fn cell_frame(&self) -> Result<Bounds> {
         let Some(bounds) = self.request.bounds.or(self.extent) else {
             return Err(Error::invalid(Parameter::BOUNDS, "missing; the layer has no points that would determine them"));
         };

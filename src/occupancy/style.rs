@@ -29,7 +29,7 @@ parameter_set! {
         pub levels: u32 = Declaration::new(Parameter::LEVELS, Kind::Integer { min: 1, max: 64 }).default("8"),
         /// Meters of height in a terrain picture per unit of density, which the response states as `Kiln-Height-Scale`.
         pub height_scale: f64 = Declaration::new(Parameter::HEIGHT_SCALE, Kind::Number { min: 0.0, max: 1e9 })
-            .default("that of a highest point of a tenth of the longer side"),
+            .default("that of a highest point of a tenth of the longer side, at least 1000 m"),
         /// Colors by name; `kiln schemes` and `GET /catalog` list them.
         pub scheme: String = of_style(Parameter::SCHEME).default("heat; viridis for cells and contours; bwr for a comparison"),
         /// Colors from cold to hot in place of a scheme, such as `transparent,blue,lime 60%,red`.

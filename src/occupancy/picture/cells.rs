@@ -15,7 +15,7 @@ use crate::raster;
 /// On a plane, a cell is a square of whole pixels, so its edges are exact. On the globe, the picture is in Web Mercator,
 /// and a pixel has the color of the cell that contains its center. Cells without a value are transparent.
 pub(super) fn draw(grid: &Grid, style: &GridStyle, limits: PictureLimits) -> Result<GridPicture> {
-    let bounds = grid.picture_bounds()?;
+    let bounds = grid.cell_frame()?;
     let (indices, bounds, span) = match grid.system() {
         CellSystem::Square { .. } => squares(grid, style, bounds, limits)?,
         _ => sampled(grid, style, bounds, limits)?,

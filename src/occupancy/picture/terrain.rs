@@ -10,12 +10,13 @@ use crate::occupancy::{Grid, GridLayer};
 /// terrain tiles, which MapLibre's source `raster-dem` and deck.gl's `TerrainLayer` decode.
 ///
 /// The height is the density times the scale of the style. By default, the highest point is a tenth of the picture's
-/// longer side. Pixels without points are at height 0.
+/// longer side and at least 1000 m, so that steps of 0.1 m are not visible. Pixels without points are at height 0.
 pub(super) fn draw(grid: &Grid, layer: &GridLayer<'_>, style: &GridStyle, limits: PictureLimits) -> Result<GridPicture> {
     const HIGHEST_SHARE: f64 = 0.1;
+    const MIN_HIGHEST_M: f64 = 1000.0;
     let Smoothed { canvas, values, unit } = smooth(grid, layer, style, limits)?;
     let max = values.cells().iter().copied().filter(|value| !value.is_nan()).fold(0.0, f32::max);
-    let highest_m = longer_side_m(&canvas) * HIGHEST_SHARE;
+    let highest_m = (longer_side_m(&canvas) * HIGHEST_SHARE).max(MIN_HIGHEST_M);
     let scale = style.height_scale.unwrap_or(if max > 0.0 { highest_m / f64::from(max) } else { 1.0 });
     let rgb: Vec<u8> = values
         .cells()
