@@ -31,7 +31,7 @@ fn invalid_parameters_are_errors_with_what_would_be_accepted() {
         ("resolution=1&format=png&scheme=firre", &["scheme: no scheme is named `firre`", "fire"]),
         ("resolution=1&format=csv&profile=hour_of_day&tz=UTC", &["profile: csv has cells only"]),
         ("resolution=1&format=png&size=800x600", &["size: ", "whole pixels per cell"]),
-        ("resolution=1&picture=heat&size=20000", &["size: ", "limits.pixels"]),
+        ("resolution=1&picture=heat&size=5000", &["size: ", "limits.pixels"]),
         ("resolution=1&picture=heat&radius=5000px", &["radius: ", "limits.radius_px"]),
     ] {
         server.get(&format!("/office/grid?{query}")).rejected(400, words);
