@@ -50,11 +50,11 @@ pub mod layer;
 pub mod live;
 #[cfg(feature = "masks")]
 pub mod masks;
+pub mod occupancy;
 pub mod parameters;
 
 pub use kiln_core::{
-    Error, Message, Parameter, Result, available_threads, color, error, geo, message, occupancy, parameter, protection,
-    raster,
+    Error, Message, Parameter, Result, available_threads, color, error, geo, message, parameter, protection, raster,
 };
 #[cfg(feature = "masks")]
 pub use kiln_mask as mask;

@@ -7,7 +7,7 @@ use clap::{Parser, Subcommand};
 
 use super::console::{describe, print_message};
 use super::{
-    animate, batch, clean, compact, config, drop, expire, export, import, layer, layers, mask, postgis, render,
+    animate, batch, clean, compact, config, drop, expire, export, grid, import, layer, layers, mask, postgis, render,
     schemes, serve,
 };
 use crate::error::Error;
@@ -24,6 +24,7 @@ struct CommandLine {
 enum Command {
     Render(Box<render::Args>),
     Export(Box<export::Args>),
+    Grid(Box<grid::Args>),
     Animate(Box<animate::Args>),
     Mask(Box<mask::Args>),
     Batch(batch::Args),
@@ -49,6 +50,7 @@ pub fn run() -> ExitCode {
     let outcome = match command {
         Command::Render(args) => render::run(&args),
         Command::Export(args) => export::run(&args),
+        Command::Grid(args) => grid::run(&args),
         Command::Animate(args) => animate::run(&args),
         Command::Mask(args) => mask::run(&args),
         Command::Batch(args) => batch::run(&args),

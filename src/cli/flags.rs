@@ -8,7 +8,7 @@ use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Entry, Kind, ParameterSet};
 
 /// A flag for each parameter of a set.
-#[derive(Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Flags<S>(pub(crate) S);
 
 impl<S: ParameterSet> Args for Flags<S> {

@@ -13,6 +13,7 @@ mod drop;
 mod expire;
 mod export;
 pub(crate) mod flags;
+mod grid;
 mod import;
 mod inputs;
 mod job_layers;

@@ -10,7 +10,7 @@ use crate::parameters::ParameterSet;
 use crate::source::{Columns, CoordinateSpace, Query, ReadOptions};
 
 /// Column names, input options and row filters.
-#[derive(Debug, ClapArgs)]
+#[derive(Clone, Debug, Default, ClapArgs)]
 #[command(next_help_heading = "Rows")]
 pub(super) struct RowArgs {
     #[command(flatten)]
@@ -25,6 +25,11 @@ impl RowArgs {
     /// Rejects filters that no row can match.
     pub(super) fn check(&self) -> Result<()> {
         self.filter.0.check()
+    }
+
+    /// Removes and returns the row filters, for a command that applies them itself.
+    pub(super) fn take_filter(&mut self) -> FilterOptions {
+        std::mem::take(&mut self.filter.0)
     }
 
     /// The given columns.

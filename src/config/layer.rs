@@ -1,5 +1,7 @@
 //! `[layers.NAME]`: a layer with points from files or a database, and its style.
 
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -94,6 +96,9 @@ with_defaults! {
         pub min_count_cell: Option<Length>,
         /// Length of the periods of min_count, such as 1h or 7d, or all to drop the times. If it is missing, 1d.
         pub min_count_period: Option<Period>,
+        /// GeoJSON file with the rooms of the layer: polygons with properties.name, in the coordinates of the points.
+        #[schemars(extend("format" = "file"), example = &"rooms.geojson")]
+        pub rooms: Option<PathBuf>,
         /// Options for reading inputs.
         #[serde(flatten)]
         pub read: ReadConfig,

@@ -155,6 +155,9 @@ with_defaults! {
         /// Maximum number of pixels of an image.
         #[schemars(range(min = 1, max = Canvas::MAX_PIXELS))]
         pub pixels: u64 = 1 << 24,
+        /// Maximum number of cells of an occupancy grid.
+        #[schemars(range(min = 1, max = 100_000_000))]
+        pub cells: u64 = 1_000_000,
         /// Maximum radius of a dot in pixels.
         #[schemars(range(min = 1, max = 1024))]
         pub radius_px: f64 = 512.0,

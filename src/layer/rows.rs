@@ -78,10 +78,10 @@ parameter_set! {
         /// Only points at or after this time: a date, an RFC 3339 time, a year, or Unix seconds.
         pub start_us: i64 = Declaration::new(Parameter::START, Kind::Time),
         /// Only points before this time.
-        pub end_us: i64 = Declaration::new(Parameter::END, Kind::Time),
+        pub end_us: i64 = Declaration::new(Parameter::END, Kind::Time).aliases(&["stop"]),
         /// Only points of this category or these categories: an array in JSON, a repeated flag, or names separated by
-        /// commas in a query string.
-        pub categories: Vec<String> = Declaration::new(Parameter::CATEGORY, Kind::Texts),
+        /// commas in a query string. The category of a detection indoors is its space, such as a floor.
+        pub categories: Vec<String> = Declaration::new(Parameter::CATEGORY, Kind::Texts).aliases(&["space_id"]),
     }
 }
 

@@ -73,6 +73,20 @@ impl Value for String {
     }
 }
 
+/// A JSON value as unparsed text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RawJson(pub String);
+
+impl Value for RawJson {
+    fn read(text: &str, _: Kind) -> Result<Self, Message> {
+        Ok(Self(text.to_owned()))
+    }
+
+    fn write(&self) -> Option<String> {
+        Some(self.0.clone())
+    }
+}
+
 impl Value for Bounds {
     fn read(text: &str, _: Kind) -> Result<Self, Message> {
         text.parse().map_err(Error::into_message)

@@ -9,13 +9,17 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("layer", &["parameters"]),
     ("masks", &["images", "parameters"]),
     ("images", &["layer"]),
+    ("occupancy", &["layer", "parameters"]),
     ("export", &["images", "layer", "parameters"]),
     ("jobs", &["inputs", "images", "layer", "parameters"]),
     ("config", &["jobs", "layer", "images", "parameters"]),
     ("inputs", &[]),
     ("live", &["config", "layer"]),
-    ("http", &["live", "config", "jobs", "images", "layer", "masks", "parameters"]),
-    ("cli", &["http", "export", "inputs", "live", "config", "jobs", "images", "layer", "masks", "parameters"]),
+    ("http", &["live", "config", "jobs", "images", "layer", "masks", "occupancy", "parameters"]),
+    (
+        "cli",
+        &["http", "export", "inputs", "live", "config", "jobs", "images", "layer", "masks", "occupancy", "parameters"],
+    ),
 ];
 /// The items of the crate root, which every module may use: re-exports of the other crates.
 const ROOT_ITEMS: &[&str] = &[

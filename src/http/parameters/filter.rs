@@ -40,6 +40,21 @@ impl Filter {
         self.area.as_ref()
     }
 
+    /// The time range: inclusive start and exclusive end.
+    pub(crate) fn time_us(&self) -> [Option<i64>; 2] {
+        [self.start_us, self.end_us]
+    }
+
+    /// The categories; empty: all.
+    pub(crate) fn categories(&self) -> &[String] {
+        &self.categories
+    }
+
+    /// Returns the filter without its time range.
+    pub(crate) fn without_times(&self) -> Self {
+        Self { start_us: None, end_us: None, ..self.clone() }
+    }
+
     /// The parameters that the filter was read from, without the polygon.
     pub(crate) fn pairs(&self) -> Vec<(&'static str, String)> {
         let Self { start_us, end_us, categories, .. } = self.clone();

@@ -3,6 +3,7 @@
 use crate::config::TimeSpan;
 use crate::geo::{PlaneTile, Projection};
 use crate::parameter::{Message, Parameter};
+pub(crate) use crate::parameters::RawJson;
 use crate::parameters::{Declaration, Kind, Value, from_str_values, parameter_set};
 
 pub(crate) const LAYER: Declaration =
@@ -47,20 +48,6 @@ parameter_set! {
 }
 
 from_str_values!(TimeSpan);
-
-/// A JSON value as unparsed text.
-#[derive(Clone, Debug)]
-pub(crate) struct RawJson(pub(crate) String);
-
-impl Value for RawJson {
-    fn read(text: &str, _: Kind) -> Result<Self, Message> {
-        Ok(Self(text.to_owned()))
-    }
-
-    fn write(&self) -> Option<String> {
-        Some(self.0.clone())
-    }
-}
 
 /// A tile zoom. Maps report fractional zooms, and display the tiles of the nearest integer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

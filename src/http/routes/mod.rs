@@ -3,8 +3,10 @@
 pub(crate) mod bbox;
 pub(crate) mod bridge;
 pub(crate) mod catalog;
+pub(crate) mod detections;
 pub(crate) mod floor_plan;
 pub(crate) mod frames;
+pub(crate) mod grid;
 pub(crate) mod health;
 pub(crate) mod images;
 pub(crate) mod ingest;

@@ -24,6 +24,7 @@ mod request_uri;
 mod router;
 pub(crate) mod scale;
 pub(crate) mod schemes;
+pub(crate) mod spaces;
 mod serve;
 mod stored;
 pub(crate) mod write_limiter;

@@ -18,8 +18,8 @@ use super::app::App;
 use super::middleware::{REQUEST_ID, access};
 use super::problem::Problem;
 use crate::http::routes::{
-    bbox, bridge, catalog, floor_plan, frames, health, images, ingest, jobs, layer_changes, legend, masks, metrics,
-    openapi, overlays, pages, point, points, queries, statistics, tile_json, tiles,
+    bbox, bridge, catalog, detections, floor_plan, frames, grid, health, images, ingest, jobs, layer_changes, legend,
+    masks, metrics, openapi, overlays, pages, point, points, queries, statistics, tile_json, tiles,
 };
 
 /// Returns the router of all routes with their middleware.
@@ -42,6 +42,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/masks/{id}/value", get(masks::value::value))
         .route("/{layer}/floorplan.json", get(floor_plan::describe))
         .route("/{layer}/frames", get(frames::frames))
+        .route("/{layer}/grid", get(grid::grid))
         .route("/{layer}/legend.json", get(legend::legend_json))
         .route("/{layer}/point/{place}", get(point::point))
         .route("/{layer}/points", get(points::points))
@@ -53,9 +54,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/masks/{id}/click", post(masks::click::click))
         .route("/overlays", post(overlays::create))
         .route("/queries", post(queries::create))
+        .route("/v3/detections", post(detections::detections))
         .route("/twine.heatmap.php", get(bridge::bridge).post(bridge::bridge))
         .route("/{layer}", put(layer_changes::put).delete(layer_changes::delete))
         .route("/{layer}/bbox/{bounds}/{size}", post(bbox::picture_within))
+        .route("/{layer}/grid", post(grid::grid_of_body))
         .route("/{layer}/{z}/{x}/{y}", post(tiles::tile_within))
         // The limit applies to the decompressed body.
         .layer(RequestDecompressionLayer::new())
@@ -119,7 +122,16 @@ fn cors(origins: &[String]) -> CorsLayer {
     } else {
         AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
     };
-    let exposed = [header::ETAG, header::LOCATION, REQUEST_ID, points::TOTAL, points::TRUNCATED];
+    let exposed = [
+        header::ETAG,
+        header::LOCATION,
+        REQUEST_ID,
+        points::TOTAL,
+        points::TRUNCATED,
+        grid::BOUNDS,
+        grid::SPAN,
+        grid::HEIGHT_SCALE,
+    ];
     CorsLayer::new()
         .allow_origin(allowed)
         .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])

@@ -5,6 +5,7 @@ mod bins;
 pub mod cell_grid;
 mod cells;
 pub mod classic;
+mod contours;
 mod convolve;
 mod density;
 mod grid;
@@ -16,6 +17,7 @@ mod thresholds;
 
 pub use bins::{Bins, Reduction, Sums};
 pub use cells::Cells;
+pub use contours::contour_lines;
 pub use density::{Aggregation, density};
 pub use grid::Grid;
 pub use kernel::{Kernel, Shape};

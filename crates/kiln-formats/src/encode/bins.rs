@@ -108,7 +108,7 @@ fn column<W: Write + Send, T: DataType>(
     column.close().map_err(encoding_error)
 }
 
-fn encoding_error(error: ParquetError) -> Error {
+pub(super) fn encoding_error(error: ParquetError) -> Error {
     write_error(match error {
         ParquetError::External(source) => match source.downcast::<std::io::Error>() {
             Ok(source) => *source,

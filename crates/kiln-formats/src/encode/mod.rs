@@ -14,6 +14,7 @@ pub mod pmtiles;
 mod print;
 mod sidecar;
 mod swatches;
+mod table;
 mod ticks;
 
 pub use animation::{Animation, AnimationFormat};
@@ -23,6 +24,7 @@ pub use picture::write_picture;
 pub use print::Print;
 pub use sidecar::{kml, world_file};
 pub use swatches::swatches;
+pub use table::{TableColumn, write_table};
 pub use ticks::{Tick, nice_ticks};
 
 use kiln_core::encode::{sides, write_error};

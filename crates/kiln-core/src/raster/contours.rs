@@ -1,0 +1,146 @@
+//! Isolines of a grid of values, by marching squares.
+
+use std::collections::HashMap;
+
+use super::Grid;
+
+/// The point of a line on the segment between two neighboring values: its row, column, and whether the segment runs to
+/// the east (else to the south).
+type Crossing = (usize, usize, bool);
+
+/// The isolines of `values` at `level`: lines of positions in cells, column and row, where the center of the
+/// north-western cell is (0.5, 0.5). Closed lines end where they start; others end at the border.
+///
+/// Marching squares (Lorensen and Cline 1987, in two dimensions): between the centers of four cells, a line crosses each
+/// side on which one value is at least `level` and the other is not, at the linearly interpolated position. If all four
+/// sides are crossed, the mean of the values decides which pairs are joined. NaN is below every level.
+pub fn contour_lines(values: &Grid<f32>, level: f32) -> Vec<Vec<[f64; 2]>> {
+    let (width, height) = (values.width(), values.height());
+    let is_inside = |column: usize, row: usize| values.row(row)[column] >= level;
+    // The two neighbors of each crossing. A crossing on the border has one.
+    let mut neighbors: HashMap<Crossing, [Option<Crossing>; 2]> = HashMap::new();
+    let mut starts: Vec<Crossing> = Vec::new();
+    for row in 0..height.saturating_sub(1) {
+        for column in 0..width.saturating_sub(1) {
+            let corners = [(0, 0), (1, 0), (1, 1), (0, 1)].map(|(right, down)| (column + right, row + down));
+            let inside = corners.map(|(column, row)| is_inside(column, row));
+            if inside == [inside[0]; 4] {
+                continue;
+            }
+            // In the order of the corners: the sides to the north, east, south and west.
+            let sides = [(row, column, true), (row, column + 1, false), (row + 1, column, true), (row, column, false)];
+            let crossed: Vec<Crossing> =
+                (0..4).filter(|&side| inside[side] != inside[(side + 1) % 4]).map(|side| sides[side]).collect();
+            let pairs = match crossed[..] {
+                [a, b] => vec![[a, b]],
+                [north, east, south, west] => {
+                    let mean = corners.iter().map(|&(column, row)| known(values.row(row)[column])).sum::<f32>() / 4.0;
+                    // The center is on the same side as the north-western corner: the lines cut off the other two.
+                    if (mean >= level) == inside[0] {
+                        vec![[north, east], [south, west]]
+                    } else {
+                        vec![[north, west], [south, east]]
+                    }
+                }
+                _ => Vec::new(),
+            };
+            for [a, b] in pairs {
+                for (from, to) in [(a, b), (b, a)] {
+                    let entry = neighbors.entry(from).or_insert_with(|| {
+                        starts.push(from);
+                        [None; 2]
+                    });
+                    if entry[0].is_none() {
+                        entry[0] = Some(to);
+                    } else {
+                        entry[1] = Some(to);
+                    }
+                }
+            }
+        }
+    }
+    let position = |(row, column, is_east): Crossing| {
+        let (next_column, next_row) = if is_east { (column + 1, row) } else { (column, row + 1) };
+        let [a, b] = [values.row(row)[column], values.row(next_row)[next_column]].map(known);
+        let share = f64::from((level - a) / (b - a)).clamp(0.0, 1.0);
+        let share = if share.is_nan() { 0.5 } else { share };
+        let (x, y) = (column as f64 + 0.5, row as f64 + 0.5);
+        if is_east { [x + share, y] } else { [x, y + share] }
+    };
+    let mut lines = Vec::new();
+    // Open lines start at the border, so they come first; the order of the crossings is that of the cells.
+    let (open, closed): (Vec<Crossing>, Vec<Crossing>) =
+        starts.into_iter().partition(|crossing| neighbors.get(crossing).is_some_and(|ends| ends[1].is_none()));
+    for start in open.into_iter().chain(closed) {
+        let Some(ends) = neighbors.remove(&start) else { continue };
+        let is_closed = ends[1].is_some();
+        let mut line = vec![position(start)];
+        let (mut last, mut next) = (start, ends[0]);
+        while let Some(crossing) = next {
+            let Some(ends) = neighbors.remove(&crossing) else { break };
+            line.push(position(crossing));
+            next = ends.into_iter().flatten().find(|end| *end != last);
+            last = crossing;
+        }
+        if is_closed {
+            line.push(position(start));
+        }
+        lines.push(line);
+    }
+    lines
+}
+
+/// The value, or a value below every level of a picture in place of NaN.
+fn known(value: f32) -> f32 {
+    if value.is_nan() { 0.0 } else { value }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_isoline_of_a_cone_is_a_circle() {
+        let (side, center) = (41, 20.5);
+        let cells = (0..side * side)
+            .map(|i| {
+                let (x, y) = ((i % side) as f64 + 0.5, (i / side) as f64 + 0.5);
+                (20.0 - (x - center).hypot(y - center)) as f32
+            })
+            .collect();
+        let cone = Grid::from_cells(side, side, cells).unwrap();
+        let lines = contour_lines(&cone, 10.0);
+        assert_eq!(lines.len(), 1);
+        let line = &lines[0];
+        assert_eq!(line.first(), line.last());
+        assert!(line.len() > 50 && line.iter().all(|[x, y]| ((x - center).hypot(y - center) - 10.0).abs() < 0.05));
+        // Adjacent positions are in neighboring cells.
+        assert!(line.windows(2).all(|ends| (ends[0][0] - ends[1][0]).hypot(ends[0][1] - ends[1][1]) < 1.5));
+        assert_eq!(contour_lines(&cone, 30.0).len(), 0);
+    }
+
+    #[test]
+    fn lines_end_at_the_border_and_saddles_are_split_by_the_mean() {
+        let ramp = Grid::from_cells(3, 3, vec![0.0, 1.0, 2.0, 0.0, 1.0, 2.0, 0.0, 1.0, 2.0]).unwrap();
+        assert_eq!(contour_lines(&ramp, 0.5), [vec![[1.0, 0.5], [1.0, 1.5], [1.0, 2.5]]]);
+        // High corners in the north-west and south-east.
+        let saddle = |high: f32| Grid::from_cells(2, 2, vec![high, 0.0, 0.0, high]).unwrap();
+        let connects_high = |lines: &[Vec<[f64; 2]>]| {
+            // A line around the north-eastern corner joins the north and the east side.
+            lines.iter().any(|line| line.iter().all(|[x, y]| *x >= 1.0 && *y <= 1.0))
+        };
+        let (high, low) = (contour_lines(&saddle(4.0), 1.0), contour_lines(&saddle(1.5), 1.0));
+        assert_eq!((high.len(), low.len()), (2, 2));
+        assert!(connects_high(&high) && !connects_high(&low));
+    }
+
+    #[test]
+    fn missing_values_are_below_every_level() {
+        let mut cells = vec![f32::NAN; 9];
+        cells[4] = 2.0;
+        let lines = contour_lines(&Grid::from_cells(3, 3, cells).unwrap(), 1.0);
+        assert_eq!(lines.len(), 1);
+        assert_eq!((lines[0].len(), lines[0].first()), (5, lines[0].last()));
+    }
+}

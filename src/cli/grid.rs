@@ -1,0 +1,212 @@
+//! `kiln grid`: an occupancy grid of a layer or of files.
+
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use clap::Args as ClapArgs;
+
+use super::flags::Flags;
+use super::output::Target;
+use super::resolved_layer::ResolvedLayer;
+use super::rows::RowArgs;
+use super::signals::run_cancellable;
+use super::store::StoreArgs;
+use super::summary::plural;
+use super::{print_message, print_notes, progress};
+use crate::error::{Error, Result};
+use crate::layer::{FilterOptions, SchemeFolders};
+use crate::occupancy::picture::{GridStyle, PictureLimits, contours, draw};
+use crate::occupancy::write::{grid_json, write_contours, write_csv, write_geojson, write_parquet};
+use crate::occupancy::{
+    Grid, GridFormat, GridLayer, GridOptions, GridStyleOptions, PictureKind, Rooms, check_categories,
+};
+use crate::parameter::Parameter;
+use crate::parameters::ParameterSet;
+use crate::source::{Filter, Query};
+
+/// Count points per cell, over any span of time, as data or as a picture.
+///
+/// The cells are squares of a plane in meters, or cells of about the same area on the globe. The format is that of the
+/// output's extension: .csv, .json, .parquet, .geojson or .png; without an output, CSV is printed.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  kiln grid floor --resolution 0.5 --start 2024-01-01 --end 2024-01-08
+  kiln grid floor --resolution 0.5 --compare 2024-01-08/2024-01-15 --start 2024-01-01 --end 2024-01-08 -o weeks.png
+  kiln grid floor --resolution 1 --polygons rooms.geojson --profile hour_of_week --tz Europe/Paris -o rooms.json
+  kiln grid cities.parquet --resolution 100km --heatmap-type sum -o cities.geojson")]
+pub(super) struct Args {
+    /// Name of a layer in the store, in kiln.toml or in its database; or files or a table, postgres://…, as in `kiln
+    /// render`
+    #[arg(value_name = "LAYER|INPUT", required_unless_present = "layer")]
+    inputs: Vec<String>,
+    /// Name of a layer, in place of an input
+    #[arg(long, value_name = "NAME", conflicts_with = "inputs")]
+    layer: Option<String>,
+    /// Output file; `-` writes to standard output
+    #[arg(short, long, value_name = "FILE", default_value = "-")]
+    output: String,
+    /// Output format: csv, json, parquet, geojson or png [default: by the file extension, else csv]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<GridFormat>,
+    /// GeoJSON file with rooms: polygons with properties.name, in the coordinates of the points
+    #[arg(long, value_name = "FILE")]
+    polygons: Option<PathBuf>,
+    #[command(flatten)]
+    store: StoreArgs,
+    #[command(flatten)]
+    grid: GridArgs,
+    #[command(flatten)]
+    style: PictureArgs,
+    #[command(flatten)]
+    rows: RowArgs,
+    /// Worker threads [default: one per processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// Print errors only
+    #[arg(short, long)]
+    quiet: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Grid")]
+struct GridArgs {
+    #[command(flatten)]
+    options: Flags<GridOptions>,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(next_help_heading = "Picture")]
+struct PictureArgs {
+    #[command(flatten)]
+    options: Flags<GridStyleOptions>,
+    /// Folder of scheme files, in addition to ./schemes; repeatable
+    #[arg(long, value_name = "DIR")]
+    schemes: Vec<PathBuf>,
+}
+
+/// Runs the command.
+pub(super) fn run(args: &Args) -> Result<()> {
+    let start = Instant::now();
+    let format = args.format()?;
+    let target = Target::new(&args.output, &args.inputs)?;
+    let mut rows = args.rows.clone();
+    rows.check()?;
+    // The filter is not applied when files are read, since a comparison reads other times.
+    let FilterOptions { start_us, end_us, categories } = rows.take_filter();
+    let categories = categories.unwrap_or_default();
+    let inputs = args.layer.as_ref().map_or_else(|| args.inputs.clone(), |name| vec![name.clone()]);
+    let ResolvedLayer { layer, remarks, .. } = ResolvedLayer::find(&inputs, &args.store, &rows)?;
+    let config = args.store.load()?;
+    let space = layer.coordinate_space();
+    let polygons = args.polygons.as_ref().map(|path| Rooms::read(path, space).map(Arc::new)).transpose()?;
+    let configured = config.layers.get(layer.name()).and_then(|layer| layer.rooms.as_ref());
+    let configured = configured.map(|path| Rooms::read(path, space).map(Arc::new)).transpose()?;
+    let options = &args.grid.options.0;
+    let mut request =
+        options.resolve(space, layer.weight().is_some(), polygons, configured.as_ref(), config.limits.cells)?;
+    request.time_us = [start_us, end_us];
+    let rooms = [(Parameter::ROOMS, request.rooms.is_some()), (Parameter::PROFILE, request.profile.is_some())];
+    if let Some((flag, _)) = rooms.into_iter().find(|(_, given)| *given && format != GridFormat::Json) {
+        return Err(Error::invalid(flag, format!("{format} has cells only; use the format json")));
+    }
+    let styles = &args.style.options.0;
+    if let (false, Some(flag)) = (matches!(format, GridFormat::Png | GridFormat::GeoJson), styles.first()) {
+        return Err(Error::invalid(flag, format!("the flag applies to pictures; {format} is not one")));
+    }
+    let style = styles
+        .clone()
+        .or_style(layer.style())
+        .resolve(request.compare.is_some(), |name| SchemeFolders::open(&args.style.schemes)?.find(name))?;
+
+    let threads = args.threads.map_or_else(crate::available_threads, usize::from);
+    let limits = PictureLimits { pixels: config.limits.pixels, radius_px: config.limits.radius_px };
+    let stop = AtomicBool::new(false);
+    let mut output = target.create()?;
+    let work = || {
+        progress::with_scan_progress(args.quiet, |progress| {
+            let query = with_categories(layer.query(), &categories);
+            let query = query.with_progress(progress).with_stop(Some(&stop));
+            let points = GridLayer::new(&layer, &query, threads);
+            let grid = points.grid(request)?;
+            if categories.len() > 1 || !categories.is_empty() && grid.total.count == 0 {
+                check_categories(&layer, &categories, &stop, threads)?;
+            }
+            let note = write(&grid, &points, &style, format, limits, BufWriter::new(output.file()))
+                .map_err(|error| error.for_path(&args.output))?;
+            Ok((grid, note))
+        })
+    };
+    let (grid, note) = run_cancellable(|| stop.store(true, Ordering::Relaxed), work).map_err(|error| match error {
+        Error::Cancelled => Error::input(&args.output, "cancelled; nothing was written"),
+        other => other,
+    })?;
+    output.commit()?;
+    if !args.quiet {
+        print_notes(&remarks);
+        let (cells, points) = (plural(grid.cells.len() as u64, "cell"), plural(grid.total.count, "point"));
+        let (name, seconds) = (layer.name(), start.elapsed().as_secs_f64());
+        print_message(&format!("grid of {name}: {points} in {cells}{note}; in {seconds:.3} s: {}", args.output));
+    }
+    Ok(())
+}
+
+impl Args {
+    /// The format: the given one, or that of the extension.
+    fn format(&self) -> Result<GridFormat> {
+        if let Some(format) = self.format {
+            return Ok(format);
+        }
+        let extension = Path::new(&self.output).extension().map(|extension| extension.to_string_lossy().into_owned());
+        match extension {
+            Some(extension) if self.output != "-" => extension.parse().map_err(|_| {
+                let known = GridFormat::NAMES.join(", .");
+                Error::invalid(Parameter::OUTPUT, format!("`{}` has none of the extensions .{known}", self.output))
+            }),
+            _ => Ok(GridFormat::Csv),
+        }
+    }
+}
+
+/// Writes a grid, and returns a note on a picture.
+fn write(
+    grid: &Grid,
+    layer: &GridLayer<'_>,
+    style: &GridStyle,
+    format: GridFormat,
+    limits: PictureLimits,
+    mut out: impl Write + Send,
+) -> Result<String> {
+    let to_error = |error: std::io::Error| Error::io("", "write", error);
+    match format {
+        GridFormat::Json => {
+            serde_json::to_writer(&mut out, &grid_json(grid)).map_err(|error| to_error(error.into()))?;
+            writeln!(out).map_err(to_error)?;
+        }
+        GridFormat::Csv => write_csv(grid, &mut out)?,
+        GridFormat::Parquet => write_parquet(grid, &mut out)?,
+        GridFormat::GeoJson if style.picture == PictureKind::Contours => {
+            let (lines, unit) = contours(grid, layer, style, limits)?;
+            write_contours(grid, &lines, &unit, &mut out)?;
+        }
+        GridFormat::GeoJson => write_geojson(grid, &mut out)?,
+        GridFormat::Png => {
+            let picture = draw(grid, layer, style, limits)?;
+            out.write_all(&picture.png).map_err(to_error)?;
+            out.flush().map_err(to_error)?;
+            let [vmin, vmax] = picture.span;
+            let scale = picture.height_scale.map(|scale| format!(", {scale} m of height per unit")).unwrap_or_default();
+            return Ok(format!("; colors from {vmin} to {vmax} {}, bounds {}{scale}", picture.unit, picture.bounds));
+        }
+    }
+    out.flush().map_err(to_error)?;
+    Ok(String::new())
+}
+
+/// The query for the points of categories.
+fn with_categories<'q>(query: Query<'q>, categories: &[String]) -> Query<'q> {
+    let filter = query.filter.clone().and(&Filter { categories: categories.to_vec(), ..Filter::default() });
+    query.with_filter(filter)
+}

@@ -1,0 +1,100 @@
+//! Spaces: plane layers, and the categories of their points.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use quick_cache::sync::Cache;
+
+use super::app::App;
+use super::problem::{HttpResult, Problem};
+use crate::error::Result;
+use crate::layer::Layer;
+use crate::layer_name;
+use crate::occupancy::known_categories;
+use crate::source::CoordinateSpace;
+use crate::spelling::nearest_first;
+
+/// The points of spaces in a layer.
+#[derive(Clone, Debug)]
+pub(crate) struct SpacesOfLayer {
+    pub(crate) layer: Arc<Layer>,
+    /// The categories of the spaces; empty if the whole layer is one space.
+    pub(crate) categories: Vec<String>,
+}
+
+/// A cache of the categories of plane layers, by name and version.
+#[derive(Debug)]
+pub(crate) struct Spaces(Cache<String, Arc<BTreeSet<String>>>);
+
+impl Spaces {
+    /// The maximum number of layers in the cache.
+    const MAX_LAYERS: usize = 256;
+
+    /// Creates an empty cache.
+    pub(crate) fn new() -> Self {
+        Self(Cache::new(Self::MAX_LAYERS))
+    }
+
+    /// The categories of a layer's points.
+    fn categories(&self, layer: &Layer, threads: usize, stop: &AtomicBool) -> Result<Arc<BTreeSet<String>>> {
+        let key = format!("{}/{}", layer.name(), layer.version());
+        self.0.get_or_insert_with(&key, || {
+            let query = layer.query().with_stop(Some(stop));
+            known_categories(layer, &query, threads).map(|names| Arc::new(names.into_iter().collect()))
+        })
+    }
+
+    /// Finds spaces by their ids: each is a plane layer of that name, or else a category of the points of a plane layer.
+    pub(crate) fn find(&self, app: &App, ids: &[String], stop: &AtomicBool) -> Result<HttpResult<Vec<SpacesOfLayer>>> {
+        let mut found: Vec<SpacesOfLayer> = Vec::new();
+        for id in ids {
+            let named = if layer_name::is_valid(id) { app.catalog.find(id)? } else { None };
+            if let Some(layer) = named.filter(|layer| layer.coordinate_space() == CoordinateSpace::Plane) {
+                found.push(SpacesOfLayer { layer, categories: Vec::new() });
+                continue;
+            }
+            let mut layers = Vec::new();
+            let mut known = BTreeSet::new();
+            for layer in app.catalog.layers() {
+                if layer.coordinate_space() != CoordinateSpace::Plane || layer.parent().is_some() {
+                    continue;
+                }
+                let categories = self.categories(&layer, app.render_threads(), stop)?;
+                if categories.contains(id) {
+                    layers.push(layer);
+                } else {
+                    known.insert(layer.name().to_owned());
+                    known.extend(categories.iter().cloned());
+                }
+            }
+            match &layers[..] {
+                [layer] => match found.iter_mut().find(|other| Arc::ptr_eq(&other.layer, layer)) {
+                    Some(other) if !other.categories.is_empty() => other.categories.push(id.clone()),
+                    _ => found.push(SpacesOfLayer { layer: Arc::clone(layer), categories: vec![id.clone()] }),
+                },
+                [] => return Ok(Err(unknown(id, &known))),
+                several => {
+                    let names: Vec<&str> = several.iter().map(|layer| layer.name()).collect();
+                    let names = names.join(", ");
+                    let detail = format!("space_id: `{id}` is a space of several layers, {names}; query one by /{{layer}}/grid");
+                    return Ok(Err(Problem::conflict(detail)));
+                }
+            }
+        }
+        Ok(Ok(found))
+    }
+}
+
+/// The problem of an unknown space.
+fn unknown(id: &str, known: &BTreeSet<String>) -> Box<Problem> {
+    const NEAREST: usize = 3;
+    const MAX_CHARS: usize = 64;
+    let id: String = id.chars().take(MAX_CHARS).collect();
+    let near = nearest_first(&id, known.iter().map(String::as_str));
+    let near = match near.get(..NEAREST.min(near.len())).unwrap_or_default() {
+        [] => "the server has no layer on a plane".to_owned(),
+        near => format!("the nearest ones are {}", near.join(", ")),
+    };
+    Problem::not_found(format!("space_id: there is no space `{id}`; {near}"))
+}

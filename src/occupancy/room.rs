@@ -1,0 +1,248 @@
+//! Rooms: named polygons.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::geo::{EARTH_RADIUS_M, Polygon};
+use crate::parameter::Parameter;
+use crate::source::CoordinateSpace;
+
+/// A polygon or multipolygon with its rings, each a list of positions.
+type Polygons = Vec<Vec<Vec<[f64; 2]>>>;
+
+/// A named area of a layer.
+#[derive(Clone, Debug)]
+pub struct Room {
+    /// The name.
+    pub name: String,
+    /// The polygon, in the coordinates of the layer.
+    pub polygon: Arc<Polygon>,
+    /// The area in square meters: exact on a plane, on the sphere otherwise.
+    pub area_m2: f64,
+}
+
+/// The rooms of a layer, in order.
+#[derive(Clone, Debug)]
+pub struct Rooms {
+    rooms: Vec<Room>,
+    union: Arc<Polygon>,
+    text: Arc<str>,
+}
+
+/// A GeoJSON feature.
+#[derive(Deserialize)]
+struct Feature {
+    r#type: String,
+    #[serde(default)]
+    properties: Value,
+    geometry: Option<Geometry>,
+}
+
+#[derive(Deserialize)]
+struct Geometry {
+    r#type: String,
+    #[serde(default)]
+    coordinates: Value,
+}
+
+#[derive(Deserialize)]
+struct Collection {
+    r#type: String,
+    #[serde(default)]
+    features: Vec<Feature>,
+}
+
+impl Rooms {
+    /// The maximum number of rooms.
+    pub const MAX: usize = 256;
+
+    /// Parses a GeoJSON `FeatureCollection` of polygons and multipolygons with `properties.name`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for `polygons` if the text is not such a document, a name is missing or not unique, a polygon is
+    /// invalid ([`Polygon::new`], [`Polygon::on_plane`]), or there are no rooms, or more than [`MAX`](Self::MAX).
+    pub fn parse(text: &str, space: CoordinateSpace) -> Result<Self> {
+        let expected = "expected a FeatureCollection of polygons with properties.name";
+        let text = text.trim_start_matches('\u{FEFF}');
+        let not_geojson = |error: &dyn std::fmt::Display| invalid(format!("not GeoJSON: {error}; {expected}"));
+        let collection: Collection = serde_json::from_str(text).map_err(|error| not_geojson(&error))?;
+        if collection.r#type != "FeatureCollection" {
+            let kind: String = collection.r#type.chars().take(40).collect();
+            return Err(invalid(format!("{kind:?} is not a list of rooms; {expected}")));
+        }
+        if collection.features.is_empty() || collection.features.len() > Self::MAX {
+            let count = collection.features.len();
+            return Err(invalid(format!("there are {count} features; expected from 1 to {} rooms", Self::MAX)));
+        }
+        let (mut rooms, mut all, mut names) = (Vec::new(), Polygons::new(), BTreeSet::new());
+        for (index, feature) in collection.features.into_iter().enumerate() {
+            let name = room_name(&feature.properties)
+                .ok_or_else(|| invalid(format!("feature {} has no name in properties.name", index + 1)))?;
+            let invalid = |detail: String| invalid(format!("room `{name}`: {detail}"));
+            let polygons = feature.polygons().map_err(invalid)?;
+            let polygon = new_polygon(&polygons, space).map_err(|error| invalid(error.into_message().with_keys()))?;
+            if !names.insert(name.clone()) {
+                return Err(invalid("the name is used twice".to_owned()));
+            }
+            rooms.push(Room { polygon: Arc::new(polygon), area_m2: area_m2(&polygons, space), name });
+            all.extend(polygons);
+        }
+        let union = new_polygon(&all, space).map_err(|error| invalid(error.into_message().with_keys()))?;
+        Ok(Self { rooms, union: Arc::new(union), text: text.into() })
+    }
+
+    /// Reads the rooms of a file: see [`parse`](Self::parse).
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be read, [`Error::Input`] if it has no rooms.
+    pub fn read(path: &Path, space: CoordinateSpace) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, "read", error))?;
+        Self::parse(&text, space).map_err(|error| Error::input(path, error.into_message().with_keys()))
+    }
+
+    /// The rooms in order.
+    pub fn rooms(&self) -> &[Room] {
+        &self.rooms
+    }
+
+    /// The area of all rooms together: a point is inside if it is in at least one room.
+    pub fn union(&self) -> &Arc<Polygon> {
+        &self.union
+    }
+
+    /// The GeoJSON text, which identifies the rooms.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl Feature {
+    /// The polygons of the feature, or the reason why there are none.
+    fn polygons(&self) -> Result<Polygons, String> {
+        let expected = "expected a Polygon or a MultiPolygon";
+        let Some(geometry) = self.geometry.as_ref().filter(|_| self.r#type == "Feature") else {
+            return Err(format!("no feature with a geometry; {expected}"));
+        };
+        let polygons = match geometry.r#type.as_str() {
+            "Polygon" => polygon(&geometry.coordinates).map(|polygon| vec![polygon]),
+            "MultiPolygon" => geometry.coordinates.as_array().and_then(|all| all.iter().map(polygon).collect()),
+            other => return Err(format!("{:?} is not a polygon; {expected}", other.chars().take(40).collect::<String>())),
+        };
+        polygons.ok_or_else(|| "the coordinates are not rings of positions [x, y]".to_owned())
+    }
+}
+
+/// The rings of a GeoJSON polygon; `None` if a position is not two numbers or more.
+fn polygon(coordinates: &Value) -> Option<Vec<Vec<[f64; 2]>>> {
+    let position = |position: &Value| {
+        let [x, y, ..] = position.as_array()?.as_slice() else { return None };
+        Some([x.as_f64()?, y.as_f64()?])
+    };
+    let ring = |ring: &Value| ring.as_array()?.iter().map(position).collect();
+    coordinates.as_array()?.iter().map(ring).collect()
+}
+
+fn room_name(properties: &Value) -> Option<String> {
+    match properties.get("name")? {
+        Value::String(name) if !name.trim().is_empty() => Some(name.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}
+
+fn new_polygon(polygons: &Polygons, space: CoordinateSpace) -> Result<Polygon> {
+    if space.wraps() { Polygon::new(polygons) } else { Polygon::on_plane(polygons) }
+}
+
+/// The area of polygons in square meters, each its first ring without the other ones.
+fn area_m2(polygons: &Polygons, space: CoordinateSpace) -> f64 {
+    let area = |ring: &Vec<[f64; 2]>| {
+        let first = ring.first().copied().unwrap_or_default();
+        let edge = |ends: &[[f64; 2]]| {
+            let ([x0, y0], [x1, y1]) = (ends[0], ends[1]);
+            if space.wraps() {
+                // The area between an edge and the equator on the sphere, with the sine linear along the edge.
+                let [south, north] = [y0, y1].map(|lat| lat.to_radians().sin());
+                (x1 - x0).to_radians() * south.midpoint(north) * EARTH_RADIUS_M * EARTH_RADIUS_M
+            } else {
+                // Relative to the first vertex, so that a distant origin costs no precision.
+                ((x0 - first[0]) * (y1 - first[1]) - (x1 - first[0]) * (y0 - first[1])) / 2.0
+            }
+        };
+        ring.windows(2).map(edge).sum::<f64>().abs()
+    };
+    let polygon = |rings: &Vec<Vec<[f64; 2]>>| {
+        rings.first().map_or(0.0, area) - rings.iter().skip(1).map(area).sum::<f64>()
+    };
+    polygons.iter().map(polygon).sum::<f64>().max(0.0)
+}
+
+fn invalid(message: String) -> Error {
+    Error::invalid(Parameter::POLYGONS, message)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn feature(name: Value, rings: Value) -> Value {
+        json!({"type": "Feature", "properties": {"name": name}, "geometry": {"type": "Polygon", "coordinates": rings}})
+    }
+
+    fn square(west: f64, south: f64, side: f64) -> Value {
+        let (east, north) = (west + side, south + side);
+        json!([[west, south], [east, south], [east, north], [west, north], [west, south]])
+    }
+
+    fn parse(features: Value) -> Result<Rooms> {
+        let text = json!({"type": "FeatureCollection", "features": features}).to_string();
+        Rooms::parse(&text, CoordinateSpace::Plane)
+    }
+
+    #[test]
+    fn rooms_have_names_areas_and_polygons() {
+        let hole = json!([square(0.0, 100.0, 10.0), square(2.0, 102.0, 3.0)]);
+        let rooms = parse(json!([feature(json!("Lab"), hole), feature(json!(12), json!([square(-5.0, -5.0, 2.5)]))])).unwrap();
+        let names: Vec<_> = rooms.rooms().iter().map(|room| (room.name.as_str(), room.area_m2)).collect();
+        assert_eq!(names, [("Lab", 91.0), ("12", 6.25)]);
+        assert!(rooms.rooms()[0].polygon.contains(1.0, 101.0) && !rooms.rooms()[0].polygon.contains(3.0, 103.0));
+        assert!(rooms.union().contains(-5.0, -5.0) && !rooms.union().contains(-2.5, -2.5));
+    }
+
+    #[test]
+    fn the_area_on_the_globe_is_that_on_the_sphere() {
+        // An octant: a quarter of a hemisphere.
+        let ring = vec![[0.0, 0.0], [90.0, 0.0], [90.0, 90.0], [0.0, 90.0], [0.0, 0.0]];
+        let octant = std::f64::consts::FRAC_PI_2 * EARTH_RADIUS_M * EARTH_RADIUS_M;
+        assert!((area_m2(&vec![vec![ring]], CoordinateSpace::Globe) / octant - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn invalid_rooms_are_errors_with_the_name_of_the_room() {
+        let far = json!([square(0.0, 0.0, 1e10)]);
+        for (features, words) in [
+            (json!([]), "0 features"),
+            (json!([feature(json!(null), json!([square(0.0, 0.0, 1.0)]))]), "feature 1 has no name"),
+            (json!([feature(json!("A"), json!([[[0, 0], [1, 1]]]))]), "room `A`: "),
+            (json!([feature(json!("A"), json!([[[0, 0], [1, "x"], [1, 1], [0, 0]]]))]), "room `A`: the coordinates"),
+            (json!([feature(json!("A"), far)]), "room `A`: "),
+            (json!([{"type": "Feature", "properties": {"name": "A"}, "geometry": {"type": "Point", "coordinates": [1, 2]}}]), "\"Point\" is not a polygon"),
+            (json!([feature(json!("A"), json!([square(0.0, 0.0, 1.0)])), feature(json!("A"), json!([square(0.0, 0.0, 1.0)]))]), "used twice"),
+        ] {
+            let message = parse(features).unwrap_err().to_string();
+            assert!(message.starts_with("polygons: ") && message.contains(words), "{message}");
+        }
+        for text in ["", "5", "{\"type\": \"FeatureCollection\", \"features\": [NaN]}", "{\"type\": \"Polygon\"}"] {
+            let message = Rooms::parse(text, CoordinateSpace::Plane).unwrap_err().to_string();
+            assert!(message.contains("expected a FeatureCollection"), "{message}");
+        }
+    }
+}
