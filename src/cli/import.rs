@@ -15,18 +15,21 @@ use crate::inputs::OpenInputs;
 use crate::layer::{StyleOptions, remarks};
 use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
-use crate::source::{self, Columns};
+use crate::postgis::Address;
+use crate::source::{self, Columns, CoordinateSpace};
 use crate::store::{Description, ExistingPoints, ImportReport, Progress, Store, StoredLayer};
 
 /// Import points from files into a layer of the store.
 ///
 /// The input formats are those of `kiln render`. The import is atomic: the layer gets the points of all inputs, or is
 /// unchanged. A running server of the store serves them immediately. Weights, times and categories are stored; points
-/// beyond 85.05° north or south, the limit of web maps, are dropped.
+/// beyond 85.05° north or south, the limit of web maps, are dropped. With --crs plane, the layer is on a plane in meters,
+/// such as a floor plan.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln import cities.parquet --layer cities --weight population
   kiln import 'trips/*.csv.gz' --layer trips --append --keep 30d
+  kiln import floor.csv --layer floor --crs plane
   kiln import 'postgres://ann@db.example/maps?table=stops' --layer stops
   kiln import visits.parquet --layer visits --title Visits --style radius=12 --style curve=sqrt
   psql -c \"copy stops to stdout csv header\" | kiln import - --layer stops --replace")]
@@ -107,10 +110,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
         );
         return Err(Error::invalid(Parameter::LAYER, detail));
     }
+    let space = args.coordinate_space(before.as_deref())?;
     let opened = OpenInputs::open(&expand_inputs(&args.inputs)?, &args.rows.columns(), &args.rows.read_options())?;
 
     let stages = Progress::default();
-    let import = || args.import(&store, before.as_deref(), &opened, &stages);
+    let import = || args.import(&store, before.as_deref(), space, &opened, &stages);
     let imported = run_cancellable(|| stages.stop(), import).map_err(|error| match error {
         Error::Cancelled => Error::input(&args.layer, "cancelled; the layer is unchanged"),
         other => other,
@@ -123,11 +127,28 @@ pub(super) fn run(args: &Args) -> Result<()> {
 }
 
 impl Args {
+    /// The coordinate space of the points: that of an existing layer, unless `--crs` says otherwise.
+    fn coordinate_space(&self, before: Option<&StoredLayer>) -> Result<CoordinateSpace> {
+        let space = match (self.rows.coordinate_space(), before) {
+            (CoordinateSpace::Globe, Some(layer)) => layer.coordinate_space(),
+            (space, _) => space,
+        };
+        let has_table = self.inputs.iter().any(|input| Address::is_database_url(input));
+        if space == CoordinateSpace::Plane && has_table {
+            return Err(Error::invalid(
+                Parameter::LAYER,
+                "the points of a database are on the globe, the layer on a plane",
+            ));
+        }
+        Ok(space)
+    }
+
     /// Imports the points into an existing or a new layer.
     fn import(
         &self,
         store: &Store,
         before: Option<&StoredLayer>,
+        space: CoordinateSpace,
         opened: &OpenInputs,
         stages: &Progress,
     ) -> Result<ImportReport> {
@@ -135,18 +156,18 @@ impl Args {
             let defaults = Description { weight: opened.weight.clone(), ..Description::default() };
             let description = self.description(defaults);
             let fill = |layer: &StoredLayer| {
-                let imported = self.fill(layer, None, opened, stages)?;
-                self.require_points(&imported, opened).map(|()| imported)
+                let imported = self.fill(layer, space, None, opened, stages)?;
+                self.require_points(&imported, space, opened).map(|()| imported)
             };
-            return store.create_with(&self.layer, source::CoordinateSpace::Globe, description, fill);
+            return store.create_with(&self.layer, space, description, fill);
         };
         let description = self.describes().then(|| self.description(layer.snapshot().description().clone()));
-        let imported = self.fill(layer, description.clone(), opened, stages)?;
+        let imported = self.fill(layer, space, description.clone(), opened, stages)?;
         if self.append && imported.report.read == 0 {
             // An empty input is not an error when appending, for example in a daily import.
             description.map_or(Ok(()), |description| layer.set_description(description))?;
         } else {
-            self.require_points(&imported, opened)?;
+            self.require_points(&imported, space, opened)?;
         }
         Ok(imported)
     }
@@ -154,6 +175,7 @@ impl Args {
     fn fill(
         &self,
         layer: &StoredLayer,
+        space: CoordinateSpace,
         description: Option<Description>,
         opened: &OpenInputs,
         stages: &Progress,
@@ -161,13 +183,13 @@ impl Args {
         let existing = if self.replace { ExistingPoints::Replace } else { ExistingPoints::Keep };
         let threads = self.threads.map_or_else(crate::available_threads, usize::from);
         let read = source::Progress::default();
-        let query = self.rows.query().with_progress(Some(&read));
+        let query = self.rows.query().with_coordinate_space(space).with_progress(Some(&read));
         let import = || layer.import(&opened.inputs, &query, existing, description, threads, stages);
         progress::with_stage_progress(self.quiet, &read, stages, import)
     }
 
     /// Checks that points were added.
-    fn require_points(&self, imported: &ImportReport, opened: &OpenInputs) -> Result<()> {
+    fn require_points(&self, imported: &ImportReport, space: CoordinateSpace, opened: &OpenInputs) -> Result<()> {
         /// The maximum number of files to list in an error; for more, the arguments are listed.
         const MAX_NAMES: usize = 4;
         if imported.points > 0 {
@@ -176,7 +198,12 @@ impl Args {
         let names = if opened.names.len() <= MAX_NAMES { &opened.names } else { &self.inputs };
         imported.report.require_points(names)?;
         let detail = if imported.beyond_map > 0 {
-            "all points are beyond 85.05° north or south, the limit of web maps"
+            match space {
+                CoordinateSpace::Globe => "all points are beyond 85.05° north or south, the limit of web maps",
+                CoordinateSpace::Plane => {
+                    "all points are outside the square of the layer, 429 km around its first points"
+                }
+            }
         } else {
             "no row passes --start, --end and --category"
         };
@@ -209,7 +236,7 @@ impl Args {
 
     fn summary(&self, store: &Store, imported: &ImportReport, start: Instant) -> Result<String> {
         let layer = super::store::layer(store, &self.layer)?;
-        let mut line = summary::imported(imported, &self.layer, &layer.snapshot().summary(), start.elapsed());
+        let mut line = summary::imported(imported, &self.layer, &layer.snapshot(), start.elapsed());
         if self.keep.is_some() && layer.snapshot().summary().time_us.is_none() {
             line.push_str("; the points have no times, so that --keep has no effect");
         }

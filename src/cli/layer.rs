@@ -46,7 +46,9 @@ struct LayerInfo {
     title: Option<String>,
     attribution: Option<String>,
     points: u64,
-    /// West, south, east, north in degrees; across the antimeridian, east is greater than 180.
+    /// `EPSG:4326`, or `plane` for meters.
+    crs: String,
+    /// West, south, east, north in degrees; across the antimeridian, east is greater than 180. On a plane in meters.
     bounds: Option<[f64; 4]>,
     time: Option<Times>,
     /// The columns except longitude and latitude.
@@ -120,6 +122,7 @@ impl LayerInfo {
     fn of(layer: &StoredLayer, snapshot: &Snapshot, verified: bool) -> Self {
         let summary = snapshot.summary();
         let description = snapshot.description();
+        let space = snapshot.coordinate_space();
         let [created_s, changed_s] = snapshot.created_and_changed_s();
         let mut columns = Vec::new();
         columns.extend(summary.weight.map(|_| "weight"));
@@ -131,7 +134,11 @@ impl LayerInfo {
             title: description.title.clone(),
             attribution: description.attribution.clone(),
             points: summary.points,
-            bounds: snapshot.extent().bounds(true).map(|bounds| [bounds.west, bounds.south, bounds.east, bounds.north]),
+            crs: space.to_string(),
+            bounds: snapshot
+                .extent()
+                .bounds(space.wraps())
+                .map(|bounds| [bounds.west, bounds.south, bounds.east, bounds.north]),
             time: summary.time_us.map(|[first, last]| Times {
                 first: time_of(first),
                 last: time_of(last),
@@ -167,6 +174,7 @@ impl LayerInfo {
         lines.extend(self.title.clone().map(|title| ("title", title)));
         lines.extend(self.attribution.clone().map(|attribution| ("attribution", attribution)));
         lines.push(("points", grouped(self.points)));
+        lines.push(("crs", self.crs.clone()));
         lines.extend(self.bounds.map(|bounds| {
             let edges = bounds.map(|edge| ((edge * 1e6).round() / 1e6).to_string());
             ("bounds", edges.join(","))

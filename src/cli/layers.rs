@@ -32,6 +32,8 @@ pub(super) struct Args {
 struct Row {
     name: String,
     points: u64,
+    /// `EPSG:4326`, or `plane` for meters; `None` if the manifest is damaged.
+    crs: Option<String>,
     segments: usize,
     bytes: u64,
     /// The time of the last change; `None` if the manifest is damaged.
@@ -77,6 +79,7 @@ fn row(store: &Store, name: String) -> Result<Option<Row>> {
     Ok(Some(Row {
         name,
         points: summary.points,
+        crs: Some(snapshot.coordinate_space().to_string()),
         segments: summary.segments,
         bytes: summary.bytes,
         changed: Some(second_of(changed_s)),
@@ -87,7 +90,8 @@ fn row(store: &Store, name: String) -> Result<Option<Row>> {
 
 fn print_table(rows: &[Row]) -> std::io::Result<()> {
     const NONE: &str = "-";
-    let heading = ["name", "points", "segments", "size", "changed", "first", "last", "damaged"].map(str::to_owned);
+    let heading =
+        ["name", "points", "segments", "size", "crs", "changed", "first", "last", "damaged"].map(str::to_owned);
     let cells = rows.iter().map(|row| {
         let [first, last] = row.time.clone().unwrap_or_else(|| [NONE; 2].map(str::to_owned));
         [
@@ -95,15 +99,16 @@ fn print_table(rows: &[Row]) -> std::io::Result<()> {
             grouped(row.points),
             grouped(row.segments as u64),
             HumanBytes(row.bytes).to_string(),
+            row.crs.clone().unwrap_or_else(|| NONE.into()),
             row.changed.clone().unwrap_or_else(|| NONE.into()),
             first,
             last,
             if row.damaged.is_empty() { NONE.into() } else { grouped(row.damaged.len() as u64) },
         ]
     });
-    let table: Vec<[String; 8]> = std::iter::once(heading).chain(cells).collect();
+    let table: Vec<[String; 9]> = std::iter::once(heading).chain(cells).collect();
     let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; 8] = std::array::from_fn(width);
+    let widths: [usize; 9] = std::array::from_fn(width);
     let mut out = std::io::stdout().lock();
     for row in &table {
         let mut line = String::new();

@@ -17,6 +17,7 @@ use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Projection};
 use crate::inputs::OpenInputs;
 use crate::layer::{Blend, ExtentScan, Fit, Heatmap, Size, Style, Unit, canvas_for, canvas_of, remarks, render};
+use crate::message;
 use crate::parameter::Parameter;
 use crate::raster::Aggregation;
 use crate::source::{CoordinateSpace, Query};
@@ -76,9 +77,10 @@ struct ViewArgs {
     /// Without --bounds: pad the extent of the points by the radius of the dots, or use it exactly
     #[arg(long, value_name = "padded|tight", default_value = "padded")]
     fit: Fit,
-    /// Projection: mercator (Leaflet's default), platecarree (EPSG:4326) or plane (x and y unprojected)
-    #[arg(long, value_name = "NAME", default_value = "mercator")]
-    projection: Projection,
+    /// Projection: mercator (Leaflet's default), platecarree (EPSG:4326) or plane (x and y unprojected) [default:
+    /// mercator; plane with --crs plane]
+    #[arg(long, value_name = "NAME")]
+    projection: Option<Projection>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -108,9 +110,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let style = args.style.resolve(&args.style.options())?;
     let content = args.content(&style)?;
     args.rows.check()?;
+    let projection = args.projection()?;
     // All arguments are validated before the work, including that the files can be written.
     let target = Target::new(&args.output, &args.inputs)?;
-    args.sheet.check(content == Content::Png, args.view.projection)?;
+    args.sheet.check(content == Content::Png, projection)?;
     let mut companions = Vec::new();
     for (flag, path) in args.sheet.companion_files(&args.output)? {
         let file = Target::new(&path, &args.inputs)?;
@@ -122,7 +125,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let opened = OpenInputs::open(&args.inputs, &args.rows.columns(), &args.rows.read_options())?;
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
 
-    let (heat, style) = draw(args, &opened, &style, threads)?;
+    let (heat, style) = draw(args, projection, &opened, &style, threads)?;
     let weight = heat.values.as_ref().is_some_and(|values| values.weighted);
     let column = args.rows.weight().or(opened.weight.as_deref()).or(heat.report.weight.as_deref());
     let weight = weight.then(|| Unit::weight_label(column));
@@ -149,12 +152,18 @@ pub(super) fn run(args: &Args) -> Result<()> {
 }
 
 /// Renders the picture, and returns it with the applied style.
-fn draw(args: &Args, opened: &OpenInputs, style: &Style, threads: usize) -> Result<(Heatmap, Style)> {
+fn draw(
+    args: &Args,
+    projection: Projection,
+    opened: &OpenInputs,
+    style: &Style,
+    threads: usize,
+) -> Result<(Heatmap, Style)> {
     let (view, source) = (&args.view, &opened.inputs);
     let query = args
         .rows
         .query()
-        .with_coordinate_space(if view.projection == Projection::Plane {
+        .with_coordinate_space(if projection == Projection::Plane {
             CoordinateSpace::Plane
         } else {
             CoordinateSpace::Globe
@@ -167,7 +176,7 @@ fn draw(args: &Args, opened: &OpenInputs, style: &Style, threads: usize) -> Resu
     };
     let size = view.size.unwrap_or_default();
     if let Some(bounds) = view.bounds {
-        let canvas = canvas_of(view.projection, bounds, size)?;
+        let canvas = canvas_of(projection, bounds, size)?;
         let style = style.per_pixel(&canvas);
         let heat = render_all(&canvas, &style)?;
         heat.report.require_points(&opened.names)?;
@@ -184,7 +193,7 @@ fn draw(args: &Args, opened: &OpenInputs, style: &Style, threads: usize) -> Resu
             "no row passes --start, --end and --category, and the picture cannot be fitted to points; use --bounds";
         return Err(Error::input(opened.names.join(", "), detail));
     }
-    let canvas = canvas_for(view.projection, &extent_scan.extent, size, style, view.fit)?;
+    let canvas = canvas_for(projection, &extent_scan.extent, size, style, view.fit)?;
     let style = style.per_pixel(&canvas);
     let mut heat = match extent_scan.kept() {
         Some(kept) => {
@@ -223,6 +232,19 @@ fn write_picture_file(
 }
 
 impl Args {
+    /// The projection, which is that of a plane for points on a plane.
+    fn projection(&self) -> Result<Projection> {
+        match (self.view.projection, self.rows.coordinate_space()) {
+            (Some(projection), CoordinateSpace::Plane) if projection.wraps() => {
+                let detail = message!("the points are on a plane; use plane, or omit ", Parameter::CRS);
+                Err(Error::invalid(Parameter::PROJECTION, detail))
+            }
+            (Some(projection), _) => Ok(projection),
+            (None, CoordinateSpace::Plane) => Ok(Projection::Plane),
+            (None, CoordinateSpace::Globe) => Ok(Projection::Mercator),
+        }
+    }
+
     /// The content of the output file. Rejects conflicting flags.
     fn content(&self, style: &Style) -> Result<Content> {
         let extension = Path::new(&self.output).extension().and_then(|text| text.to_str()).unwrap_or_default();

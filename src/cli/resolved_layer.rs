@@ -62,7 +62,9 @@ impl ResolvedLayer {
         let name = stem.map_or(first.into(), |stem| stem.to_string_lossy());
         let columns =
             Columns { weight: query.columns.names.weight.clone().or(opened.weight), ..query.columns.names.clone() };
-        let spec = LayerSpec { name: name.into_owned(), inputs: opened.names.clone(), columns, ..LayerSpec::default() };
+        let space = query.columns.space;
+        let (name, names) = (name.into_owned(), opened.names.clone());
+        let spec = LayerSpec { name, inputs: names, columns, space, ..LayerSpec::default() };
         let inputs = spec.inputs.join(", ");
         let layer = Layer::filtered(spec, Box::new(opened.inputs), &query)?;
         if layer.points() == 0 {

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::layer::{ColumnOptions, FilterOptions, InputOptions};
 use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
-use crate::source::{Columns, Query, ReadOptions};
+use crate::source::{Columns, CoordinateSpace, Query, ReadOptions};
 
 /// Column names, input options and row filters.
 #[derive(Debug, ClapArgs)]
@@ -42,6 +42,11 @@ impl RowArgs {
         self.input.0.read_options()
     }
 
+    /// The coordinate space of the points: a plane with `--crs plane`.
+    pub(super) fn coordinate_space(&self) -> CoordinateSpace {
+        self.input.0.coordinate_space()
+    }
+
     /// The first given parameter of columns or inputs, which does not apply to layers.
     pub(super) fn first_input_parameter(&self) -> Option<Parameter> {
         self.columns.0.first().or_else(|| self.input.0.first())
@@ -55,6 +60,6 @@ impl RowArgs {
 
     /// The query with the given columns and filters.
     pub(super) fn query(&self) -> Query<'static> {
-        self.filtered(Query::default().with_names(self.columns()))
+        self.filtered(Query::default().with_names(self.columns()).with_coordinate_space(self.coordinate_space()))
     }
 }

@@ -8,8 +8,8 @@ use indicatif::HumanBytes;
 use crate::export::TileExportReport;
 use crate::geo::Zooms;
 use crate::layer::{Blend, Heatmap, Style, Unit};
-use crate::source::ScanReport;
-use crate::store::{ImportReport, Summary};
+use crate::source::{CoordinateSpace, ScanReport};
+use crate::store::{ImportReport, Snapshot};
 
 /// Summarizes a render.
 pub(super) fn rendered(heat: &Heatmap, style: &Style, unit: &Unit, output: &str, elapsed: Duration) -> String {
@@ -74,8 +74,9 @@ pub(super) fn exported(
     line
 }
 
-/// Summarizes an import; `layer` is the layer after it.
-pub(super) fn imported(imported: &ImportReport, name: &str, layer: &Summary, elapsed: Duration) -> String {
+/// Summarizes an import; `snapshot` is that of the layer after it.
+pub(super) fn imported(imported: &ImportReport, name: &str, snapshot: &Snapshot, elapsed: Duration) -> String {
+    let layer = snapshot.summary();
     let report = &imported.report;
     let mut line = format!("read {}", plural(report.read, "row"));
     if report.filtered > 0 {
@@ -87,7 +88,11 @@ pub(super) fn imported(imported: &ImportReport, name: &str, layer: &Summary, ela
         append(&mut line, format_args!(", added {} to {name}", plural(imported.points, "point")));
     }
     if imported.beyond_map > 0 {
-        append(&mut line, format_args!(", {} beyond 85.05° dropped", grouped(imported.beyond_map)));
+        let limit = match snapshot.coordinate_space() {
+            CoordinateSpace::Globe => "beyond 85.05°",
+            CoordinateSpace::Plane => "outside the square of the layer",
+        };
+        append(&mut line, format_args!(", {} {limit} dropped", grouped(imported.beyond_map)));
     }
     append_report(&mut line, report);
     if report.read > 0 {

@@ -238,6 +238,11 @@ impl JobConfig {
                 Err(Fault::value("layer", message))
             }
             (None, inputs, None) => {
+                let space = self.read.coordinate_space();
+                if space == CoordinateSpace::Plane && projection.is_some_and(Projection::wraps) {
+                    let message = "the points are on a plane, as crs = \"plane\" says; use the projection plane";
+                    return Err(Fault::value("projection", message));
+                }
                 if inputs.iter().any(|input| input == "-") {
                     return Err(Fault::value("input", "standard input can be read only once; name a file"));
                 }
@@ -260,11 +265,7 @@ impl JobConfig {
                         geometry: self.geometry.clone(),
                     },
                     read,
-                    space: if projection == Some(Projection::Plane) {
-                        CoordinateSpace::Plane
-                    } else {
-                        CoordinateSpace::Globe
-                    },
+                    space: if projection == Some(Projection::Plane) { CoordinateSpace::Plane } else { space },
                     ..LayerSpec::default()
                 })))
             }

@@ -69,7 +69,8 @@ with_defaults! {
         pub title: Option<String>,
         /// Attribution of the data.
         pub attribution: Option<String>,
-        /// Coordinates of the points: degrees on the globe, or units of a plane such as a floor plan.
+        /// Coordinates of the points: degrees on the globe, or meters on a plane such as a floor plan, as with crs =
+        /// "plane".
         #[serde(with = "CoordinateSpaceName")]
         pub projection: CoordinateSpace,
         /// Longitude or x column. If this or one of the following columns is missing, it is detected by its name.
@@ -135,7 +136,7 @@ impl LayerConfig {
                 geometry: self.geometry.clone(),
             },
             read: self.read_options()?,
-            space: self.projection,
+            space: self.coordinate_space(),
             comparable: Vec::new(),
             style: self.style_options()?,
             protection: self.protection()?,
@@ -145,6 +146,11 @@ impl LayerConfig {
     /// Whether the points are those of a table or a query of the database.
     pub fn is_table(&self) -> bool {
         self.table.is_some() || self.sql.is_some()
+    }
+
+    /// The coordinate space of the points.
+    fn coordinate_space(&self) -> CoordinateSpace {
+        if self.projection == CoordinateSpace::Plane { self.projection } else { self.read.coordinate_space() }
     }
 
     /// The default style of requests.

@@ -7,13 +7,13 @@ use super::origin::Fault;
 use super::sections::with_defaults;
 use super::style::read_options;
 use crate::layer::InputOptions;
-use crate::source::{AxisOrder, Quote, ReadOptions};
+use crate::source::{AxisOrder, CoordinateSpace, Quote, ReadOptions};
 
 with_defaults! {
     /// Options for reading inputs: keys of a layer or a job.
     pub struct ReadConfig {
-        /// Coordinate reference system of the inputs, such as EPSG:25832. If it is missing, that of the input, else WGS
-        /// 84.
+        /// Coordinate reference system of the inputs, such as EPSG:25832; or plane for x and y in meters on a plane,
+        /// such as a floor plan. If it is missing, that of the input, else WGS 84.
         pub crs: Option<String>,
         /// Axis order of coordinate pairs without names. If it is missing, that of the format.
         #[schemars(extend("enum" = AxisOrder::WORDS))]
@@ -56,5 +56,10 @@ impl ReadConfig {
     /// Parses the options.
     pub(super) fn options(&self) -> Result<ReadOptions, Fault> {
         read_options::<InputOptions>(self.pairs()).map(|options| options.read_options())
+    }
+
+    /// The coordinate space of the inputs, by their coordinate reference system.
+    pub(super) fn coordinate_space(&self) -> CoordinateSpace {
+        InputOptions { crs: self.crs.clone(), ..InputOptions::default() }.coordinate_space()
     }
 }

@@ -47,12 +47,12 @@ impl LayerSpec {
         Query::default().with_names(self.columns.clone()).with_coordinate_space(self.space)
     }
 
-    /// The specification of a layer `name` of points on the globe, from the description of a point set.
+    /// The specification of a layer `name` of a point set, from the description and the coordinate space of the set.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the description has an unknown style parameter, or an invalid value of one.
-    pub fn described(name: &str, description: Description) -> Result<Self> {
-        let Description { title, attribution, weight, comparable, style: parameters } = description;
+    pub fn described(name: &str, points: &dyn PointSet) -> Result<Self> {
+        let Description { title, attribution, weight, comparable, style: parameters } = points.description();
         let mut style = StyleOptions::default();
         for (parameter, text) in &parameters {
             if !style.set(parameter, text)? {
@@ -61,7 +61,8 @@ impl LayerSpec {
             }
         }
         let columns = Columns { weight, ..Columns::default() };
-        Ok(Self { name: name.to_owned(), title, attribution, columns, comparable, style, ..Self::default() })
+        let (name, space) = (name.to_owned(), points.coordinate_space());
+        Ok(Self { name, title, attribution, columns, space, comparable, style, ..Self::default() })
     }
 }
 
@@ -99,14 +100,14 @@ impl Layer {
     /// # Errors
     /// As [`LayerSpec::described`].
     pub fn described(name: &str, points: Arc<dyn PointSet>) -> Result<Self> {
-        LayerSpec::described(name, points.description()).map(|spec| Self::new(spec, points))
+        LayerSpec::described(name, &*points).map(|spec| Self::new(spec, points))
     }
 
     /// The layer `name` of the points of `parent` that pass `filter`; `points` is their number. It has the style of
     /// `parent`.
     pub fn selected(name: &str, parent: Arc<Self>, filter: Filter, points: u64) -> Self {
         let spec = LayerSpec { name: name.to_owned(), title: Some(parent.title().to_owned()), ..parent.spec.clone() };
-        let (version, extent) = (parent.version.clone(), selected_extent(&filter, parent.extent()));
+        let (version, extent) = (parent.version.clone(), selected_extent(&filter, parent.extent(), parent.spec.space));
         let all = Arc::clone(&parent.points);
         Self::with(spec, all, version, extent, Some(Selection { parent, filter, points }))
     }
@@ -281,10 +282,10 @@ impl Layer {
 }
 
 /// An extent that contains the points that pass `filter`, computed without a scan.
-fn selected_extent(filter: &Filter, all: &Extent) -> Extent {
+fn selected_extent(filter: &Filter, all: &Extent, space: CoordinateSpace) -> Extent {
     let intersection = || {
         let polygon = filter.polygon.as_ref()?.bounds();
-        let all = all.bounds(true)?;
+        let all = all.bounds(space.wraps())?;
         let both = Bounds {
             west: polygon.west.max(all.west),
             south: polygon.south.max(all.south),

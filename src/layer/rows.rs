@@ -5,7 +5,7 @@ use crate::message;
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, parameter_set};
 use crate::source::time::TimeFormat;
-use crate::source::{AxisOrder, Columns, Quote, ReadOptions};
+use crate::source::{AxisOrder, Columns, CoordinateSpace, Quote, ReadOptions};
 
 parameter_set! {
     /// The columns of an input.
@@ -37,7 +37,8 @@ parameter_set! {
     /// The options of the readers, for what an input does not declare itself.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct InputOptions {
-        /// Coordinate reference system of the coordinates, such as `EPSG:25832`.
+        /// Coordinate reference system of the coordinates, such as `EPSG:25832`; or `plane` for x and y in meters on a
+        /// plane, such as a floor plan.
         pub crs: String = Declaration::new(Parameter::CRS, Kind::Name)
             .value_name("CRS")
             .default("that of the input, else WGS 84 in degrees")
@@ -93,12 +94,24 @@ impl ColumnOptions {
 }
 
 impl InputOptions {
-    /// The options of the readers.
+    /// The coordinate space of the points.
+    pub fn coordinate_space(&self) -> CoordinateSpace {
+        let is_plane = self.crs.as_deref().is_some_and(is_plane);
+        if is_plane { CoordinateSpace::Plane } else { CoordinateSpace::Globe }
+    }
+
+    /// The options of the readers. The coordinates of a plane are read as they are.
     pub fn read_options(&self) -> ReadOptions {
         let Self { crs, order, time_format, day_first, encoding, quote, records } = self.clone();
+        let crs = crs.filter(|crs| !is_plane(crs));
         let time_format = time_format.unwrap_or_default();
         ReadOptions { crs, order, time_format, day_first, encoding, quote, records }
     }
+}
+
+/// Whether the name of a coordinate reference system is that of a plane in meters.
+fn is_plane(crs: &str) -> bool {
+    matches!(crs.parse(), Ok(CoordinateSpace::Plane))
 }
 
 impl FilterOptions {

@@ -24,7 +24,7 @@ impl Unit {
     /// The unit of values on `canvas`. `weight` is the label of the weights; `None` if every point has a weight of 1.
     ///
     /// Amounts are computed per pixel and displayed per km² at the style's latitude of true scale; Mercator pixels
-    /// cover less ground towards the poles. On a plane they are displayed per square unit.
+    /// cover less ground towards the poles. On a plane they are displayed per m².
     pub fn of(canvas: &Canvas, style: &Style, weight: Option<&str>) -> Self {
         let aggregation = style.aggregation;
         let counted = match aggregation {
@@ -42,7 +42,7 @@ impl Unit {
             return Self { factor: 1e6 / (width_m * height_m), name };
         }
         let [x, y] = canvas.scale();
-        Self { factor: x * y, name: format!("{counted} per square unit") }
+        Self { factor: x * y, name: format!("{counted} per m²") }
     }
 }
 
@@ -56,6 +56,13 @@ mod tests {
     fn the_label_of_weights_is_the_name_of_their_column_if_it_has_one() {
         let labels = [None, Some("none"), Some("3"), Some("mag"), Some("2024 sum")].map(Unit::weight_label);
         assert_eq!(labels, ["weight", "weight", "weight", "mag", "2024 sum"]);
+    }
+
+    #[test]
+    fn amounts_on_a_plane_are_per_square_meter() {
+        let canvas = Canvas::new(Projection::Plane, Bounds::new(0.0, 0.0, 10.0, 5.0).unwrap(), 100, 50).unwrap();
+        let unit = Unit::of(&canvas, &Style::new().unwrap(), None);
+        assert_eq!((unit.factor, unit.name.as_str()), (100.0, "points per m²"));
     }
 
     #[test]

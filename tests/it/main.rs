@@ -40,6 +40,7 @@ mod min_count;
 mod overlays;
 mod parameter_names;
 mod picture_rules;
+mod plane_layers;
 mod plane_tiles;
 mod polygons;
 mod postgis;

@@ -223,7 +223,7 @@ fn layers_on_a_plane_and_the_classic_blend_are_rendered() {
     let request = json!({"layer": "desks", "bounds": [[0, 0], [1000, 2000]], "size": [200, 100]});
     let overlay = server.post("/overlays", &request).ok(201).json();
     assert_eq!((&overlay["points_drawn"], &overlay["bounds"]), (&json!(2), &json!([[0.0, 0.0], [1000.0, 2000.0]])));
-    assert_eq!(overlay["span"]["unit"], "points per square unit");
+    assert_eq!(overlay["span"]["unit"], "points per m²");
     let points = server.post("/overlays", &json!({"layer": "desks", "png": false})).ok(200).json();
     assert_eq!(points["points"], json!([[40.0, 120.0, 1.0], [900.0, 1500.0, 1.0]]));
     let own = json!({"points": [[1000, 500], [2000, 700]], "projection": "plane", "png": false});

@@ -90,6 +90,8 @@ pub(super) struct Change {
     pub(super) description: Option<Description>,
     /// The frame of the points of new segments. The commit fails if the layer has another one.
     pub(super) frame: Option<Frame>,
+    /// The new coordinate space of a layer without points.
+    pub(super) space: Option<CoordinateSpace>,
     /// Whether `frame` becomes that of a layer that has none.
     pub(super) sets_frame: bool,
 }
@@ -205,6 +207,16 @@ impl StoredLayer {
             self.set_manifest(manifest);
             return Err(Error::input(&self.folder, "the layer was replaced concurrently by one of other coordinates"));
         }
+        if let Some(space) = change.space.filter(|space| *space != manifest.space.coordinate_space()) {
+            if !manifest.segments.is_empty() {
+                let before = manifest.space.coordinate_space();
+                let reason =
+                    format!("the points of the layer are in {before}; only an empty layer can change to {space}");
+                self.set_manifest(manifest);
+                return Err(Error::invalid(Parameter::CRS, reason));
+            }
+            manifest.set_space(Space::of(space));
+        }
         let mut obsolete: Vec<u64> = manifest.segments.iter().map(|entry| entry.id).collect();
         match change.existing {
             ExistingPoints::Keep => manifest.segments.retain(|entry| !change.removed.contains(&entry.id)),
@@ -288,6 +300,18 @@ impl StoredLayer {
     pub fn set_description(&self, description: Description) -> Result<()> {
         let change = Change { description: Some(description), same_points: true, ..Change::default() };
         self.commit(change, &[])
+    }
+
+    /// Sets the coordinate space of a layer without points.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for the parameter `crs` if the layer has points in another one; [`Error::Io`] if writing to
+    /// the store fails.
+    pub fn set_coordinate_space(&self, space: CoordinateSpace) -> Result<()> {
+        if self.refresh()?.coordinate_space() == space {
+            return Ok(());
+        }
+        self.commit(Change { space: Some(space), ..Change::default() }, &[])
     }
 
     /// Verifies the checksums of all files, excludes damaged segments from the snapshot, and returns the damage.

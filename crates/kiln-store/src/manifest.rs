@@ -145,6 +145,12 @@ impl Manifest {
         }
     }
 
+    /// Sets the coordinate space, and the format that it needs.
+    pub(super) fn set_space(&mut self, space: Space) {
+        self.space = space;
+        self.format = space.format();
+    }
+
     /// The base name of a segment's files.
     pub(super) fn segment_name(id: u64) -> String {
         format!("{id:08}")

@@ -12,6 +12,7 @@ use crate::geo::Polygon;
 use crate::http::server::digest::{digest, keyed_digest};
 use crate::http::server::pool::Pool;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::source::CoordinateSpace;
 
 /// A GeoJSON Polygon or MultiPolygon, or a Feature or FeatureCollection of these; at most 100,000 vertices.
 #[derive(Debug, ToSchema)]
@@ -21,7 +22,7 @@ pub(crate) struct PolygonBody {
     /// GeoJSON type.
     #[schema(example = "Polygon")]
     r#type: String,
-    /// Closed rings of the polygon: lists of longitude and latitude in degrees.
+    /// Closed rings of the polygon: lists of longitude and latitude in degrees, or of x and y for a layer on a plane.
     #[schema(value_type = Option<Vec<Object>>)]
     coordinates: Option<Vec<String>>,
 }
@@ -41,18 +42,26 @@ impl fmt::Debug for Area {
 }
 
 impl Area {
-    /// Parses a GeoJSON polygon on the thread pool.
-    pub(crate) async fn read(pool: &Pool, geojson: String) -> HttpResult<Self> {
+    /// Parses a GeoJSON polygon in a coordinate space on the thread pool.
+    pub(crate) async fn read(pool: &Pool, space: CoordinateSpace, geojson: String) -> HttpResult<Self> {
         // A polygon with many vertices must not block the async runtime.
         pool.run(move |_| {
-            let polygon = Arc::new(Polygon::from_geojson(&geojson)?);
+            let polygon = Arc::new(match space {
+                CoordinateSpace::Globe => Polygon::from_geojson(&geojson)?,
+                CoordinateSpace::Plane => Polygon::from_plane_geojson(&geojson)?,
+            });
             Ok(Self { polygon, digest: digest(&geojson), keyed_digest: keyed_digest(&geojson) })
         })
         .await
     }
 
-    /// Parses the polygon in a request body.
-    pub(crate) async fn of_body(pool: &Pool, headers: &HeaderMap, body: Bytes) -> HttpResult<Self> {
+    /// Parses the polygon in a request body, in the coordinate space of the layer.
+    pub(crate) async fn of_body(
+        pool: &Pool,
+        space: CoordinateSpace,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> HttpResult<Self> {
         let media_type = media_type(headers);
         // A body without a type is read as GeoJSON, and so is a form type, the default of curl.
         let known = ["", "application/geo+json", "application/json", "application/x-www-form-urlencoded"];
@@ -64,7 +73,7 @@ impl Area {
         if text.trim().is_empty() {
             return Err(Problem::body("the body is empty; send a GeoJSON polygon, or use GET for all points"));
         }
-        Self::read(pool, text).await
+        Self::read(pool, space, text).await
     }
 
     /// The polygon.

@@ -76,7 +76,8 @@ pub(crate) async fn picture_within(
     headers: HeaderMap,
     body: Bytes,
 ) -> HttpResult<Response<Body>> {
-    let area = Area::of_body(&app.pool, &headers, body).await?;
+    let space = app.layer(&layer)?.coordinate_space();
+    let area = Area::of_body(&app.pool, space, &headers, body).await?;
     let (request, format) =
         read_request(&app, &layer, &bounds, &size, query.as_deref().unwrap_or_default(), Some(area))?;
     // Clients do not cache the response to a POST, so conditional headers do not apply.

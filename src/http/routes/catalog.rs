@@ -60,7 +60,7 @@ struct LayerReply {
     remarks: Vec<String>,
     /// Coordinate reference system of the points: `EPSG:4326`, or `plane` for x and y in meters.
     #[schema(example = "EPSG:4326")]
-    crs: &'static str,
+    crs: String,
     /// Bounds of the points, `[[south, west], [north, east]]` in degrees, or in meters on a plane; across the
     /// antimeridian, east is greater than 180.
     #[schema(value_type = Vec<Vec<f64>>)]
@@ -121,7 +121,7 @@ pub(crate) async fn catalog(State(app): State<Arc<App>>, base: BaseUrl) -> impl 
         points: layer.points(),
         rejected: layer.report().rejected,
         remarks: remarks(&without_folders(layer.report()), Parameter::key),
-        crs: if layer.coordinate_space().wraps() { "EPSG:4326" } else { "plane" },
+        crs: layer.coordinate_space().to_string(),
         bounds: corners(layer.bounds()),
         weight: layer.weight().map(str::to_owned),
         version: layer.version().to_owned(),

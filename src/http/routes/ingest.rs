@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use twox_hash::XxHash64;
 use utoipa::ToSchema;
 
+use crate::config::check_layer_name;
 use crate::error::{Error, Result};
 use crate::geo::Points;
 use crate::http::parameters::body::media_type;
@@ -30,8 +31,8 @@ use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::write_limiter::WritePermit;
 use crate::layer::{ColumnOptions, InputOptions, remarks};
 use crate::parameter::Parameter;
-use crate::source::{Columns, MEDIA_TYPES, Query, ReadOptions, Rejection, ScanReport, read_as};
-use crate::store::{AppendOutcome, Batch, Request as KeyedRequest, StoredLayer};
+use crate::source::{Columns, CoordinateSpace, MEDIA_TYPES, Query, ReadOptions, Rejection, ScanReport, read_as};
+use crate::store::{AppendOutcome, Batch, Description, Request as KeyedRequest, StoredLayer};
 
 /// The header that identifies a retried request.
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -50,7 +51,8 @@ pub(crate) struct IngestReply {
     /// Remarks, such as ignored values and assumptions about the format of the body.
     #[schema(example = json!(["2 points with a longitude beyond ±180° were wrapped by 360°"]))]
     remarks: Vec<String>,
-    /// Number of valid points that were dropped because they are beyond 85.05° north or south, the limit of web maps.
+    /// Number of valid points that were dropped because they are beyond 85.05° north or south, the limit of web maps; on
+    /// a plane, outside the layer's square of 429 km.
     #[schema(example = 1)]
     beyond_map: u64,
     /// Whether an earlier request with the same `Idempotency-Key` had already added the points.
@@ -111,6 +113,8 @@ pub(crate) struct PointFiles {
 ///
 /// A request with an `Idempotency-Key` can be retried if its response was lost: the points are added once. Keys are
 /// stored for a day.
+///
+/// The points of a layer on a plane are x and y in meters. With `crs=plane`, a missing layer is created on a plane.
 #[utoipa::path(post, path = "/{layer}/points", tag = "writes",
     params(
         ("layer" = String, Path, description = "A layer of the store", example = "trips"),
@@ -144,8 +148,9 @@ pub(crate) async fn add(
 ) -> HttpResult<Response<Body>> {
     let (parts, body) = request.into_parts();
     app.writable_store(&parts.headers)?;
-    let layer = app.stored_layer(&name)?;
-    let ingest = IngestRequest::read(&app, &layer, &parts.headers, query.unwrap_or_default())?;
+    let query = query.unwrap_or_default();
+    let layer = app.layer_of_points(&name, &query).await?;
+    let ingest = IngestRequest::read(&app, &layer, &parts.headers, query)?;
     let shared = Arc::clone(&app);
     let reply = if media_type(&parts.headers) == FORM {
         let (form, feed) = Form::of(&parts.headers, body, ingest.limit_bytes)?;
@@ -178,6 +183,8 @@ struct IngestRequest {
     query: String,
     columns: Columns,
     options: ReadOptions,
+    /// The coordinate space of the layer.
+    space: CoordinateSpace,
     /// The weight column of the layer.
     weight: Option<String>,
     limit_bytes: u64,
@@ -201,7 +208,8 @@ struct IngestBatch<'r> {
 impl IngestRequest {
     fn read(app: &App, layer: &StoredLayer, headers: &HeaderMap, query: String) -> HttpResult<Self> {
         let weight = layer.snapshot().description().weight.clone();
-        let (columns, options) = columns(&query, weight.as_deref())?;
+        let space = layer.coordinate_space();
+        let (columns, options) = columns(&query, space, weight.as_deref())?;
         let limit_bytes = app.config.limits.ingest_body.bytes();
         if let Some(ContentLength(length)) = headers.typed_get().filter(|ContentLength(length)| *length > limit_bytes) {
             let detail = format!("the body has {length} bytes, which exceeds the limit of {limit_bytes}");
@@ -218,6 +226,7 @@ impl IngestRequest {
             query,
             columns,
             options,
+            space,
             weight,
             limit_bytes,
             limit_points,
@@ -238,7 +247,7 @@ impl IngestRequest {
             columns: self.columns.clone(),
             options: self.options.clone(),
             limit: ContentLimit { max_bytes: self.limit_bytes, read_bytes: 0 },
-            batch: Batch::default(),
+            batch: layer.batch(),
             report: ScanReport::default(),
             beyond_map: 0,
             digest: self.key.as_ref().map(|_| XxHash64::with_seed(0)),
@@ -306,7 +315,7 @@ impl IngestBatch<'_> {
                 FormField::Text { name, text } => {
                     let pair = query_string(&[(name.as_str(), text)]);
                     query = if query.is_empty() { pair } else { format!("{query}&{pair}") };
-                    (self.columns, self.options) = columns(&query, self.request.weight.as_deref())?;
+                    (self.columns, self.options) = columns(&query, self.request.space, self.request.weight.as_deref())?;
                     self.hash_delimited(query.as_bytes());
                 }
                 FormField::File(FormFile { name, media_type, body }) => {
@@ -333,6 +342,7 @@ impl IngestBatch<'_> {
             let source = read_as(content, media_type, without_compression_suffix(name), options)?;
             let query = Query::default()
                 .with_names(columns.clone())
+                .with_coordinate_space(request.space)
                 .with_weights(true)
                 .with_times(true)
                 .with_categories(true)
@@ -377,13 +387,44 @@ impl IngestBatch<'_> {
     }
 }
 
-/// Reads the columns and input options of a query; the weight column is `weight` if the query names none.
-fn columns(query: &str, weight: Option<&str>) -> HttpResult<(Columns, ReadOptions)> {
+/// Reads the columns and input options of a query for a layer in `space`; the weight column is `weight` if the query
+/// names none.
+fn columns(query: &str, space: CoordinateSpace, weight: Option<&str>) -> HttpResult<(Columns, ReadOptions)> {
+    let (columns, input) = options(query)?;
+    if input.coordinate_space() == CoordinateSpace::Plane && space == CoordinateSpace::Globe {
+        let detail = "the layer is on the globe; points on a plane need a layer of their own";
+        return Err(Problem::parameter(Parameter::CRS.key(), detail));
+    }
+    Ok((Columns { weight: columns.weight.or_else(|| weight.map(str::to_owned)), ..columns }, input.read_options()))
+}
+
+/// Reads the columns and input options of a query.
+fn options(query: &str) -> HttpResult<(Columns, InputOptions)> {
     let mut fields = Fields::from_query(query)?;
-    let columns = fields.read::<ColumnOptions>()?.columns();
-    let options = fields.read::<InputOptions>()?.read_options();
+    let (columns, input) = (fields.read::<ColumnOptions>()?.columns(), fields.read()?);
     fields.finish()?;
-    Ok((Columns { weight: columns.weight.or_else(|| weight.map(str::to_owned)), ..columns }, options))
+    Ok((columns, input))
+}
+
+impl App {
+    /// The layer that points are added to. With `crs=plane` in `query`, a missing layer is created on a plane.
+    async fn layer_of_points(self: &Arc<Self>, name: &str, query: &str) -> HttpResult<Arc<StoredLayer>> {
+        let layer = self.stored_layer(name);
+        let is_missing = layer.is_err() && self.layer(name).is_err() && check_layer_name(name).is_ok();
+        if !is_missing || options(query)?.1.coordinate_space() == CoordinateSpace::Globe {
+            return layer;
+        }
+        let (shared, new) = (Arc::clone(self), name.to_owned());
+        let create = move |_: &WritePermit| {
+            match shared.store.create_in(&new, CoordinateSpace::Plane, Description::default()) {
+                // A concurrent request created it.
+                Err(Error::Invalid { parameter: Parameter::LAYER, .. }) => shared.stored_layer(&new),
+                Err(Error::Input { message, .. }) => Err(Problem::conflict(message.with_keys())),
+                layer => Ok(layer?),
+            }
+        };
+        self.write_limiter.run(std::future::ready(()), create).await
+    }
 }
 
 /// The filename without a compression suffix; the compression is detected from the content.

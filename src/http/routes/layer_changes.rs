@@ -20,8 +20,11 @@ use crate::http::server::base_url::BaseUrl;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::StyleOptions;
 use crate::parameter::Parameter;
-use crate::parameters::{Declaration, Kind, ParameterSet, parameter_set};
+use crate::parameters::{Declaration, Kind, ParameterSet, from_str_values, parameter_set};
+use crate::source::CoordinateSpace;
 use crate::store::{Description, StoredLayer};
+
+from_str_values!(CoordinateSpace);
 
 parameter_set! {
     /// The description of a layer.
@@ -35,6 +38,10 @@ parameter_set! {
         weight: String = Declaration::new(Parameter::WEIGHT, Kind::Label).default("the known column names"),
         /// Retention: points whose time is older are removed: `90s`, `30m`, `1h`, `30d`.
         keep: TimeSpan = Declaration::new(Parameter::KEEP, Kind::Duration).default("unlimited").example("30d"),
+        /// Coordinate reference system of the points: `EPSG:4326`, degrees on the globe, or `plane`, x and y in meters.
+        /// That of a layer with points cannot change.
+        crs: CoordinateSpace = Declaration::new(Parameter::CRS, Kind::Choice(CoordinateSpace::WORDS))
+            .default("EPSG:4326; that of an existing layer"),
         /// Default style parameters of the layer, the same as those of tiles.
         style: RawJson = Declaration::new(Parameter::STYLE, Kind::Json),
     }
@@ -58,6 +65,9 @@ pub(crate) struct StoredReply {
     attribution: Option<String>,
     /// Name of the weights.
     weight: Option<String>,
+    /// Coordinate reference system of the points: `EPSG:4326`, or `plane` for x and y in meters.
+    #[schema(example = "EPSG:4326")]
+    crs: String,
     /// Retention of the points.
     #[schema(example = "30d")]
     keep: Option<String>,
@@ -89,7 +99,7 @@ pub(crate) struct StoredReply {
         (status = 401, description = "Write requests must send the token", body = Problem, content_type = "application/problem+json",
             headers(("WWW-Authenticate" = String))),
         (status = 403, description = "Writes are disabled, or not allowed from this origin", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The layer is read from input files, which the server does not change", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The layer is read from input files, which the server does not change; or it has points in another coordinate reference system", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body exceeds a limit", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Unsupported media type", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The request timed out", body = Problem, content_type = "application/problem+json"),
@@ -105,9 +115,10 @@ pub(crate) async fn put(
     app.writable_store(&headers)?;
     check_layer_name(&name).map_err(|detail| Problem::parameter("layer", detail))?;
     app.check_not_input_layer(&name)?;
-    let description = if body.trim_ascii().is_empty() { None } else { Some(description(&app, &body)?) };
+    let changes = if body.trim_ascii().is_empty() { None } else { Some(description(&app, &body)?) };
+    let (description, space) = changes.map_or((None, None), |(description, space)| (Some(description), space));
     let shared = Arc::clone(&app);
-    let work = move |_: &_| shared.put(&name, description);
+    let work = move |_: &_| shared.put(&name, space, description);
     let (reply, is_new) = app.write_limiter.run(std::future::ready(()), work).await?;
     app.maintenance.notify_retention_changed();
     let location = is_new.then(|| [(header::LOCATION, base.url(&reply.name))]);
@@ -149,10 +160,10 @@ pub(crate) async fn delete(
     }
 }
 
-/// Reads the description of a layer in a request body.
-fn description(app: &App, body: &[u8]) -> HttpResult<Description> {
+/// Reads the description of a layer in a request body, and its coordinate space if that is given.
+fn description(app: &App, body: &[u8]) -> HttpResult<(Description, Option<CoordinateSpace>)> {
     let mut fields = Fields::from_json(body)?;
-    let LayerOptions { title, attribution, weight, keep, style } = fields.read()?;
+    let LayerOptions { title, attribution, weight, keep, crs, style } = fields.read()?;
     fields.finish()?;
     if keep.is_some_and(|keep| keep.as_secs() == 0) {
         return Err(Problem::parameter("keep", "0 would remove all points; expected 1s or more"));
@@ -167,15 +178,20 @@ fn description(app: &App, body: &[u8]) -> HttpResult<Description> {
         options.resolve(|_| Ok(scheme))?;
         description.style = options.pairs().into_iter().map(|(name, text)| (name.to_owned(), text)).collect();
     }
-    Ok(description)
+    Ok((description, crs))
 }
 
 impl App {
     /// Creates or describes the layer. Returns whether it was created.
-    fn put(&self, name: &str, description: Option<Description>) -> HttpResult<(StoredReply, bool)> {
+    fn put(
+        &self,
+        name: &str,
+        space: Option<CoordinateSpace>,
+        description: Option<Description>,
+    ) -> HttpResult<(StoredReply, bool)> {
         let store = &self.store;
         if store.layer(name)?.is_none() {
-            match store.create(name, description.clone().unwrap_or_default()) {
+            match store.create_in(name, space.unwrap_or_default(), description.clone().unwrap_or_default()) {
                 Ok(layer) => return Ok((self.reply(&layer)?, true)),
                 // A concurrent request created it.
                 Err(Error::Invalid { parameter: Parameter::LAYER, .. }) => {}
@@ -184,6 +200,12 @@ impl App {
             }
         }
         let layer = self.stored_layer(name)?;
+        if let Some(space) = space {
+            layer.set_coordinate_space(space).map_err(|error| match error {
+                Error::Invalid { message, .. } => Problem::conflict(message.with_keys()),
+                error => self.change_problem(&layer, error),
+            })?;
+        }
         if let Some(description) = description {
             layer.set_description(description).map_err(|error| self.change_problem(&layer, error))?;
         }
@@ -199,6 +221,7 @@ impl App {
             title,
             attribution,
             weight,
+            crs: snapshot.coordinate_space().to_string(),
             keep: keep_s.map(|keep| TimeSpan::from_secs(keep).to_string()),
             style,
             points,

@@ -129,7 +129,13 @@ pub(crate) async fn create(
     let filter = Filter::read(&mut fields)?;
     fields.finish()?;
     let area = match polygon {
-        Some(polygon) => Some(Area::read(&app.pool, polygon.0).await?),
+        Some(polygon) => {
+            let space = match &layer {
+                Some(name) => app.layer(name)?.coordinate_space(),
+                None => coordinate_space_of(projection.unwrap_or_default()),
+            };
+            Some(Area::read(&app.pool, space, polygon.0).await?)
+        }
         None => None,
     };
     let filter = filter.within(area);

@@ -116,7 +116,7 @@ pub(crate) async fn create(
         (None, polygon) => polygon.map(|polygon| polygon.0),
     };
     let area = match geojson {
-        Some(geojson) => Some(Area::read(&app.pool, geojson).await?),
+        Some(geojson) => Some(Area::read(&app.pool, layer.coordinate_space(), geojson).await?),
         None => None,
     };
     let comparisons = match conditions {

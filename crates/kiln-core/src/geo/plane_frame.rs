@@ -39,15 +39,14 @@ impl PlaneFrame {
 
     /// The frame for a layer whose first points are `points`: along each axis, its center is 0 if the median of the
     /// points is within ±100 km, else the multiple of 100 km that is nearest to the median. Medians, so that a single
-    /// wrong position does not decide.
+    /// wrong position does not decide; of two medians, the one nearer to 0.
     pub fn around(points: Points<'_>) -> Self {
         let start = |values: &[f64]| {
             let mut finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
-            let middle = finite.len() / 2;
-            let median = match finite.get(middle) {
-                Some(_) => *finite.select_nth_unstable_by(middle, f64::total_cmp).1,
-                None => 0.0,
-            };
+            finite.sort_unstable_by(f64::total_cmp);
+            let middle = |round_up: usize| finite.get((finite.len() + round_up).saturating_sub(1) / 2).copied();
+            let [low, high] = [0, 1].map(|round_up| middle(round_up).unwrap_or_default());
+            let median = if low.abs() <= high.abs() { low } else { high };
             let median = median.clamp(-Self::MAX_CENTER_M, Self::MAX_CENTER_M);
             let is_near = median.abs() <= Self::CENTER_GRID_M;
             let center_m = if is_near { 0.0 } else { (median / Self::CENTER_GRID_M).round() * Self::CENTER_GRID_M };
@@ -155,9 +154,12 @@ mod tests {
         let utm = around(674_321.5, 6_580_822.25);
         let bounds = utm.bounds();
         assert_eq!((bounds.west + bounds.east, bounds.south + bounds.north), (1_400_000.0, 13_200_000.0));
-        assert_eq!(bounds.east - bounds.west, PlaneFrame::SIDE_M);
+        assert!((bounds.east - bounds.west - PlaneFrame::SIDE_M).abs() < 1e-9);
         let one_wrong = PlaneFrame::around(Points::new(&[1e8, 3.0, 4.0], &[2.0, -7e7, 1.0]).unwrap());
         assert_eq!(one_wrong, CENTERED);
+        for wrong in [9e8, -9e8] {
+            assert_eq!(PlaneFrame::around(Points::new(&[5.0, wrong], &[wrong, 5.0]).unwrap()), CENTERED);
+        }
         assert_eq!(PlaneFrame::around(Points::default()), CENTERED);
         assert_eq!(PlaneFrame::new(utm.origin()), Some(utm));
         assert_eq!(PlaneFrame::new([i64::MAX, 0]), None);

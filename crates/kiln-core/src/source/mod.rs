@@ -6,6 +6,7 @@
 pub mod batch;
 pub mod category_dictionary;
 mod comparison;
+mod coordinate_space;
 pub(crate) mod memory_source;
 pub mod parts;
 mod point_columns;
@@ -23,6 +24,7 @@ mod testing;
 pub mod time;
 
 pub use comparison::{Comparison, Operand, Operator};
+pub use coordinate_space::CoordinateSpace;
 pub use memory_source::MemorySource;
 pub use point_columns::PointColumns;
 pub use point_set::{
@@ -54,23 +56,6 @@ pub trait Source: Send + Sync {
     /// If the input cannot be read or lacks a column that `query` requires. Single invalid rows are not an error: they
     /// are counted, and the first of them are described in the [`ScanReport`].
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport>;
-}
-
-/// The coordinate space of points, which defines the valid coordinates.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CoordinateSpace {
-    /// Degrees: |latitude| ≤ 90, |longitude| ≤ 360, both finite.
-    #[default]
-    Globe,
-    /// Plane units: any finite number.
-    Plane,
-}
-
-impl CoordinateSpace {
-    /// Whether x is periodic.
-    pub fn wraps(self) -> bool {
-        self == Self::Globe
-    }
 }
 
 /// Converts an I/O error while reading `name`. An unexpected end of file means that the file changed.
