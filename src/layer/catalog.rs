@@ -151,7 +151,7 @@ impl Catalog {
         let points = self.protected.release(name, points, is_latest)?;
         let is_current = |layer: &Layer| std::ptr::addr_eq(Arc::as_ptr(layer.point_set()), Arc::as_ptr(&points));
         let make = || {
-            let spec = LayerSpec::described(name, points.description())?;
+            let spec = LayerSpec::described(name, &*points)?;
             Ok(Layer::new(LayerSpec { protection, ..spec }, Arc::clone(&points)))
         };
         self.get_or_make(name, is_current, make)

@@ -47,13 +47,12 @@ impl LayerSpec {
         Query::default().with_names(self.columns.clone()).with_coordinate_space(self.space)
     }
 
-    /// The specification of a layer `name` of points on the globe, from the description of a point set; see
-    /// [`Layer::described`] for other points.
+    /// The specification of a layer `name` of a point set, from the description and the coordinate space of the set.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the description has an unknown style parameter, or an invalid value of one.
-    pub fn described(name: &str, description: Description) -> Result<Self> {
-        let Description { title, attribution, weight, comparable, style: parameters } = description;
+    pub fn described(name: &str, points: &dyn PointSet) -> Result<Self> {
+        let Description { title, attribution, weight, comparable, style: parameters } = points.description();
         let mut style = StyleOptions::default();
         for (parameter, text) in &parameters {
             if !style.set(parameter, text)? {
@@ -62,7 +61,8 @@ impl LayerSpec {
             }
         }
         let columns = Columns { weight, ..Columns::default() };
-        Ok(Self { name: name.to_owned(), title, attribution, columns, comparable, style, ..Self::default() })
+        let (name, space) = (name.to_owned(), points.coordinate_space());
+        Ok(Self { name, title, attribution, columns, space, comparable, style, ..Self::default() })
     }
 }
 
@@ -100,8 +100,7 @@ impl Layer {
     /// # Errors
     /// As [`LayerSpec::described`].
     pub fn described(name: &str, points: Arc<dyn PointSet>) -> Result<Self> {
-        let spec = LayerSpec::described(name, points.description())?;
-        Ok(Self::new(LayerSpec { space: points.coordinate_space(), ..spec }, points))
+        LayerSpec::described(name, &*points).map(|spec| Self::new(spec, points))
     }
 
     /// The layer `name` of the points of `parent` that pass `filter`; `points` is their number. It has the style of

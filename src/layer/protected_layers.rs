@@ -139,7 +139,7 @@ impl Slot {
 
     /// Computes the released points of `points`.
     fn compute(&self, name: &str, points: &Arc<dyn PointSet>, protection: &Protection, threads: usize) {
-        let released = LayerSpec::described(name, points.description())
+        let released = LayerSpec::described(name, &**points)
             .and_then(|spec| ProtectedPoints::of(&**points, &spec.query(), protection, threads));
         match &released {
             Ok(released) => log_released(name, released),

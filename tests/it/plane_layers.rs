@@ -41,6 +41,7 @@ fn an_imported_plane_layer_has_the_pictures_of_the_same_file() {
     fs::write(home.path().join("floor.csv"), floor(30_000)).unwrap();
     let columns = ["--category-column", "space_id"];
     import(home.path(), &[&["floor.csv", "--layer", "stored", "--crs", "plane"], &columns[..]].concat()).done();
+    import(home.path(), &["floor.csv", "--layer", "guarded", "--crs", "plane", "--time", "none"]).done();
     let stored = layer(home.path(), "stored");
     assert_eq!((&stored["points"], &stored["crs"]), (&json!(30_000), &json!("plane")));
     assert_eq!(stored["bounds"], json!([980.0, -500.0, 1019.99, -500.0 + 976.0 * 0.03]));
@@ -48,7 +49,8 @@ fn an_imported_plane_layer_has_the_pictures_of_the_same_file() {
     assert!(String::from_utf8(listed.stdout).unwrap().contains("plane"));
     // The key crs of a layer is the same as the older projection.
     let config = "[layers.crs]\ninput = \"floor.csv\"\ncrs = \"plane\"\ncategory = \"space_id\"\n\
-                  [layers.projection]\ninput = \"floor.csv\"\nprojection = \"plane\"\ncategory = \"space_id\"\n";
+                  [layers.projection]\ninput = \"floor.csv\"\nprojection = \"plane\"\ncategory = \"space_id\"\n\
+                  [layers.guarded]\nstore = true\nmin_count = 2\nmin_count_cell = \"10m\"\n";
     fs::write(home.path().join("kiln.toml"), config).unwrap();
     let server = Server::at(home, &[]);
     let expected = picture(&server, "projection");
@@ -57,7 +59,7 @@ fn an_imported_plane_layer_has_the_pictures_of_the_same_file() {
     let entry = catalog(&server, "stored");
     assert_eq!((&entry["crs"], &entry["projections"]), (&json!("plane"), &json!(["plane"])));
     let statistics = server.get("/stored/statistics").ok(200).json();
-    assert_eq!((&statistics["points"], &statistics["zooms"]), (&json!(30_000), &json!([])));
+    assert_eq!((&statistics["points"], &statistics["weight"]), (&json!(30_000), &Value::Null));
     assert_eq!(statistics["bounds"][0], json!([-500.0, 980.0]));
     let found = server.get("/stored/points?bounds=980,-500,980.05,-400&format=geojson").ok(200).json();
     let expected = server.get("/projection/points?bounds=980,-500,980.05,-400&format=geojson").ok(200).json();
@@ -70,7 +72,12 @@ fn an_imported_plane_layer_has_the_pictures_of_the_same_file() {
         |layer: &str| server.send("POST", &path(layer), &[("content-type", "application/json")], hall).ok(200).body;
     assert_eq!(within("stored"), within("crs"));
     assert_ne!(within("stored"), server.get(&path("stored")).ok(200).body);
-    server.get("/stored/3/4/2.png").rejected(400, &["plane"]);
+    let tile = |layer: &str| server.get(&format!("/{layer}/0/3/1.png?radius=9")).ok(200).body;
+    assert_eq!(tile("stored"), tile("crs"));
+    // The released points of a stored layer are on its plane.
+    let entry = catalog(&server, "guarded");
+    assert_eq!((&entry["crs"], &entry["points"]), (&json!("plane"), &json!(30_000)));
+    assert!(entry["bounds"][0][1].as_f64().unwrap() >= 980.0, "{entry}");
 }
 
 #[test]

@@ -33,6 +33,7 @@ pub struct ProtectedPoints {
     /// The name of the weight column.
     weight: Option<String>,
     version: String,
+    space: CoordinateSpace,
     points: u64,
     suppressed: u64,
 }
@@ -87,7 +88,7 @@ impl ProtectedPoints {
         released.hash(&mut hasher);
         hasher.write(format!("{protection:?} {space:?} {weight:?} {description:?}").as_bytes());
         let version = format!("{:016x}", hasher.finish());
-        Ok(Self { released, description, weight, version, points, suppressed: total - points })
+        Ok(Self { released, description, weight, version, space, points, suppressed: total - points })
     }
 
     /// The number of points that are not released. For the operator of a layer: it must not be published.
@@ -176,6 +177,10 @@ impl PointSet for ProtectedPoints {
 
     fn extent(&self) -> &Extent {
         self.released.extent()
+    }
+
+    fn coordinate_space(&self) -> CoordinateSpace {
+        self.space
     }
 
     fn points(&self) -> u64 {
