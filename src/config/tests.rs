@@ -93,6 +93,7 @@ fn every_key_can_be_set_by_its_variable() {
         ("KILN_LIMITS_MASK_LABELS", "10"),
         ("KILN_LIMITS_MASK_VERTICES", "100"),
         ("KILN_LIMITS_MASK_STEPS", "1000"),
+        ("KILN_LIMITS_FLOORPLAN_BODY", "1MB"),
         ("KILN_MASKS_FOLDER", "arrays"),
         ("KILN_MASKS_TTL", "1d"),
         ("KILN_MASKS_MAX_COUNT", "5"),

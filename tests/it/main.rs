@@ -16,6 +16,7 @@ mod crash_recovery;
 mod documents;
 mod examples;
 mod export;
+mod floorplan;
 mod geotiff;
 mod golden;
 mod grid;

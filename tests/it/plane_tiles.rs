@@ -84,7 +84,7 @@ fn four_tiles_equal_a_picture_of_twice_the_size() {
     let server = floor();
     let mut random = Random(3);
     let mut occupied = 0;
-    for case in 0..24 {
+    for case in 0..15 {
         let zoom = random.within(-3, 8) as i32;
         // A corner of tiles near the points, at any zoom.
         let scale = 2f64.powi(zoom) / 256.0;
@@ -98,7 +98,7 @@ fn four_tiles_equal_a_picture_of_twice_the_size() {
         assert_same(&format!("plane {case}: {zoom} {corner:?} {query}"), &whole, &tiles);
         occupied += u32::from(colors(&tiles) > 8);
     }
-    assert!(occupied >= 16, "only {occupied} of the pictures have points");
+    assert!(occupied >= 10, "only {occupied} of the pictures have points");
 }
 
 #[test]
