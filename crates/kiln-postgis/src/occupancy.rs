@@ -27,7 +27,9 @@ impl LiveSnapshot {
     /// allows.
     pub fn occupancy(&self, query: &Query<'_>, request: &OccupancyRequest) -> Result<OccupancyGrid> {
         self.check(query)?;
-        let Some(rows) = GroundRows::of(self, query, request) else { return scan_occupancy(self, query, request, 1) };
+        let Some(rows) = GroundRows::of(self, query, request) else {
+            return scan_occupancy(self, query, request, None, 1);
+        };
         let found = self.ground_groups(query, request, &rows)?;
         if found.len() > request.max_groups {
             let message =

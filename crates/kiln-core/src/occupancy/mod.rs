@@ -7,14 +7,21 @@
 
 mod accumulator;
 mod cell_system;
+mod dense;
+mod fast_hash;
+mod group;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 mod time_grouping;
 
-pub use accumulator::{Group, GroupKey, OccupancyAccumulator};
+pub use accumulator::OccupancyAccumulator;
 pub use cell_system::{Cell, CellSystem};
+pub use group::{Group, GroupKey};
 pub use time_grouping::{TimeBuckets, TimeGrouping};
 
 use crate::error::Result;
-use crate::geo::Points;
+use crate::geo::{Bounds, Points};
 use crate::source::{Query, ScanReport, Source, scan_each};
 
 /// A request for an occupancy grid.
@@ -82,7 +89,7 @@ impl OccupancyGrid {
 }
 
 /// Implements [`PointSet::occupancy`](crate::source::PointSet::occupancy) by a scan of `source` on up to `threads`
-/// threads.
+/// threads. `bounds` of the points, if they are known, make the scan faster; they do not change the result.
 ///
 /// # Errors
 /// As [`Source::scan`], and [`Error::Invalid`](crate::Error::Invalid) for `resolution` if there are more groups than
@@ -91,22 +98,24 @@ pub fn scan_occupancy(
     source: &(impl Source + ?Sized),
     query: &Query<'_>,
     request: &OccupancyRequest,
+    bounds: Option<Bounds>,
     threads: usize,
 ) -> Result<OccupancyGrid> {
     let query = query.clone().with_times(request.time.needs_times()).with_categories(request.by_category);
-    let mut workers = Vec::with_capacity(threads.max(1));
-    for _ in 0..threads.max(1) {
-        workers.push(OccupancyAccumulator::new(request));
-    }
+    let mut workers = OccupancyAccumulator::for_workers(request, &query, bounds, threads);
     let report =
         scan_each(source, &query, &mut workers, |worker: &mut OccupancyAccumulator<'_>, points: Points<'_>| {
             worker.add(points)?;
             query.flow()
         });
-    let mut merged = OccupancyAccumulator::new(request);
+    let mut merged: Option<OccupancyAccumulator<'_>> = None;
     for worker in workers {
         // The error of a worker, which has stopped the scan, comes before that of the scan.
-        merged.merge(worker)?;
+        match &mut merged {
+            Some(merged) => merged.merge(worker)?,
+            None => merged = Some(worker.checked()?),
+        }
     }
-    Ok(OccupancyGrid { report: report?, ..merged.finish() })
+    let grid = merged.map(OccupancyAccumulator::finish).unwrap_or_default();
+    Ok(OccupancyGrid { report: report?, ..grid })
 }
