@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use super::dense::{CellWindow, DenseSums};
+use super::dwell::Detections;
 use super::fast_hash::FastMap;
 use super::group::{Group, GroupKey, GroupSums};
 use super::{OccupancyGrid, OccupancyRequest, TimeBuckets};
@@ -24,6 +27,7 @@ pub struct OccupancyAccumulator<'a> {
     categories: Vec<Box<str>>,
     category_codes: HashMap<Box<str>, u32>,
     weighted: bool,
+    detections: Option<Detections>,
     failed: Option<Error>,
 }
 
@@ -35,6 +39,13 @@ impl<'a> OccupancyAccumulator<'a> {
 
     /// An empty accumulator.
     pub fn new(request: &'a OccupancyRequest) -> Self {
+        Self::with_detections(request, &Arc::default())
+    }
+
+    /// An empty accumulator. `detections` counts the detections for dwell of all workers.
+    fn with_detections(request: &'a OccupancyRequest, detections: &Arc<AtomicUsize>) -> Self {
+        let detections =
+            request.dwell.map(|dwell| Detections::new(dwell, request.max_detections, Arc::clone(detections)));
         Self {
             request,
             times: TimeBuckets::new(&request.time),
@@ -43,6 +54,7 @@ impl<'a> OccupancyAccumulator<'a> {
             categories: Vec::new(),
             category_codes: HashMap::new(),
             weighted: false,
+            detections,
             failed: None,
         }
     }
@@ -60,11 +72,12 @@ impl<'a> OccupancyAccumulator<'a> {
         let max_cells = Self::MAX_DENSE_BYTES / cell_bytes / workers;
         let bounds = bounds.and_then(|bounds| bounds_of_interest(bounds, query));
         let dense = || bounds.and_then(|bounds| DenseSums::new(request.cells, bounds, max_cells));
-        (0..workers).map(|_| Self { dense: dense(), ..Self::new(request) }).collect()
+        let detections = Arc::default();
+        (0..workers).map(|_| Self { dense: dense(), ..Self::with_detections(request, &detections) }).collect()
     }
 
-    /// Adds points. `Break` once there are more groups than the request allows, or a cell index is out of range;
-    /// [`merge`](Self::merge) returns the error.
+    /// Adds points. `Break` once there are more groups or detections than the request allows, or a cell index is out of
+    /// range; [`merge`](Self::merge) returns the error.
     pub fn add(&mut self, points: Points<'_>) -> ControlFlow<()> {
         self.add_all(points, None)
     }
@@ -103,10 +116,32 @@ impl<'a> OccupancyAccumulator<'a> {
                 && let Some(layer) = dense.layer(GroupKey::NO_PERIOD, Categories::NONE)
             {
                 dense.count(layer, at);
-                return self.check_groups();
+                self.check_groups()?;
+                return self.add_detections(points, codes);
             }
         }
-        self.add_each(points, copies, codes, at)
+        self.add_each(points, copies, codes, at)?;
+        self.add_detections(points, codes)
+    }
+
+    /// Adds the detections of tracks, if the request measures dwell. All points are in cells.
+    fn add_detections(&mut self, points: Points<'_>, codes: &[u32]) -> ControlFlow<()> {
+        let Self { request, times, detections, failed, .. } = self;
+        let Some(detections) = detections else { return ControlFlow::Continue(()) };
+        let category = points.category().filter(|_| request.by_category);
+        let key = |index: usize| {
+            let cell = request.cells.cell_at(points.lon()[index], points.lat()[index]).unwrap_or_default();
+            let period = points.time_us().map_or(GroupKey::NO_PERIOD, |time_us| times.period(time_us[index]));
+            let code = category.and_then(|category| codes.get(category.codes[index] as usize));
+            GroupKey { cell, period, category: code.copied().unwrap_or(Categories::NONE) }
+        };
+        match detections.add(points, key) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                *failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
     }
 
     /// Adds points one by one. `at` are their indices in the window.
@@ -193,18 +228,23 @@ impl<'a> OccupancyAccumulator<'a> {
         }
         self.weighted |= other.weighted;
         let codes: Vec<u32> = other.categories.iter().map(|name| self.category_code(name)).collect();
+        let category = |key: GroupKey| codes.get(key.category as usize).copied().unwrap_or(Categories::NONE);
+        let translate = |key: GroupKey| GroupKey { category: category(key), ..key };
+        if let (Some(detections), Some(other)) = (&mut self.detections, other.detections) {
+            detections.merge(other, translate);
+        }
         let mut add = |key: GroupKey, sums: GroupSums| {
-            let category = codes.get(key.category as usize).copied().unwrap_or(Categories::NONE);
+            let key = translate(key);
             if let Some(dense) = &mut self.dense {
                 let at = dense.window.index(key.cell);
                 if at != CellWindow::OUTSIDE
-                    && let Some(layer) = dense.layer(key.period, category)
+                    && let Some(layer) = dense.layer(key.period, key.category)
                 {
                     dense.add(layer, at, sums, other.weighted);
                     return;
                 }
             }
-            add_to(&mut self.sparse, GroupKey { category, ..key }, sums);
+            add_to(&mut self.sparse, key, sums);
         };
         if let Some(dense) = &other.dense {
             dense.for_each(&mut add);
@@ -215,7 +255,10 @@ impl<'a> OccupancyAccumulator<'a> {
     }
 
     /// The grid of the groups. Categories are in alphabetical order.
-    pub fn finish(self) -> OccupancyGrid {
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for `track` or `time` if the points lack what dwell is computed from.
+    pub fn finish(self) -> Result<OccupancyGrid> {
         let mut sums: Vec<(GroupKey, GroupSums)> = Vec::new();
         if let Some(dense) = &self.dense {
             dense.for_each(|key, group| sums.push((key, group)));
@@ -241,7 +284,10 @@ impl<'a> OccupancyAccumulator<'a> {
         };
         let mut groups: Vec<Group> = sums.into_iter().map(|(key, sums)| sums.group(ranked(key))).collect();
         groups.sort_unstable_by_key(|group| group.key);
-        OccupancyGrid { groups, categories, weighted: self.weighted, report: ScanReport::default() }
+        if let Some(detections) = self.detections {
+            detections.finish(&mut groups, ranked)?;
+        }
+        Ok(OccupancyGrid { groups, categories, weighted: self.weighted, report: ScanReport::default() })
     }
 }
 

@@ -32,6 +32,9 @@ pub struct Group {
     pub weight_sum: f64,
     /// The maximum weight.
     pub weight_max: f32,
+    /// The time that tracks were present, in microseconds: see [`Dwell`](super::Dwell). 0 unless the request measures
+    /// it.
+    pub dwell_us: i64,
 }
 
 /// The sums of a group. Weights are summed in units of [`Sums::UNIT`], which is exact.
@@ -75,7 +78,7 @@ impl GroupSums {
     /// The group of these sums.
     pub(super) fn group(self, key: GroupKey) -> Group {
         let weight_sum = self.weight_units as f64 * Sums::UNIT;
-        Group { key, count: self.count, weight_sum, weight_max: self.weight_max }
+        Group { key, count: self.count, weight_sum, weight_max: self.weight_max, dwell_us: 0 }
     }
 }
 

@@ -8,6 +8,7 @@
 mod accumulator;
 mod cell_system;
 mod dense;
+mod dwell;
 mod fast_hash;
 mod group;
 #[cfg(test)]
@@ -17,6 +18,7 @@ mod time_grouping;
 
 pub use accumulator::OccupancyAccumulator;
 pub use cell_system::{Cell, CellSystem};
+pub use dwell::Dwell;
 pub use group::{Group, GroupKey};
 pub use time_grouping::{TimeBuckets, TimeGrouping};
 
@@ -33,17 +35,37 @@ pub struct OccupancyRequest {
     pub time: TimeGrouping,
     /// Whether points are grouped by category. Default: `false`.
     pub by_category: bool,
+    /// The measurement of dwell. Default: none.
+    pub dwell: Option<Dwell>,
     /// The maximum number of groups. Default: 1,000,000.
     pub max_groups: usize,
+    /// The maximum number of detections for dwell, of 24 bytes each. Default: 20,000,000.
+    pub max_detections: usize,
 }
 
 impl OccupancyRequest {
     /// The default of [`max_groups`](Self::max_groups).
     pub const MAX_GROUPS: usize = 1_000_000;
+    /// The default of [`max_detections`](Self::max_detections).
+    pub const MAX_DETECTIONS: usize = 20_000_000;
 
     /// A request for the points per cell.
     pub fn new(cells: CellSystem) -> Self {
-        Self { cells, time: TimeGrouping::None, by_category: false, max_groups: Self::MAX_GROUPS }
+        Self {
+            cells,
+            time: TimeGrouping::None,
+            by_category: false,
+            dwell: None,
+            max_groups: Self::MAX_GROUPS,
+            max_detections: Self::MAX_DETECTIONS,
+        }
+    }
+
+    /// `query` with the columns that the request needs.
+    #[must_use]
+    pub fn query<'q>(&self, query: &Query<'q>) -> Query<'q> {
+        let query = query.clone().with_times(self.time.needs_times() || self.dwell.is_some());
+        query.with_categories(self.by_category).with_tracks(self.dwell.is_some())
     }
 
     /// Sets the grouping by time.
@@ -57,6 +79,20 @@ impl OccupancyRequest {
     #[must_use]
     pub fn with_categories(mut self, by_category: bool) -> Self {
         self.by_category = by_category;
+        self
+    }
+
+    /// Sets the measurement of dwell.
+    #[must_use]
+    pub fn with_dwell(mut self, dwell: Option<Dwell>) -> Self {
+        self.dwell = dwell;
+        self
+    }
+
+    /// Sets the maximum number of detections for dwell.
+    #[must_use]
+    pub fn with_max_detections(mut self, max_detections: usize) -> Self {
+        self.max_detections = max_detections;
         self
     }
 
@@ -93,7 +129,8 @@ impl OccupancyGrid {
 ///
 /// # Errors
 /// As [`Source::scan`], and [`Error::Invalid`](crate::Error::Invalid) for `resolution` if there are more groups than
-/// the request allows.
+/// the request allows, for `start` if there are more detections for dwell than it allows, and for `track` or `time` if
+/// the points lack what dwell is computed from.
 pub fn scan_occupancy(
     source: &(impl Source + ?Sized),
     query: &Query<'_>,
@@ -101,7 +138,7 @@ pub fn scan_occupancy(
     bounds: Option<Bounds>,
     threads: usize,
 ) -> Result<OccupancyGrid> {
-    let query = query.clone().with_times(request.time.needs_times()).with_categories(request.by_category);
+    let query = request.query(query);
     let mut workers = OccupancyAccumulator::for_workers(request, &query, bounds, threads);
     let report =
         scan_each(source, &query, &mut workers, |worker: &mut OccupancyAccumulator<'_>, points: Points<'_>| {
@@ -116,6 +153,7 @@ pub fn scan_occupancy(
             None => merged = Some(worker.checked()?),
         }
     }
-    let grid = merged.map(OccupancyAccumulator::finish).unwrap_or_default();
-    Ok(OccupancyGrid { report: report?, ..grid })
+    let report = report?;
+    let grid = merged.map_or(Ok(OccupancyGrid::default()), OccupancyAccumulator::finish)?;
+    Ok(OccupancyGrid { report, ..grid })
 }

@@ -9,7 +9,7 @@ use super::*;
 use crate::geo::{Categories, Extent};
 use crate::source::{CoordinateSpace, MemorySource, Query};
 
-/// A detection: position, weight, time and category.
+/// A detection: position, weight, time, category and track.
 #[derive(Clone, Debug)]
 struct Detection {
     x: f64,
@@ -17,6 +17,7 @@ struct Detection {
     weight: f32,
     time_us: i64,
     category: u32,
+    track: u64,
 }
 
 /// The columns of detections.
@@ -27,6 +28,7 @@ struct Table {
     weight: Vec<f32>,
     time_us: Vec<i64>,
     category: Vec<u32>,
+    track: Vec<u64>,
     names: Vec<Box<str>>,
 }
 
@@ -39,6 +41,7 @@ impl Table {
             table.weight.push(detection.weight);
             table.time_us.push(detection.time_us);
             table.category.push(detection.category);
+            table.track.push(detection.track);
         }
         table
     }
@@ -46,7 +49,7 @@ impl Table {
     fn points(&self) -> Points<'_> {
         let points = Points::new(&self.x, &self.y).unwrap().with_weight(&self.weight).unwrap();
         let category = Categories { codes: &self.category, names: &self.names };
-        points.with_time(&self.time_us).unwrap().with_category(category).unwrap()
+        points.with_time(&self.time_us).unwrap().with_category(category).unwrap().with_track(&self.track).unwrap()
     }
 
     fn bounds(&self) -> Option<Bounds> {
@@ -73,9 +76,16 @@ fn side_and_detections() -> impl Strategy<Value = (f64, Vec<Detection>)> {
         let weight = prop_oneof![Just(1.0f32), -100.0..100.0f32, Just(0.1)];
         let time = prop_oneof![Just(Points::NO_TIME), -50i64..50];
         let category = prop_oneof![0..3u32, Just(Categories::NONE)];
-        let detection = (coordinate.clone(), coordinate, weight, time, category);
-        let detection =
-            detection.prop_map(|(x, y, weight, time_us, category)| Detection { x, y, weight, time_us, category });
+        let track = prop_oneof![1..5u64, Just(Points::NO_TRACK)];
+        let detection = (coordinate.clone(), coordinate, weight, time, category, track);
+        let detection = detection.prop_map(|(x, y, weight, time_us, category, track)| Detection {
+            x,
+            y,
+            weight,
+            time_us,
+            category,
+            track,
+        });
         (Just(side), vec(detection, 0..100))
     })
 }
@@ -114,6 +124,30 @@ fn query(weights: bool) -> Query<'static> {
 
 fn grid(table: &Table, request: &OccupancyRequest, bounds: Option<Bounds>, threads: usize) -> OccupancyGrid {
     scan_occupancy(&MemorySource(table.points()), &query(true), request, bounds, threads).unwrap()
+}
+
+/// The dwell of the groups, as the documentation defines it.
+fn expected_dwell(table: &Table, side: f64, period_us: i64, max_gap_us: i64) -> BTreeMap<(i64, i64, i64, String), i64> {
+    let mut tracks: BTreeMap<u64, Vec<_>> = BTreeMap::new();
+    for index in (0..table.x.len()).filter(|&index| table.time_us[index] != Points::NO_TIME) {
+        let (row, column) = ((table.y[index] / side).floor() as i64, (table.x[index] / side).floor() as i64);
+        let time_us = table.time_us[index];
+        let name = table.names.get(table.category[index] as usize).map(ToString::to_string);
+        // A group without a category is after the others.
+        let key = (row, column, time_us.div_euclid(period_us), name.is_none(), name.unwrap_or_default());
+        tracks.entry(table.track[index]).or_default().push((time_us, key));
+    }
+    tracks.remove(&Points::NO_TRACK);
+    let mut dwell = BTreeMap::new();
+    for (_, mut detections) in tracks {
+        detections.sort();
+        for pair in detections.windows(2) {
+            let (row, column, period, _, name) = pair[0].1.clone();
+            *dwell.entry((row, column, period, name)).or_insert(0) += (pair[1].0 - pair[0].0).min(max_gap_us);
+        }
+    }
+    dwell.retain(|_, dwell_us| *dwell_us > 0);
+    dwell
 }
 
 proptest! {
@@ -192,6 +226,66 @@ proptest! {
         }
         prop_assert_eq!(whole, sum);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn dwell_is_that_of_the_plain_definition(
+        (side, detections) in side_and_detections(),
+        (period_us, max_gap_us) in (1..60i64, 0..30i64),
+        threads in 1..4usize,
+    ) {
+        let table = Table::new(&detections);
+        let request = OccupancyRequest::new(CellSystem::square(side).unwrap())
+            .with_time(TimeGrouping::Period { length_us: period_us })
+            .with_categories(true)
+            .with_dwell(Some(Dwell { max_gap_us }));
+        let grid = grid(&table, &request, table.bounds(), threads);
+        let name = |code: u32| grid.categories.get(code as usize).map_or_else(String::new, ToString::to_string);
+        let groups = grid.groups.iter().filter(|group| group.dwell_us > 0);
+        let dwell: BTreeMap<_, _> = groups
+            .map(|Group { key, dwell_us, .. }| {
+                ((key.cell.row, key.cell.column, key.period, name(key.category)), *dwell_us)
+            })
+            .collect();
+        prop_assert_eq!(dwell, expected_dwell(&table, side, period_us, max_gap_us));
+    }
+}
+
+#[test]
+fn only_detections_that_pass_the_filter_count_for_dwell() {
+    let (x, time, track) = ([0.5, 1.5, 0.5, 0.5], [0, 10, 30, 500], [7; 4]);
+    let names = ["in".into(), "out".into()];
+    let points = Points::new(&x, &[0.0; 4]).unwrap().with_time(&time).unwrap().with_track(&track).unwrap();
+    let points = points.with_category(Categories { codes: &[0, 1, 0, 0], names: &names }).unwrap();
+    let request = OccupancyRequest::new(CellSystem::square(1.0).unwrap()).with_dwell(Some(Dwell { max_gap_us: 100 }));
+    let dwell = |query: Query<'_>| -> Vec<i64> {
+        let grid = scan_occupancy(&MemorySource(points), &query, &request, None, 2).unwrap();
+        grid.groups.iter().map(|group| group.dwell_us).collect()
+    };
+    assert_eq!(dwell(query(false)), [10 + 100, 20]);
+    assert_eq!(dwell(query(false).with_category_filter(vec!["in".to_owned()])), [30 + 100]);
+    assert_eq!(dwell(query(false).with_end(Some(500))), [10, 20]);
+}
+
+#[test]
+fn dwell_without_tracks_or_times_or_of_too_many_detections_is_an_error() {
+    let points = Points::new(&[0.0, 1.0, 2.0], &[0.0; 3]).unwrap();
+    let (timed, tracked) = (points.with_time(&[0; 3]).unwrap(), points.with_track(&[0; 3]).unwrap());
+    let request = OccupancyRequest::new(CellSystem::Whole).with_dwell(Some(Dwell::default())).with_max_detections(2);
+    let grid = |points| scan_occupancy(&MemorySource(points), &query(false), &request, None, 1);
+    let message = |points| grid(points).unwrap_err().to_string();
+    assert_eq!(message(timed), "track: the points have no tracks, which dwell is computed from");
+    assert_eq!(message(tracked), "time: the points have no times, which dwell is computed from");
+    let both = timed.with_track(&[0; 3]).unwrap();
+    assert_eq!(
+        message(both),
+        "start: dwell of more than 2 detections, the limit; narrow the query by start, end or category"
+    );
+    assert_eq!(grid(both.slice(0..2)).unwrap().total(), 2);
+    assert_eq!(grid(points.slice(0..0)).unwrap().total(), 0);
 }
 
 /// Both the arrays and the map are used: a window of all cells of a few points would exceed the memory.
