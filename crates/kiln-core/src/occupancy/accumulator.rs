@@ -32,8 +32,6 @@ pub struct OccupancyAccumulator<'a> {
 }
 
 impl<'a> OccupancyAccumulator<'a> {
-    /// The maximum memory of the arrays of all accumulators of a scan, in bytes: 16 million cells without weights.
-    const MAX_DENSE_BYTES: usize = 128 << 20;
     /// Points per chunk.
     const CHUNK: usize = 1024;
 
@@ -69,8 +67,8 @@ impl<'a> OccupancyAccumulator<'a> {
     ) -> Vec<Self> {
         let workers = workers.max(1);
         let cell_bytes = if query.columns.weights { DenseSums::WEIGHTED_CELL_BYTES } else { DenseSums::CELL_BYTES };
-        let max_cells = Self::MAX_DENSE_BYTES / cell_bytes / workers;
-        let bounds = bounds.and_then(|bounds| bounds_of_interest(bounds, query));
+        let max_cells = CellWindow::MAX_BYTES / cell_bytes / workers;
+        let bounds = bounds.and_then(|bounds| query.bounds_of_interest(bounds));
         let dense = || bounds.and_then(|bounds| DenseSums::new(request.cells, bounds, max_cells));
         let detections = Arc::default();
         (0..workers).map(|_| Self { dense: dense(), ..Self::with_detections(request, &detections) }).collect()
@@ -189,13 +187,11 @@ impl<'a> OccupancyAccumulator<'a> {
 
     /// `Break` with an error if there are more groups than the request allows.
     fn check_groups(&mut self) -> ControlFlow<()> {
-        let max_groups = self.request.max_groups;
         let groups = self.sparse.len() + self.dense.as_ref().map_or(0, DenseSums::occupied);
-        if groups <= max_groups {
+        if groups <= self.request.max_groups {
             return ControlFlow::Continue(());
         }
-        let message = format!("the points are in more than {max_groups} cells, the limit; use larger cells");
-        self.failed = Some(Error::invalid(Parameter::RESOLUTION, message));
+        self.failed = Some(self.request.too_many_groups());
         ControlFlow::Break(())
     }
 
@@ -293,18 +289,6 @@ impl<'a> OccupancyAccumulator<'a> {
 
 fn add_to(groups: &mut FastMap<GroupKey, GroupSums>, key: GroupKey, sums: GroupSums) {
     groups.entry(key).and_modify(|group| group.add(sums)).or_insert(sums);
-}
-
-/// The part of the `bounds` of points that `query` is interested in; `None` if there is none.
-fn bounds_of_interest(bounds: Bounds, query: &Query<'_>) -> Option<Bounds> {
-    let polygon = query.filter.polygon.as_ref().map(|polygon| polygon.bounds());
-    let within = query.scan.near.into_iter().chain(polygon).fold(bounds, |bounds, other| Bounds {
-        west: bounds.west.max(other.west),
-        south: bounds.south.max(other.south),
-        east: bounds.east.min(other.east),
-        north: bounds.north.min(other.north),
-    });
-    (within.west <= within.east && within.south <= within.north).then_some(within)
 }
 
 #[cfg(test)]

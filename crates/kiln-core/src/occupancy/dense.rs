@@ -2,13 +2,15 @@
 
 use super::fast_hash::FastMap;
 use super::group::{GroupKey, GroupSums};
-use super::{Cell, CellSystem};
-use crate::geo::{Bounds, floor_f64};
+use super::{Cell, CellSystem, OccupancyGrid, OccupancyRequest};
+use crate::error::Result;
+use crate::geo::{Bounds, Categories, floor_f64};
 use crate::simd::wide;
 
-/// A rectangle of cells, whose cells are numbered by row and column.
+/// A rectangle of cells, whose cells are numbered by row and column: for implementations of
+/// [`PointSet::occupancy`](crate::source::PointSet::occupancy) with an array of counts.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct CellWindow {
+pub struct CellWindow {
     /// The side of a cell; `None` if there is only one cell.
     side: Option<f64>,
     first: Cell,
@@ -18,11 +20,19 @@ pub(super) struct CellWindow {
 
 impl CellWindow {
     /// The index of points outside the window.
-    pub(super) const OUTSIDE: u32 = u32::MAX;
+    pub const OUTSIDE: u32 = u32::MAX;
+    /// The maximum memory of the arrays of all threads, in bytes: 16 million counts.
+    pub(super) const MAX_BYTES: usize = 128 << 20;
+
+    /// The window of the cells of `request` that intersect `bounds`; `None` if counts on `threads` threads would take
+    /// too much memory, or cells do not have a rectangular order.
+    pub fn new(request: &OccupancyRequest, bounds: Bounds, threads: usize) -> Option<Self> {
+        Self::of(request.cells, bounds, Self::MAX_BYTES / size_of::<u64>() / threads.max(1))
+    }
 
     /// The window of the cells that intersect `bounds`; `None` if there are more than `max_cells`, or cells do not
     /// have a rectangular order.
-    pub(super) fn new(cells: CellSystem, bounds: Bounds, max_cells: usize) -> Option<Self> {
+    fn of(cells: CellSystem, bounds: Bounds, max_cells: usize) -> Option<Self> {
         /// The largest absolute row and column, for which [`floor_f64`] is exact by a wide margin.
         const MAX_INDEX: i64 = 1 << 50;
         let side = match cells {
@@ -42,18 +52,19 @@ impl CellWindow {
     }
 
     /// The number of cells.
-    pub(super) fn len(&self) -> usize {
+    #[allow(clippy::len_without_is_empty, reason = "a window is never empty")]
+    pub fn len(&self) -> usize {
         self.columns as usize * self.rows as usize
     }
 
     /// The cell at an index.
-    pub(super) fn cell(&self, index: usize) -> Cell {
+    pub fn cell(&self, index: usize) -> Cell {
         let (row, column) = (index as u32 / self.columns, index as u32 % self.columns);
         Cell { row: self.first.row + i64::from(row), column: self.first.column + i64::from(column) }
     }
 
     /// The index of a cell, or [`OUTSIDE`](Self::OUTSIDE).
-    pub(super) fn index(&self, cell: Cell) -> u32 {
+    pub fn index(&self, cell: Cell) -> u32 {
         let within = |index: i64, first: i64, count: u32| {
             index.checked_sub(first).and_then(|offset| u32::try_from(offset).ok()).filter(|&offset| offset < count)
         };
@@ -62,8 +73,24 @@ impl CellWindow {
         row.zip(column).map_or(Self::OUTSIDE, |(row, column)| row * self.columns + column)
     }
 
+    /// The grid of `counts`, which are the numbers of points of weight 1 of each cell.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) for `resolution` if more cells have points than `request` allows.
+    pub fn grid(&self, request: &OccupancyRequest, counts: &[u64]) -> Result<OccupancyGrid> {
+        let mut groups = Vec::new();
+        for (index, &count) in counts.iter().enumerate().filter(|(_, count)| **count > 0) {
+            if groups.len() == request.max_groups {
+                return Err(request.too_many_groups());
+            }
+            let key = GroupKey { cell: self.cell(index), period: GroupKey::NO_PERIOD, category: Categories::NONE };
+            groups.push(GroupSums::ones(count).group(key));
+        }
+        Ok(OccupancyGrid { groups, ..OccupancyGrid::default() })
+    }
+
     /// Writes the indices of the cells of points to `at`, or [`OUTSIDE`](Self::OUTSIDE).
-    pub(super) fn locate(&self, x: &[f64], y: &[f64], at: &mut [u32]) {
+    pub fn locate(&self, x: &[f64], y: &[f64], at: &mut [u32]) {
         match self.side {
             None => at.fill(0),
             Some(side) => locate_squares(x, y, side, self, at),
@@ -120,7 +147,7 @@ impl DenseSums {
 
     /// Empty sums of up to `max_cells` cells in all layers together; `None` if the window has more.
     pub(super) fn new(cells: CellSystem, bounds: Bounds, max_cells: usize) -> Option<Self> {
-        let window = CellWindow::new(cells, bounds, max_cells)?;
+        let window = CellWindow::of(cells, bounds, max_cells)?;
         let max_layers = max_cells / window.len();
         Some(Self { window, max_layers, layers: Vec::new(), by_key: FastMap::default(), last: None, occupied: 0 })
     }

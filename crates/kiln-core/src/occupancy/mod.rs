@@ -18,12 +18,14 @@ mod time_grouping;
 
 pub use accumulator::OccupancyAccumulator;
 pub use cell_system::{Cell, CellSystem};
+pub use dense::CellWindow;
 pub use dwell::Dwell;
 pub use group::{Group, GroupKey};
 pub use time_grouping::{TimeBuckets, TimeGrouping};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geo::{Bounds, Points};
+use crate::parameter::Parameter;
 use crate::source::{Query, ScanReport, Source, scan_each};
 
 /// A request for an occupancy grid.
@@ -66,6 +68,17 @@ impl OccupancyRequest {
     pub fn query<'q>(&self, query: &Query<'q>) -> Query<'q> {
         let query = query.clone().with_times(self.time.needs_times() || self.dwell.is_some());
         query.with_categories(self.by_category).with_tracks(self.dwell.is_some())
+    }
+
+    /// Whether groups are the cells alone, without periods, categories and dwell.
+    pub fn is_by_cell(&self) -> bool {
+        !self.time.needs_times() && !self.by_category && self.dwell.is_none()
+    }
+
+    /// The error of more groups than the request allows.
+    fn too_many_groups(&self) -> Error {
+        let message = format!("the points are in more than {} cells, the limit; use larger cells", self.max_groups);
+        Error::invalid(Parameter::RESOLUTION, message)
     }
 
     /// Sets the grouping by time.

@@ -191,6 +191,19 @@ impl<'a> Query<'a> {
         if self.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
+    /// The part of the `bounds` of points that the query is interested in: within [`ScanContext::near`] and the bounds
+    /// of the polygon; `None` if there is none. On the globe, bounds in other copies of the world are not found.
+    pub fn bounds_of_interest(&self, bounds: Bounds) -> Option<Bounds> {
+        let polygon = self.filter.polygon.as_ref().map(|polygon| polygon.bounds());
+        let within = self.scan.near.into_iter().chain(polygon).fold(bounds, |bounds, other| Bounds {
+            west: bounds.west.max(other.west),
+            south: bounds.south.max(other.south),
+            east: bounds.east.min(other.east),
+            north: bounds.north.min(other.north),
+        });
+        (within.west <= within.east && within.south <= within.north).then_some(within)
+    }
+
     /// Sets the names of the columns.
     #[must_use]
     pub fn with_names(mut self, names: Columns) -> Self {
