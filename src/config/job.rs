@@ -262,6 +262,7 @@ impl JobConfig {
                         weight: self.weight.clone(),
                         time: self.time.clone(),
                         category: None,
+                        track: None,
                         geometry: self.geometry.clone(),
                     },
                     read,

@@ -87,6 +87,8 @@ with_defaults! {
         pub time: Option<String>,
         /// Category column, or none.
         pub category: Option<String>,
+        /// Column of the track, the id of a person or device, or none.
+        pub track: Option<String>,
         /// Minimum number of points: every output of the layer contains only groups of at least this many points in the
         /// same cell, period and category, at the center of the cell and the start of the period. If it is missing, the
         /// points themselves.
@@ -138,6 +140,7 @@ impl LayerConfig {
                 weight: self.weight.clone(),
                 time: self.time.clone(),
                 category: self.category.clone(),
+                track: self.track.clone(),
                 geometry: self.geometry.clone(),
             },
             read: self.read_options()?,
@@ -207,6 +210,10 @@ impl LayerConfig {
                 if let Some(key) = self.read.first() {
                     return Err(Fault::key(key, "only an input has this key: a database table declares it"));
                 }
+                reject(
+                    &[("track", self.track.is_some())],
+                    "only an input has this key: tracks of a database are not read",
+                )?;
                 if self.projection == CoordinateSpace::Plane {
                     return Err(Fault::value("projection", "the points of a database are on the globe"));
                 }

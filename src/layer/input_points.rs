@@ -132,9 +132,12 @@ impl Layer {
             return Ok(Self::new(spec, Arc::new(points)));
         }
         let mut points = InputPoints::load(source, &spec.inputs, &query)?;
-        // The version is a hash of positions and weights, which do not depend on how times and categories are read.
-        let describe =
-            |columns: &Columns, read: &ReadOptions| format!("{:?} {:?} {read:?}", columns.time, columns.category);
+        // The version is a hash of positions and weights, which do not depend on how times, categories and tracks
+        // are read.
+        let describe = |columns: &Columns, read: &ReadOptions| {
+            let Columns { time, category, track, .. } = columns;
+            format!("{time:?} {category:?} {track:?} {read:?}")
+        };
         let options = describe(&spec.columns, &spec.read);
         if options != describe(&Columns::default(), &ReadOptions::default()) {
             let mut hasher = DefaultHasher::new();

@@ -26,6 +26,10 @@ parameter_set! {
         pub time: String = column(Parameter::TIME).default("time, timestamp, datetime, date"),
         /// Column of the category; `none` for points without categories.
         pub category: String = column(Parameter::CATEGORY_COLUMN).default("category, type, class, kind"),
+        /// Column of the track, the id of a person or device, for the time that each spends in a cell; `none` for points
+        /// without tracks. Tracks are never output.
+        pub track: String = column(Parameter::TRACK)
+            .default("track, track_id, trajectory, object_id, person_id, device_id"),
     }
 }
 
@@ -88,8 +92,8 @@ parameter_set! {
 impl ColumnOptions {
     /// The selected columns.
     pub fn columns(&self) -> Columns {
-        let Self { lon, lat, geometry, weight, time, category } = self.clone();
-        Columns { lon, lat, weight, time, category, geometry }
+        let Self { lon, lat, geometry, weight, time, category, track } = self.clone();
+        Columns { lon, lat, weight, time, category, track, geometry }
     }
 }
 

@@ -115,6 +115,7 @@ names! {
     TIME_FORMAT = "time_format",
     TITLE = "title",
     TRANSPARENT_LOW = "transparent_low",
+    TRACK = "track",
     TRUE_SCALE = "true_scale",
     TZ = "tz",
     UNIT = "unit",

@@ -27,7 +27,11 @@ impl LiveSnapshot {
     /// allows.
     pub fn occupancy(&self, query: &Query<'_>, request: &OccupancyRequest) -> Result<OccupancyGrid> {
         self.check(query)?;
-        let Some(rows) = GroundRows::of(self, query, request) else { return scan_occupancy(self, query, request, 1) };
+        let rows = GroundRows::of(self, query, request);
+        // Tables have no tracks, so a scan rejects a request for dwell.
+        let Some(rows) = rows.filter(|_| request.dwell.is_none()) else {
+            return scan_occupancy(self, query, request, None, 1);
+        };
         let found = self.ground_groups(query, request, &rows)?;
         if found.len() > request.max_groups {
             let message =
@@ -202,7 +206,7 @@ fn grid(found: &[FoundGroup], rows: &GroundRows) -> OccupancyGrid {
             let key = GroupKey { cell, period: period.unwrap_or(GroupKey::NO_PERIOD), category };
             let count = u64::try_from(*count).unwrap_or_default();
             let [weight_sum, max] = weights.unwrap_or([count as f64, 1.0]);
-            Group { key, count, weight_sum, weight_max: max as f32 }
+            Group { key, count, weight_sum, weight_max: max as f32, dwell_us: 0 }
         })
         .collect();
     groups.sort_unstable_by_key(|group| group.key);

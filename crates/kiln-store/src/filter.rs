@@ -67,6 +67,37 @@ impl<'q> Filter<'q> {
         Some(is_active.then_some(filter))
     }
 
+    /// Sets `passing` to 1 for the rows of `range` that pass the filter, and to 0 for the others.
+    pub(super) fn test(&self, batch: &PointBatch, range: Range<usize>, passing: &mut [u8]) {
+        passing.fill(1);
+        match (&self.time_us, &batch.time_us) {
+            (None, _) => {}
+            (Some(times), Some(time_us)) => test_times(&time_us[range.clone()], times.start, times.end, passing),
+            (Some(_), None) => passing.fill(0),
+        }
+        match (&self.categories, &batch.category) {
+            (None, _) => {}
+            (Some(selected), Some(codes)) => {
+                let mut only = (0..).zip(selected).filter(|(_, selected)| **selected).map(|(code, _)| code);
+                match (codes.all(), only.next(), only.next()) {
+                    (Some(codes), Some(code), None) => test_code(&codes[range.clone()], code, passing),
+                    _ => {
+                        for (row, passes) in range.clone().zip(&mut *passing) {
+                            *passes &= u8::from(selected.get(codes.at(row) as usize).is_some_and(|passes| *passes));
+                        }
+                    }
+                }
+            }
+            (Some(_), None) => passing.fill(0),
+        }
+        if let Some(polygon) = self.polygon {
+            for (row, passes) in range.zip(passing).filter(|(_, passes)| **passes == 1) {
+                let (x, y) = batch.position(row);
+                *passes = u8::from(polygon.contains(x, y));
+            }
+        }
+    }
+
     /// Passes the points of `range` that pass the filter to `take`, in chunks.
     pub(super) fn select(
         &self,
@@ -127,6 +158,22 @@ fn in_range(times: &[i64], range: &Range<i64>, first: u32, rows: &mut Vec<u32>) 
             0 => {}
             count if count == times.len() => rows.extend(first..first + count as u32),
             _ => rows.extend((first..).zip(times).filter(|(_, time)| range.contains(time)).map(|(row, _)| row)),
+        }
+    }
+}
+
+wide! {
+    fn test_times(times: &[i64], start: i64, end: i64, passing: &mut [u8]) {
+        for (passes, &time) in passing.iter_mut().zip(times) {
+            *passes &= u8::from(time >= start) & u8::from(time < end);
+        }
+    }
+}
+
+wide! {
+    fn test_code(codes: &[u32], code: u32, passing: &mut [u8]) {
+        for (passes, &own) in passing.iter_mut().zip(codes) {
+            *passes &= u8::from(own == code);
         }
     }
 }

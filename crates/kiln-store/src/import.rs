@@ -56,7 +56,8 @@ impl StoredLayer {
         let staging = self.staging_dir()?;
         progress.enter(Stage::Reading, 0);
         let stop = query.scan.stop.or(Some(progress.stopped()));
-        let query = query.clone().with_weights(true).with_times(true).with_categories(true).with_stop(stop);
+        let query =
+            query.clone().with_weights(true).with_times(true).with_categories(true).with_tracks(true).with_stop(stop);
         let threads = threads.max(1);
         let beyond = AtomicU64::new(0);
         let runs = AtomicUsize::new(0);

@@ -35,6 +35,7 @@ mod layer;
 mod lock;
 mod manifest;
 mod merge;
+mod occupancy;
 mod point_set;
 mod points;
 mod progress;

@@ -173,6 +173,7 @@ fn merge_columns(segments: &[&Segment]) -> (Columns, Vec<Vec<u32>>) {
         columns.exact |= own.exact;
         columns.weighted |= own.weighted;
         columns.timed |= own.timed;
+        columns.tracked |= own.tracked;
         has_categories |= own.names.is_some();
         code_maps.push(own.names.iter().flat_map(|own| &own.list).map(|name| names.code(name)).collect());
     }

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Float64Type, TimestampMicrosecondType, UInt32Type};
+use arrow_array::types::{Float32Type, Float64Type, TimestampMicrosecondType, UInt32Type, UInt64Type};
 use arrow_array::{
     Array, ArrayRef, DictionaryArray, Float32Array, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
-    UInt32Array,
+    UInt32Array, UInt64Array,
 };
 use arrow_buffer::{NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
@@ -73,6 +73,9 @@ impl PointsWriter {
             let dictionary = DataType::Dictionary(Box::new(DataType::UInt32), Box::new(DataType::Utf8));
             fields.push(Field::new("category", dictionary, true));
         }
+        if columns.tracked {
+            fields.push(Field::new("track", DataType::UInt64, true));
+        }
         let names = columns.names.as_ref().map(|names| -> ArrayRef {
             Arc::new(StringArray::from_iter_values(names.list.iter().map(|name| &**name)))
         });
@@ -120,13 +123,19 @@ impl PointsWriter {
             columns.push(Arc::new(TimestampMicrosecondArray::new(time.into(), nulls).with_timezone("UTC")));
         }
         if let Some(names) = &self.names {
-            let codes = rows.category.get(range).map_or_else(|| vec![Rows::NO_CATEGORY; count], <[u32]>::to_vec);
+            let codes =
+                rows.category.get(range.clone()).map_or_else(|| vec![Rows::NO_CATEGORY; count], <[u32]>::to_vec);
             let nulls = nulls(&codes, Rows::NO_CATEGORY);
             // Some readers require a valid dictionary key even for null values.
             let keys: Vec<u32> = codes.iter().map(|&code| if code == Rows::NO_CATEGORY { 0 } else { code }).collect();
             let codes = UInt32Array::new(keys.into(), nulls);
             let dictionary = DictionaryArray::<UInt32Type>::try_new(codes, Arc::clone(names));
             columns.push(Arc::new(dictionary.map_err(|error| Error::invalid(Parameter::CATEGORY, error.to_string()))?));
+        }
+        if self.columns.tracked {
+            let track = rows.track.get(range).map_or_else(|| vec![Points::NO_TRACK; count], <[u64]>::to_vec);
+            let nulls = nulls(&track, Points::NO_TRACK);
+            columns.push(Arc::new(UInt64Array::new(track.into(), nulls)));
         }
         self.file.write(columns)
     }
@@ -169,6 +178,8 @@ pub(super) struct PointBatch {
     /// Times in microseconds; [`Points::NO_TIME`] if a point has none.
     pub(super) time_us: Option<ScalarBuffer<i64>>,
     pub(super) category: Option<Codes>,
+    /// Tracks; [`Points::NO_TRACK`] if a point has none.
+    pub(super) track: Option<ScalarBuffer<u64>>,
 }
 
 /// The category codes of points.
@@ -180,6 +191,11 @@ pub(super) struct Codes {
 }
 
 impl Codes {
+    /// The codes of all rows; `None` if a row has no category.
+    pub(super) fn all(&self) -> Option<&[u32]> {
+        self.nulls.is_none().then_some(&self.values)
+    }
+
     /// The category code of a row; [`Rows::NO_CATEGORY`] if it has none.
     pub(super) fn at(&self, row: usize) -> u32 {
         if self.nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) { self.values[row] } else { Rows::NO_CATEGORY }
@@ -213,8 +229,12 @@ impl PointBatch {
             }
             None => None,
         };
+        let track = match batch.column_by_name("track") {
+            Some(column) => Some(column.as_primitive_opt::<UInt64Type>()?.values().clone()),
+            None => None,
+        };
         let first_key = morton::key(*x.first()?, *y.first()?);
-        Some(Self { first_row, first_key, x, y, frame, exact, weight, time_us, category })
+        Some(Self { first_row, first_key, x, y, frame, exact, weight, time_us, category, track })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -228,6 +248,11 @@ impl PointBatch {
             Some([x, y]) => (x[row], y[row]),
             None => self.frame.position(self.x[row], self.y[row]),
         }
+    }
+
+    /// The exact positions of some rows on a plane; `None` if every point is exactly at the position of its units.
+    pub(super) fn exact(&self, rows: Range<usize>) -> Option<[&[f64]; 2]> {
+        self.exact.as_ref().map(|[x, y]| [&x[rows.clone()], &y[rows]])
     }
 
     /// Replaces the contents of `x` and `y` by the positions of `rows`.
@@ -292,6 +317,10 @@ impl PointsFile {
 
     pub(super) fn is_timed(&self) -> bool {
         self.batches.first().is_some_and(|batch| batch.time_us.is_some())
+    }
+
+    pub(super) fn is_tracked(&self) -> bool {
+        self.batches.first().is_some_and(|batch| batch.track.is_some())
     }
 
     pub(super) fn has_categories(&self) -> bool {
@@ -368,6 +397,7 @@ impl PointsFile {
             rows.weight.extend(batch.weight.iter().flat_map(|weight| &weight[range.clone()]));
             rows.time_us.extend(batch.time_us.iter().flat_map(|time| &time[range.clone()]));
             rows.category.extend(batch.category.iter().flat_map(|codes| range.clone().map(|row| codes.at(row))));
+            rows.track.extend(batch.track.iter().flat_map(|track| &track[range.clone()]));
         }
         rows
     }

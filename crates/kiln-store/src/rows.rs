@@ -24,6 +24,8 @@ pub(super) struct Rows {
     pub(super) category: Vec<u32>,
     /// The names of the categories.
     pub(super) names: Names,
+    /// Tracks; [`Points::NO_TRACK`] if a point has none.
+    pub(super) track: Vec<u64>,
 }
 
 /// The optional columns of points.
@@ -37,6 +39,7 @@ pub(super) struct Columns {
     pub(super) timed: bool,
     /// The names of the categories, if there are any.
     pub(super) names: Option<Names>,
+    pub(super) tracked: bool,
 }
 
 /// The names of categories, each with a code.
@@ -138,6 +141,7 @@ impl Rows {
             time_us: retain(self.time_us, keep),
             category: retain(self.category, keep),
             names: self.names,
+            track: retain(self.track, keep),
         }
     }
 
@@ -161,6 +165,7 @@ impl Rows {
             category.codes.iter().map(map).collect::<Vec<u32>>()
         });
         append(&mut self.category, before, after, codes.as_deref(), Self::NO_CATEGORY);
+        append(&mut self.track, before, after, points.track(), Points::NO_TRACK);
     }
 
     /// Appends other points.
@@ -187,6 +192,7 @@ impl Rows {
         append(&mut self.weight, before, after, present(&other.weight), 1.0);
         append(&mut self.time_us, before, after, present(&other.time_us), Points::NO_TIME);
         append(&mut self.category, before, after, present(&other.category), Self::NO_CATEGORY);
+        append(&mut self.track, before, after, present(&other.track), Points::NO_TRACK);
     }
 
     /// Appends the exact positions of the points from `before` on; `None` if they are at the positions of their units.
@@ -219,6 +225,7 @@ impl Rows {
             weighted: !self.weight.is_empty(),
             timed: !self.time_us.is_empty(),
             names: (!self.category.is_empty() && !self.names.list.is_empty()).then(|| self.names.clone()),
+            tracked: !self.track.is_empty(),
         }
     }
 
@@ -235,6 +242,7 @@ impl Rows {
             time_us: tail(&self.time_us, start),
             category: tail(&self.category, start),
             names: Names::default(),
+            track: tail(&self.track, start),
         }
     }
 
@@ -252,6 +260,7 @@ impl Rows {
         reorder(&mut self.weight, &order);
         reorder(&mut self.time_us, &order);
         reorder(&mut self.category, &order);
+        reorder(&mut self.track, &order);
     }
 }
 

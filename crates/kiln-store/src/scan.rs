@@ -107,6 +107,7 @@ struct SinkColumns {
     lat: Vec<f64>,
     time: Option<Vec<i64>>,
     codes: Option<Vec<u32>>,
+    track: Option<Vec<u64>>,
 }
 
 impl SinkColumns {
@@ -116,6 +117,8 @@ impl SinkColumns {
         self.time = batch.time_us.as_ref().filter(|_| query.columns.times).map(|times| of(times));
         let of = |codes: &Codes| selected.rows.iter().map(|&row| codes.at(row as usize)).collect();
         self.codes = batch.category.as_ref().filter(|_| query.columns.categories).map(of);
+        let of = |tracks: &[u64]| selected.rows.iter().map(|&row| tracks[row as usize]).collect();
+        self.track = batch.track.as_ref().filter(|_| query.columns.tracks).map(|tracks| of(tracks));
     }
 
     fn points<'a>(&'a self, selected: &'a SelectedPoints, names: &'a [Box<str>]) -> Result<Points<'a>> {
@@ -125,6 +128,9 @@ impl SinkColumns {
         }
         if let Some(time) = &self.time {
             points = points.with_time(time)?;
+        }
+        if let Some(track) = &self.track {
+            points = points.with_track(track)?;
         }
         match &self.codes {
             Some(codes) => points.with_category(Categories { codes, names }),
@@ -156,7 +162,7 @@ fn windows(frame: Frame, bounds: Bounds) -> Vec<[[u32; 2]; 2]> {
 }
 
 /// Ranges of rows that include all rows within `windows`.
-fn rows_near(segment: &Segment, windows: Option<&[[[u32; 2]; 2]]>) -> Vec<Range<u64>> {
+pub(super) fn rows_near(segment: &Segment, windows: Option<&[[[u32; 2]; 2]]>) -> Vec<Range<u64>> {
     let Some(windows) = windows else { return vec![segment.all()] };
     let mut found: Vec<Range<u64>> = Vec::new();
     descend(segment, windows, 0, 0, segment.all(), &mut found);

@@ -227,6 +227,7 @@ impl Segment {
             weighted: self.points.is_weighted(),
             timed: self.points.is_timed(),
             names: self.points.has_categories().then(|| self.points.names.clone()),
+            tracked: self.points.is_tracked(),
         }
     }
 }

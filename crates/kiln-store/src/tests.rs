@@ -2,6 +2,7 @@
 
 mod failures;
 mod names;
+mod occupancy;
 mod plane;
 mod shared;
 

@@ -346,6 +346,7 @@ impl IngestBatch<'_> {
                 .with_weights(true)
                 .with_times(true)
                 .with_categories(true)
+                .with_tracks(true)
                 .with_max_rejections(MAX_REJECTIONS)
                 .with_stop(Some(&stop));
             let mut failed = None;

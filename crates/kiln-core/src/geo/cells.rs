@@ -281,7 +281,7 @@ fn floor_f32(value: f32) -> f32 {
 /// ⌊value⌋ for |value| < 2^51; see [`floor_f32`].
 #[inline(always)]
 #[allow(clippy::inline_always)]
-pub(super) fn floor_f64(value: f64) -> f64 {
+pub(crate) fn floor_f64(value: f64) -> f64 {
     const ROUNDER: f64 = 6_755_399_441_055_744.0; // 1.5 · 2^52
     let nearest = (value + ROUNDER) - ROUNDER;
     if nearest > value { nearest - 1.0 } else { nearest }

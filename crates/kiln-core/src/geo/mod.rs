@@ -23,6 +23,7 @@ mod zooms;
 pub use bounds::Bounds;
 pub use canvas::Canvas;
 pub use cells::CellMapper;
+pub(crate) use cells::floor_f64;
 pub use extent::Extent;
 pub use frame::Frame;
 pub use plane_frame::PlaneFrame;

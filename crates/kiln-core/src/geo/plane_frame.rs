@@ -2,6 +2,7 @@
 
 use super::cells::floor_f64;
 use super::{Bounds, Points};
+use crate::simd::wide;
 
 /// A square of a plane, 2^32 units of 0.1 mm wide: 429 496.7296 m.
 ///
@@ -86,6 +87,13 @@ impl PlaneFrame {
         (meters(self.origin[0] + i64::from(x)), meters(self.origin[1] + UNITS - 1 - i64::from(y)))
     }
 
+    /// Writes the positions of the units `x`, `y` in meters to `x_m`, `y_m`.
+    pub fn positions(self, x: &[u32], y: &[u32], x_m: &mut [f64], y_m: &mut [f64]) {
+        const LAST: f64 = (UNITS - 1) as f64;
+        positions_of(x, self.origin[0] as f64, 1.0, x_m);
+        positions_of(y, self.origin[1] as f64 + LAST, -1.0, y_m);
+    }
+
     /// The units of `bounds`, edges included, as `[[west, east], [north, south]]` with one unit more on each side;
     /// `None` if they are outside the square.
     pub fn window(self, bounds: Bounds) -> Option<[[u32; 2]; 2]> {
@@ -108,6 +116,15 @@ impl PlaneFrame {
     #[inline]
     pub(super) fn row(self, y: f64) -> f64 {
         (self.origin[1] + UNITS - 1) as f64 - steps(y)
+    }
+}
+
+wide! {
+    fn positions_of(units: &[u32], first: f64, sign: f64, meters: &mut [f64]) {
+        // Sums of whole numbers below 2^53 are exact, so this is `meters`.
+        for (meters, &unit) in meters.iter_mut().zip(units) {
+            *meters = (first + sign * f64::from(unit)) / STEPS_PER_M;
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! Columns of points.
 
+use twox_hash::XxHash64;
+
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
-/// Borrowed columns of points: longitude, latitude and, optionally, weight, time and category.
+/// Borrowed columns of points: longitude, latitude and, optionally, weight, time, category and track.
 ///
 /// Coordinates are WGS 84 degrees, or plane units under the plane projection, where `lon` is x, increasing to the east,
 /// and `lat` is y, increasing to the north. Without a weight column, the weight of every point is 1.
@@ -14,6 +16,7 @@ pub struct Points<'a> {
     weight: Option<&'a [f32]>,
     time_us: Option<&'a [i64]>,
     category: Option<Categories<'a>>,
+    track: Option<&'a [u64]>,
 }
 
 /// The category of each point, dictionary-encoded.
@@ -45,7 +48,10 @@ impl<'a> Points<'a> {
     /// The value in a time column of a point without a time.
     pub const NO_TIME: i64 = i64::MIN;
 
-    /// Points without weights, times and categories.
+    /// The value in a track column of a point without a track.
+    pub const NO_TRACK: u64 = u64::MAX;
+
+    /// Points without weights, times, categories and tracks.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the columns differ in length.
@@ -95,6 +101,25 @@ impl<'a> Points<'a> {
         Ok(Self { category: Some(category), ..self })
     }
 
+    /// Adds a column of tracks, the ids of persons or devices: see [`track_id`](Self::track_id), or
+    /// [`NO_TRACK`](Self::NO_TRACK).
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if there is not exactly one track per point.
+    pub fn with_track(self, track: &'a [u64]) -> Result<Self> {
+        self.check(track.len(), "tracks")?;
+        Ok(Self { track: Some(track), ..self })
+    }
+
+    /// The number of a track from its text, such as the name of a device: a 64-bit hash, which is the same in every
+    /// process. [`NO_TRACK`](Self::NO_TRACK) if the text is empty.
+    pub fn track_id(text: &str) -> u64 {
+        if text.is_empty() {
+            return Self::NO_TRACK;
+        }
+        XxHash64::oneshot(0, text.as_bytes()).min(Self::NO_TRACK - 1)
+    }
+
     fn check(&self, count: usize, column: &str) -> Result<()> {
         if count == self.len() {
             return Ok(());
@@ -118,6 +143,12 @@ impl<'a> Points<'a> {
     #[must_use]
     pub fn without_category(self) -> Self {
         Self { category: None, ..self }
+    }
+
+    /// Removes the tracks.
+    #[must_use]
+    pub fn without_track(self) -> Self {
+        Self { track: None, ..self }
     }
 
     /// The number of points.
@@ -155,6 +186,11 @@ impl<'a> Points<'a> {
         self.category
     }
 
+    /// Tracks, or [`NO_TRACK`](Self::NO_TRACK), if the points have a track column.
+    pub fn track(&self) -> Option<&'a [u64]> {
+        self.track
+    }
+
     /// The points of `range`, which is clamped to the number of points.
     #[must_use]
     pub fn slice(&self, range: std::ops::Range<usize>) -> Self {
@@ -166,6 +202,7 @@ impl<'a> Points<'a> {
             weight: self.weight.map(|weight| &weight[start..end]),
             time_us: self.time_us.map(|time_us| &time_us[start..end]),
             category: self.category.map(|Categories { codes, names }| Categories { codes: &codes[start..end], names }),
+            track: self.track.map(|track| &track[start..end]),
         }
     }
 }
@@ -182,6 +219,7 @@ mod tests {
         assert_eq!(message(Points::new(&[1.0], &[])), "points: 1 longitudes but 0 latitudes");
         assert_eq!(message(points.with_weight(&[1.0])), "points: 2 points but 1 weights");
         assert_eq!(message(points.with_time(&[1, 2, 3])), "points: 2 points but 3 times");
+        assert_eq!(message(points.with_track(&[1])), "points: 2 points but 1 tracks");
         let names = ["a".into(), "b".into()];
         let categories = |codes| Categories { codes, names: &names };
         assert_eq!(message(points.with_category(categories(&[]))), "points: 2 points but 0 categories");
@@ -196,6 +234,7 @@ mod tests {
         let points = Points::new(&[1.0, 2.0, 3.0], &[4.0, 5.0, 6.0]).unwrap();
         let points = points.with_weight(&[7.0, 8.0, 9.0]).unwrap().with_time(&[10, Points::NO_TIME, 12]).unwrap();
         let points = points.with_category(Categories { codes: &[1, 0, Categories::NONE], names: &names }).unwrap();
+        let points = points.with_track(&[13, Points::NO_TRACK, 15]).unwrap();
         let slice = points.slice(1..9);
         assert_eq!(
             (slice.lon(), slice.lat(), slice.weight()),
@@ -204,7 +243,14 @@ mod tests {
         assert_eq!(slice.time_us(), Some(&[Points::NO_TIME, 12][..]));
         let category = slice.category().unwrap();
         assert_eq!([0, 1, 2].map(|index| category.name(index)), [Some("a"), None, None]);
-        let bare = slice.without_weight().without_time().without_category();
+        assert_eq!(slice.track(), Some(&[Points::NO_TRACK, 15][..]));
+        let bare = slice.without_weight().without_time().without_category().without_track();
         assert!(bare.len() == 2 && bare.weight().is_none() && bare.time_us().is_none() && bare.category().is_none());
+        assert!(bare.track().is_none());
+    }
+
+    #[test]
+    fn the_number_of_a_track_is_stable() {
+        assert_eq!([Points::track_id(""), Points::track_id("17")], [Points::NO_TRACK, 4_515_155_089_025_077_856]);
     }
 }

@@ -2,126 +2,196 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
-use super::{Cell, OccupancyGrid, OccupancyRequest, TimeBuckets};
+use super::dense::{CellWindow, DenseSums};
+use super::dwell::Detections;
+use super::fast_hash::FastMap;
+use super::group::{Group, GroupKey, GroupSums};
+use super::{OccupancyGrid, OccupancyRequest, TimeBuckets};
 use crate::error::{Error, Result};
-use crate::geo::{Categories, Points};
+use crate::geo::{Bounds, Categories, Points};
 use crate::parameter::Parameter;
-use crate::raster::Sums;
-use crate::source::ScanReport;
-
-/// The key of a group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct GroupKey {
-    /// The cell.
-    pub cell: Cell,
-    /// The period of time, or [`NO_PERIOD`](Self::NO_PERIOD).
-    pub period: i64,
-    /// The index of the category in [`OccupancyGrid::categories`], or [`Categories::NONE`].
-    pub category: u32,
-}
-
-impl GroupKey {
-    /// The period of points without a time, and of all points without grouping by time.
-    pub const NO_PERIOD: i64 = i64::MIN;
-}
-
-/// The points of a group.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Group {
-    /// The key.
-    pub key: GroupKey,
-    /// The number of points, at least 1.
-    pub count: u64,
-    /// The sum of the weights.
-    pub weight_sum: f64,
-    /// The maximum weight.
-    pub weight_max: f32,
-}
-
-/// The sums of a group. Weights are summed in units of [`Sums::UNIT`], which is exact.
-#[derive(Clone, Copy, Debug)]
-struct GroupSums {
-    count: u64,
-    weight_units: i128,
-    weight_max: f32,
-}
+use crate::source::{Query, ScanReport};
 
 /// Accumulates points per group of an [`OccupancyRequest`].
 #[derive(Debug)]
 pub struct OccupancyAccumulator<'a> {
     request: &'a OccupancyRequest,
     times: TimeBuckets<'a>,
-    groups: HashMap<GroupKey, GroupSums>,
+    /// The groups of a window of cells, if the window is known and small.
+    dense: Option<DenseSums>,
+    /// The other groups.
+    sparse: FastMap<GroupKey, GroupSums>,
     categories: Vec<Box<str>>,
     category_codes: HashMap<Box<str>, u32>,
     weighted: bool,
+    detections: Option<Detections>,
     failed: Option<Error>,
 }
 
 impl<'a> OccupancyAccumulator<'a> {
+    /// Points per chunk.
+    const CHUNK: usize = 1024;
+
     /// An empty accumulator.
     pub fn new(request: &'a OccupancyRequest) -> Self {
+        Self::with_detections(request, &Arc::default())
+    }
+
+    /// An empty accumulator. `detections` counts the detections for dwell of all workers.
+    fn with_detections(request: &'a OccupancyRequest, detections: &Arc<AtomicUsize>) -> Self {
+        let detections =
+            request.dwell.map(|dwell| Detections::new(dwell, request.max_detections, Arc::clone(detections)));
         Self {
             request,
             times: TimeBuckets::new(&request.time),
-            groups: HashMap::new(),
+            dense: None,
+            sparse: FastMap::default(),
             categories: Vec::new(),
             category_codes: HashMap::new(),
             weighted: false,
+            detections,
             failed: None,
         }
     }
 
-    /// Adds points. `Break` once there are more groups than the request allows, or a cell index is out of range;
-    /// [`merge`](Self::merge) returns the error.
+    /// Empty accumulators for the `workers` threads of a scan, which are faster for points within `bounds`, if these
+    /// have few cells. The bounds do not change the result.
+    pub fn for_workers(
+        request: &'a OccupancyRequest,
+        query: &Query<'_>,
+        bounds: Option<Bounds>,
+        workers: usize,
+    ) -> Vec<Self> {
+        let workers = workers.max(1);
+        let cell_bytes = if query.columns.weights { DenseSums::WEIGHTED_CELL_BYTES } else { DenseSums::CELL_BYTES };
+        let max_cells = CellWindow::MAX_BYTES / cell_bytes / workers;
+        let bounds = bounds.and_then(|bounds| query.bounds_of_interest(bounds));
+        let dense = || bounds.and_then(|bounds| DenseSums::new(request.cells, bounds, max_cells));
+        let detections = Arc::default();
+        (0..workers).map(|_| Self { dense: dense(), ..Self::with_detections(request, &detections) }).collect()
+    }
+
+    /// Adds points. `Break` once there are more groups or detections than the request allows, or a cell index is out of
+    /// range; [`merge`](Self::merge) returns the error.
     pub fn add(&mut self, points: Points<'_>) -> ControlFlow<()> {
-        self.add_each(points, |_| 1)
+        self.add_all(points, None)
     }
 
     /// Adds each of `points` as many times as `copies` has for it, with the same result as [`add`](Self::add) of that
     /// many equal points.
     pub fn add_copies(&mut self, points: Points<'_>, copies: &[u32]) -> ControlFlow<()> {
-        self.add_each(points, |index| copies[index])
+        self.add_all(points, Some(copies))
     }
 
-    fn add_each(&mut self, points: Points<'_>, copies: impl Fn(usize) -> u32) -> ControlFlow<()> {
+    fn add_all(&mut self, points: Points<'_>, copies: Option<&[u32]>) -> ControlFlow<()> {
         self.weighted |= points.weight().is_some();
         let names = points.category().filter(|_| self.request.by_category);
         let codes: Vec<u32> =
             names.iter().flat_map(|category| category.names).map(|name| self.category_code(name)).collect();
-        for (index, (&x, &y)) in points.lon().iter().zip(points.lat()).enumerate() {
+        for start in (0..points.len()).step_by(Self::CHUNK) {
+            let chunk = points.slice(start..start + Self::CHUNK);
+            let copies = copies.and_then(|copies| copies.get(start..start + chunk.len()));
+            self.add_chunk(chunk, copies, &codes)?;
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Adds up to [`CHUNK`](Self::CHUNK) points. `codes` are the own codes of their categories.
+    fn add_chunk(&mut self, points: Points<'_>, copies: Option<&[u32]>, codes: &[u32]) -> ControlFlow<()> {
+        let mut at = [CellWindow::OUTSIDE; Self::CHUNK];
+        let at = &mut at[..points.len()];
+        if let Some(dense) = &mut self.dense {
+            dense.window.locate(points.lon(), points.lat(), at);
+            let is_grouped = points.category().is_some() && self.request.by_category
+                || points.time_us().is_some() && self.request.time.needs_times();
+            if !is_grouped
+                && copies.is_none()
+                && points.weight().is_none()
+                && !at.contains(&CellWindow::OUTSIDE)
+                && let Some(layer) = dense.layer(GroupKey::NO_PERIOD, Categories::NONE)
+            {
+                dense.count(layer, at);
+                self.check_groups()?;
+                return self.add_detections(points, codes);
+            }
+        }
+        self.add_each(points, copies, codes, at)?;
+        self.add_detections(points, codes)
+    }
+
+    /// Adds the detections of tracks, if the request measures dwell. All points are in cells.
+    fn add_detections(&mut self, points: Points<'_>, codes: &[u32]) -> ControlFlow<()> {
+        let Self { request, times, detections, failed, .. } = self;
+        let Some(detections) = detections else { return ControlFlow::Continue(()) };
+        let category = points.category().filter(|_| request.by_category);
+        let key = |index: usize| {
+            let cell = request.cells.cell_at(points.lon()[index], points.lat()[index]).unwrap_or_default();
+            let period = points.time_us().map_or(GroupKey::NO_PERIOD, |time_us| times.period(time_us[index]));
+            let code = category.and_then(|category| codes.get(category.codes[index] as usize));
+            GroupKey { cell, period, category: code.copied().unwrap_or(Categories::NONE) }
+        };
+        match detections.add(points, key) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                *failed = Some(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    /// Adds points one by one. `at` are their indices in the window.
+    fn add_each(&mut self, points: Points<'_>, copies: Option<&[u32]>, codes: &[u32], at: &[u32]) -> ControlFlow<()> {
+        let category = points.category().filter(|_| self.request.by_category);
+        // Consecutive points are often in the same group.
+        let mut run: Option<(GroupKey, GroupSums)> = None;
+        for (index, &at) in at.iter().enumerate() {
+            let period = points.time_us().map_or(GroupKey::NO_PERIOD, |times| self.times.period(times[index]));
+            let code = category.and_then(|category| codes.get(category.codes[index] as usize));
+            let code = code.copied().unwrap_or(Categories::NONE);
+            let sums = points.weight().map_or_else(|| GroupSums::ones(1), |weight| GroupSums::of(weight[index]));
+            let sums = copies.map_or(sums, |copies| sums.times(copies[index]));
+            if sums.count == 0 {
+                continue;
+            }
+            if at != CellWindow::OUTSIDE
+                && let Some(dense) = &mut self.dense
+                && let Some(layer) = dense.layer(period, code)
+            {
+                dense.add(layer, at, sums, points.weight().is_some());
+                continue;
+            }
+            let (x, y) = (points.lon()[index], points.lat()[index]);
             let Some(cell) = self.request.cells.cell_at(x, y) else {
                 let message = format!("the cells are too small for the coordinates {x}, {y}");
                 self.failed = Some(Error::invalid(Parameter::RESOLUTION, message));
                 return ControlFlow::Break(());
             };
-            let period = points.time_us().map_or(GroupKey::NO_PERIOD, |times| self.times.period(times[index]));
-            let code = names.and_then(|category| codes.get(category.codes[index] as usize));
-            let key = GroupKey { cell, period, category: code.copied().unwrap_or(Categories::NONE) };
-            let weight = points.weight().map_or(1.0, |weight| weight[index]);
-            let copies = copies(index);
-            let weight_units = to_units(weight) * i128::from(copies);
-            self.add_to(key, GroupSums { count: u64::from(copies), weight_units, weight_max: weight })?;
+            let key = GroupKey { cell, period, category: code };
+            match &mut run {
+                Some((last, run)) if *last == key => run.add(sums),
+                _ => {
+                    if let Some((key, sums)) = run.replace((key, sums)) {
+                        add_to(&mut self.sparse, key, sums);
+                    }
+                }
+            }
         }
-        ControlFlow::Continue(())
+        if let Some((key, sums)) = run {
+            add_to(&mut self.sparse, key, sums);
+        }
+        self.check_groups()
     }
 
-    fn add_to(&mut self, key: GroupKey, sums: GroupSums) -> ControlFlow<()> {
-        let max_groups = self.request.max_groups;
-        self.groups
-            .entry(key)
-            .and_modify(|group| {
-                group.count += sums.count;
-                group.weight_units += sums.weight_units;
-                group.weight_max = group.weight_max.max(sums.weight_max);
-            })
-            .or_insert(sums);
-        if self.groups.len() <= max_groups {
+    /// `Break` with an error if there are more groups than the request allows.
+    fn check_groups(&mut self) -> ControlFlow<()> {
+        let groups = self.sparse.len() + self.dense.as_ref().map_or(0, DenseSums::occupied);
+        if groups <= self.request.max_groups {
             return ControlFlow::Continue(());
         }
-        let message = format!("the points are in more than {max_groups} cells, the limit; use larger cells");
-        self.failed = Some(Error::invalid(Parameter::RESOLUTION, message));
+        self.failed = Some(self.request.too_many_groups());
         ControlFlow::Break(())
     }
 
@@ -135,6 +205,14 @@ impl<'a> OccupancyAccumulator<'a> {
         code
     }
 
+    /// The accumulator, unless [`add`](Self::add) failed.
+    ///
+    /// # Errors
+    /// The error of [`add`](Self::add).
+    pub fn checked(mut self) -> Result<Self> {
+        self.failed.take().map_or(Ok(self), Err)
+    }
+
     /// Adds the groups of another accumulator of the same request.
     ///
     /// # Errors
@@ -146,20 +224,45 @@ impl<'a> OccupancyAccumulator<'a> {
         }
         self.weighted |= other.weighted;
         let codes: Vec<u32> = other.categories.iter().map(|name| self.category_code(name)).collect();
-        for (key, sums) in other.groups {
-            let category = codes.get(key.category as usize).copied().unwrap_or(Categories::NONE);
-            if self.add_to(GroupKey { category, ..key }, sums).is_break() {
-                break;
-            }
+        let category = |key: GroupKey| codes.get(key.category as usize).copied().unwrap_or(Categories::NONE);
+        let translate = |key: GroupKey| GroupKey { category: category(key), ..key };
+        if let (Some(detections), Some(other)) = (&mut self.detections, other.detections) {
+            detections.merge(other, translate);
         }
+        let mut add = |key: GroupKey, sums: GroupSums| {
+            let key = translate(key);
+            if let Some(dense) = &mut self.dense {
+                let at = dense.window.index(key.cell);
+                if at != CellWindow::OUTSIDE
+                    && let Some(layer) = dense.layer(key.period, key.category)
+                {
+                    dense.add(layer, at, sums, other.weighted);
+                    return;
+                }
+            }
+            add_to(&mut self.sparse, key, sums);
+        };
+        if let Some(dense) = &other.dense {
+            dense.for_each(&mut add);
+        }
+        other.sparse.into_iter().for_each(|(key, sums)| add(key, sums));
+        let _ = self.check_groups();
         self.failed.take().map_or(Ok(()), Err)
     }
 
     /// The grid of the groups. Categories are in alphabetical order.
-    pub fn finish(self) -> OccupancyGrid {
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for `track` or `time` if the points lack what dwell is computed from.
+    pub fn finish(self) -> Result<OccupancyGrid> {
+        let mut sums: Vec<(GroupKey, GroupSums)> = Vec::new();
+        if let Some(dense) = &self.dense {
+            dense.for_each(|key, group| sums.push((key, group)));
+        }
+        sums.extend(self.sparse);
         // A dictionary may have names that no point has.
         let mut is_used = vec![false; self.categories.len()];
-        for key in self.groups.keys() {
+        for (key, _) in &sums {
             if let Some(is_used) = is_used.get_mut(key.category as usize) {
                 *is_used = true;
             }
@@ -171,24 +274,21 @@ impl<'a> OccupancyAccumulator<'a> {
             rank[code as usize] = position as u32;
         }
         let categories = order.iter().map(|&code| self.categories[code as usize].clone()).collect();
-        let mut groups: Vec<Group> = self
-            .groups
-            .into_iter()
-            .map(|(key, GroupSums { count, weight_units, weight_max })| {
-                let category = rank.get(key.category as usize).copied().unwrap_or(Categories::NONE);
-                let weight_sum = weight_units as f64 * Sums::UNIT;
-                Group { key: GroupKey { category, ..key }, count, weight_sum, weight_max }
-            })
-            .collect();
+        let ranked = |key: GroupKey| {
+            let category = rank.get(key.category as usize).copied().unwrap_or(Categories::NONE);
+            GroupKey { category, ..key }
+        };
+        let mut groups: Vec<Group> = sums.into_iter().map(|(key, sums)| sums.group(ranked(key))).collect();
         groups.sort_unstable_by_key(|group| group.key);
-        OccupancyGrid { groups, categories, weighted: self.weighted, report: ScanReport::default() }
+        if let Some(detections) = self.detections {
+            detections.finish(&mut groups, ranked)?;
+        }
+        Ok(OccupancyGrid { groups, categories, weighted: self.weighted, report: ScanReport::default() })
     }
 }
 
-/// A weight in units of [`Sums::UNIT`]. Weights beyond the maximum are clamped.
-fn to_units(weight: f32) -> i128 {
-    let max = f64::from(Points::MAX_WEIGHT);
-    (f64::from(weight).clamp(-max, max) / Sums::UNIT).round_ties_even() as i128
+fn add_to(groups: &mut FastMap<GroupKey, GroupSums>, key: GroupKey, sums: GroupSums) {
+    groups.entry(key).and_modify(|group| group.add(sums)).or_insert(sums);
 }
 
 #[cfg(test)]
@@ -211,14 +311,14 @@ mod tests {
         let points =
             points.with_category(Categories { codes: &[0, 0, 1, Categories::NONE, 1], names: &names }).unwrap();
         let request = OccupancyRequest::new(CellSystem::square(0.5).unwrap());
-        let grid = scan_occupancy(&MemorySource(points), &query(), &request, 2).unwrap();
+        let grid = scan_occupancy(&MemorySource(points), &query(), &request, None, 2).unwrap();
         let cells = |grid: &OccupancyGrid| {
             let row = |group: &Group| (group.key.cell.column, group.count, group.weight_sum, group.weight_max);
             grid.groups.iter().map(row).collect::<Vec<_>>()
         };
         assert_eq!(cells(&grid), [(-1, 1, -1.0, -1.0), (0, 3, 6.5, 3.0), (1, 1, 4.0, 4.0)]);
         let request = request.with_time(TimeGrouping::Period { length_us: 10 }).with_categories(true);
-        let grid = scan_occupancy(&MemorySource(points), &query(), &request, 2).unwrap();
+        let grid = scan_occupancy(&MemorySource(points), &query(), &request, None, 2).unwrap();
         assert_eq!(grid.categories, ["a".into(), "b".into()]);
         let keys: Vec<_> =
             grid.groups.iter().map(|group| (group.key.cell.column, group.key.period, group.key.category)).collect();
@@ -231,8 +331,8 @@ mod tests {
         let x: Vec<f64> = (0..100).map(f64::from).collect();
         let points = MemorySource(Points::new(&x, &x).unwrap());
         let request = |max_groups| OccupancyRequest::new(CellSystem::Square { side: 1.0 }).with_max_groups(max_groups);
-        assert_eq!(scan_occupancy(&points, &query(), &request(100), 2).unwrap().groups.len(), 100);
-        let error = scan_occupancy(&points, &query(), &request(99), 2).unwrap_err().to_string();
+        assert_eq!(scan_occupancy(&points, &query(), &request(100), None, 2).unwrap().groups.len(), 100);
+        let error = scan_occupancy(&points, &query(), &request(99), None, 2).unwrap_err().to_string();
         assert_eq!(error, "resolution: the points are in more than 99 cells, the limit; use larger cells");
     }
 }

@@ -110,6 +110,12 @@ impl CellSystem {
         }
     }
 
+    /// The outline of a cell in plane units, or degrees: a ring as in GeoJSON, counterclockwise, with the first position
+    /// repeated at the end.
+    pub fn polygon(self, cell: Cell) -> Vec<[f64; 2]> {
+        corners(self.bounds(cell))
+    }
+
     /// The center of a cell: for squares (index + ½) · side.
     pub fn center(self, cell: Cell) -> (f64, f64) {
         if let Self::Square { side } = self {
@@ -118,6 +124,11 @@ impl CellSystem {
         let Bounds { west, south, east, north } = self.bounds(cell);
         (west.midpoint(east), south.midpoint(north))
     }
+}
+
+/// The corners of a rectangle, counterclockwise from the southwest; the first one is repeated at the end.
+fn corners(Bounds { west, south, east, north }: Bounds) -> Vec<[f64; 2]> {
+    vec![[west, south], [east, south], [east, north], [west, north], [west, south]]
 }
 
 fn check_side(side: f64) -> Result<()> {
@@ -138,6 +149,8 @@ mod tests {
         let at = |x, y| cells.cell_at(x, y).map(|Cell { row, column }| (column, row)).unwrap();
         assert_eq!((at(0.0, 0.0), at(0.5, 0.499), at(-0.5, -0.001)), ((0, 0), (1, 0), (-1, -1)));
         assert_eq!(cells.center(Cell { row: -1, column: 3 }), (1.75, -0.25));
+        let ring = [[1.5, -0.5], [2.0, -0.5], [2.0, 0.0], [1.5, 0.0], [1.5, -0.5]];
+        assert_eq!(cells.polygon(Cell { row: -1, column: 3 }), ring);
         assert_eq!(cells.cell_at(1e300, 0.0), None);
         assert!([0.0, -1.0, f64::NAN, f64::INFINITY].iter().all(|&side| CellSystem::square(side).is_err()));
     }

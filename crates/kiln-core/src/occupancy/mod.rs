@@ -7,14 +7,25 @@
 
 mod accumulator;
 mod cell_system;
+mod dense;
+mod dwell;
+mod fast_hash;
+mod group;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 mod time_grouping;
 
-pub use accumulator::{Group, GroupKey, OccupancyAccumulator};
+pub use accumulator::OccupancyAccumulator;
 pub use cell_system::{Cell, CellSystem};
+pub use dense::CellWindow;
+pub use dwell::Dwell;
+pub use group::{Group, GroupKey};
 pub use time_grouping::{TimeBuckets, TimeGrouping};
 
-use crate::error::Result;
-use crate::geo::Points;
+use crate::error::{Error, Result};
+use crate::geo::{Bounds, Points};
+use crate::parameter::Parameter;
 use crate::source::{Query, ScanReport, Source, scan_each};
 
 /// A request for an occupancy grid.
@@ -26,17 +37,48 @@ pub struct OccupancyRequest {
     pub time: TimeGrouping,
     /// Whether points are grouped by category. Default: `false`.
     pub by_category: bool,
+    /// The measurement of dwell. Default: none.
+    pub dwell: Option<Dwell>,
     /// The maximum number of groups. Default: 1,000,000.
     pub max_groups: usize,
+    /// The maximum number of detections for dwell, of 24 bytes each. Default: 20,000,000.
+    pub max_detections: usize,
 }
 
 impl OccupancyRequest {
     /// The default of [`max_groups`](Self::max_groups).
     pub const MAX_GROUPS: usize = 1_000_000;
+    /// The default of [`max_detections`](Self::max_detections).
+    pub const MAX_DETECTIONS: usize = 20_000_000;
 
     /// A request for the points per cell.
     pub fn new(cells: CellSystem) -> Self {
-        Self { cells, time: TimeGrouping::None, by_category: false, max_groups: Self::MAX_GROUPS }
+        Self {
+            cells,
+            time: TimeGrouping::None,
+            by_category: false,
+            dwell: None,
+            max_groups: Self::MAX_GROUPS,
+            max_detections: Self::MAX_DETECTIONS,
+        }
+    }
+
+    /// `query` with the columns that the request needs.
+    #[must_use]
+    pub fn query<'q>(&self, query: &Query<'q>) -> Query<'q> {
+        let query = query.clone().with_times(self.time.needs_times() || self.dwell.is_some());
+        query.with_categories(self.by_category).with_tracks(self.dwell.is_some())
+    }
+
+    /// Whether groups are the cells alone, without periods, categories and dwell.
+    pub fn is_by_cell(&self) -> bool {
+        !self.time.needs_times() && !self.by_category && self.dwell.is_none()
+    }
+
+    /// The error of more groups than the request allows.
+    fn too_many_groups(&self) -> Error {
+        let message = format!("the points are in more than {} cells, the limit; use larger cells", self.max_groups);
+        Error::invalid(Parameter::RESOLUTION, message)
     }
 
     /// Sets the grouping by time.
@@ -50,6 +92,20 @@ impl OccupancyRequest {
     #[must_use]
     pub fn with_categories(mut self, by_category: bool) -> Self {
         self.by_category = by_category;
+        self
+    }
+
+    /// Sets the measurement of dwell.
+    #[must_use]
+    pub fn with_dwell(mut self, dwell: Option<Dwell>) -> Self {
+        self.dwell = dwell;
+        self
+    }
+
+    /// Sets the maximum number of detections for dwell.
+    #[must_use]
+    pub fn with_max_detections(mut self, max_detections: usize) -> Self {
+        self.max_detections = max_detections;
         self
     }
 
@@ -82,31 +138,35 @@ impl OccupancyGrid {
 }
 
 /// Implements [`PointSet::occupancy`](crate::source::PointSet::occupancy) by a scan of `source` on up to `threads`
-/// threads.
+/// threads. `bounds` of the points, if they are known, make the scan faster; they do not change the result.
 ///
 /// # Errors
 /// As [`Source::scan`], and [`Error::Invalid`](crate::Error::Invalid) for `resolution` if there are more groups than
-/// the request allows.
+/// the request allows, for `start` if there are more detections for dwell than it allows, and for `track` or `time` if
+/// the points lack what dwell is computed from.
 pub fn scan_occupancy(
     source: &(impl Source + ?Sized),
     query: &Query<'_>,
     request: &OccupancyRequest,
+    bounds: Option<Bounds>,
     threads: usize,
 ) -> Result<OccupancyGrid> {
-    let query = query.clone().with_times(request.time.needs_times()).with_categories(request.by_category);
-    let mut workers = Vec::with_capacity(threads.max(1));
-    for _ in 0..threads.max(1) {
-        workers.push(OccupancyAccumulator::new(request));
-    }
+    let query = request.query(query);
+    let mut workers = OccupancyAccumulator::for_workers(request, &query, bounds, threads);
     let report =
         scan_each(source, &query, &mut workers, |worker: &mut OccupancyAccumulator<'_>, points: Points<'_>| {
             worker.add(points)?;
             query.flow()
         });
-    let mut merged = OccupancyAccumulator::new(request);
+    let mut merged: Option<OccupancyAccumulator<'_>> = None;
     for worker in workers {
         // The error of a worker, which has stopped the scan, comes before that of the scan.
-        merged.merge(worker)?;
+        match &mut merged {
+            Some(merged) => merged.merge(worker)?,
+            None => merged = Some(worker.checked()?),
+        }
     }
-    Ok(OccupancyGrid { report: report?, ..merged.finish() })
+    let report = report?;
+    let grid = merged.map_or(Ok(OccupancyGrid::default()), OccupancyAccumulator::finish)?;
+    Ok(OccupancyGrid { report, ..grid })
 }

@@ -17,6 +17,8 @@ pub struct Row<'a> {
     pub time_us: Option<i64>,
     /// Category, if the row has one.
     pub category: Option<&'a str>,
+    /// Track, if the row has one.
+    pub track: Option<u64>,
 }
 
 impl<'a> Row<'a> {
@@ -28,11 +30,13 @@ impl<'a> Row<'a> {
             weight: points.weight().map(|weight| weight[index] as f64),
             time_us: points.time_us().map(|time_us| time_us[index]).filter(|&time_us| time_us != Points::NO_TIME),
             category: points.category().and_then(|category| category.name(index)),
+            track: points.track().map(|track| track[index]).filter(|&track| track != Points::NO_TRACK),
         }
     }
 }
 
 /// The optional fields of rows.
+#[allow(clippy::struct_excessive_bools, reason = "each is one column")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RowFields {
     /// Whether rows have a weight.
@@ -41,6 +45,8 @@ pub struct RowFields {
     pub time: bool,
     /// Whether rows have a category.
     pub category: bool,
+    /// Whether rows have a track.
+    pub track: bool,
 }
 
 /// A batch of rows as columns. The columns of `fields` have equal lengths, the others are empty.
@@ -60,6 +66,8 @@ pub struct Batch {
     pub codes: Vec<u32>,
     /// The dictionary of `codes`.
     pub labels: CategoryDictionary,
+    /// Tracks, or [`Points::NO_TRACK`].
+    pub track: Vec<u64>,
 }
 
 impl Batch {
@@ -97,6 +105,9 @@ impl Batch {
         if self.fields.category {
             self.codes.push(self.labels.code(row.category));
         }
+        if self.fields.track {
+            self.track.push(row.track.unwrap_or(Points::NO_TRACK));
+        }
     }
 
     /// Adds the `selected` ones of `points`.
@@ -117,6 +128,10 @@ impl Batch {
             let selected = selected.iter().enumerate().filter(|(_, selected)| **selected);
             self.codes.extend(selected.map(|(index, _)| self.labels.code(name(index))));
         }
+        if self.fields.track {
+            append_selected(&mut self.track, points.track().unwrap_or_default(), selected);
+            self.track.resize(count, Points::NO_TRACK);
+        }
     }
 
     /// The rows as points.
@@ -134,6 +149,9 @@ impl Batch {
         if self.fields.category {
             points = points.with_category(Categories { codes: &self.codes, names: self.labels.names() })?;
         }
+        if self.fields.track {
+            points = points.with_track(&self.track)?;
+        }
         Ok(points)
     }
 
@@ -144,6 +162,7 @@ impl Batch {
         self.weight.clear();
         self.time_us.clear();
         self.codes.clear();
+        self.track.clear();
         self.labels.clear_if_large();
     }
 }

@@ -34,6 +34,7 @@ pub(crate) fn row_fields(points: Points<'_>) -> RowFields {
         weight: points.weight().is_some(),
         time: points.time_us().is_some(),
         category: points.category().is_some(),
+        track: points.track().is_some(),
     }
 }
 

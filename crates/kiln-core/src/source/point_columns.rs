@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::category_dictionary::CategoryDictionary;
 use crate::geo::{Categories, Points};
 
-/// Owned columns of points, which take 16 bytes per point, plus 4 for weights, 8 for times and 4 for categories.
+/// Owned columns of points, which take 16 bytes per point, plus 4 for weights, 8 for times, 4 for categories and
+/// 8 for tracks.
 #[derive(Debug, Default)]
 pub struct PointColumns {
     lon: Vec<f64>,
@@ -14,6 +15,7 @@ pub struct PointColumns {
     weight: Option<Vec<f32>>,
     time_us: Option<Vec<i64>>,
     codes: Option<Vec<u32>>,
+    track: Option<Vec<u64>>,
     labels: CategoryDictionary,
 }
 
@@ -30,6 +32,7 @@ impl PointColumns {
         extend(&mut self.time_us, before, added, batch.time_us(), Points::NO_TIME);
         let codes = batch.category().map(|category| self.own_codes(category));
         extend(&mut self.codes, before, added, codes.as_deref(), Categories::NONE);
+        extend(&mut self.track, before, added, batch.track(), Points::NO_TRACK);
     }
 
     /// Translates the codes of a batch to codes of the own dictionary.
@@ -79,8 +82,11 @@ impl PointColumns {
             points = points.with_time(&time_us[range.clone()]).unwrap_or_default();
         }
         if let Some(codes) = &self.codes {
-            let category = Categories { codes: &codes[range], names: self.labels.names() };
+            let category = Categories { codes: &codes[range.clone()], names: self.labels.names() };
             points = points.with_category(category).unwrap_or_default();
+        }
+        if let Some(track) = &self.track {
+            points = points.with_track(&track[range]).unwrap_or_default();
         }
         points
     }
@@ -117,11 +123,13 @@ mod tests {
         columns.add(bare.with_category(Categories { codes: &[1, Categories::NONE], names: &ab }).unwrap());
         columns.add(bare.with_time(&[5, Points::NO_TIME]).unwrap());
         columns.add(bare.with_category(Categories { codes: &[1, 0], names: &ca }).unwrap());
+        columns.add(bare.with_track(&[7, 8]).unwrap());
         columns.add(Points::default());
         let points = columns.points();
-        assert_eq!(points.weight().unwrap(), [1.0, 1.0, 3.0, 4.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]);
+        assert_eq!(points.weight().unwrap(), [1.0, 1.0, 3.0, 4.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]);
         let none = Points::NO_TIME;
-        assert_eq!(points.time_us().unwrap(), [none, none, none, none, none, none, 5, none, none, none]);
+        assert_eq!(points.time_us().unwrap(), [none, none, none, none, none, none, 5, none, none, none, none, none]);
+        assert_eq!(points.track().unwrap()[8..], [Points::NO_TRACK, Points::NO_TRACK, 7, 8]);
         let category = columns.slice(4..10).category().unwrap();
         let named: Vec<_> = (0..6).map(|index| category.name(index)).collect();
         assert_eq!(named, [Some("b"), None, None, None, Some("a"), Some("c")]);

@@ -103,7 +103,7 @@ pub trait PointSet: Source + Debug {
     /// As [`cells`](Self::cells), and [`Error::Invalid`] for `resolution` if there are more groups than the request
     /// allows.
     fn occupancy(&self, query: &Query<'_>, request: &OccupancyRequest, threads: usize) -> Result<OccupancyGrid> {
-        scan_occupancy(self, query, request, threads)
+        scan_occupancy(self, query, request, self.extent().bounds(false), threads)
     }
 
     /// The longitudes and latitudes in degrees of a systematic sample of up to `count` points that match `query`. If

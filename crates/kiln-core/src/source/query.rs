@@ -22,6 +22,7 @@ pub struct Query<'a> {
 }
 
 /// The columns to read.
+#[allow(clippy::struct_excessive_bools, reason = "each is one column")]
 #[derive(Clone, Debug, Default)]
 pub struct ColumnSelection {
     /// The names of columns; `None`: detected by their usual names.
@@ -37,11 +38,14 @@ pub struct ColumnSelection {
     /// Whether batches have categories, if the input has them. An input without categories is not an error, unless
     /// `names` names the column. Default: `false`.
     pub categories: bool,
+    /// Whether batches have tracks, if the input has them. An input without tracks is not an error, unless `names` names
+    /// the column. Default: `false`.
+    pub tracks: bool,
 }
 
 /// The names of the columns (CSV headers, Parquet columns, GeoJSON properties). A number selects a column by its
 /// position from 1 if no column has that name; `None` detects the column by its usual names. With
-/// [`Columns::NO_COLUMN`] as its name, a weight, time or category is not read.
+/// [`Columns::NO_COLUMN`] as its name, a weight, time, category or track is not read.
 ///
 /// In JSON and GeoJSON, the usual names are detected in the first 1000 rows; members that first occur later must be
 /// named.
@@ -57,6 +61,8 @@ pub struct Columns {
     pub time: Option<String>,
     /// Category: `category`, `type`, `class`, `kind`.
     pub category: Option<String>,
+    /// Track, the id of a person or device: `track`, `track_id`, `trajectory`, `object_id`, `person_id`, `device_id`.
+    pub track: Option<String>,
     /// Geometry, in place of longitude and latitude: `geometry`, `geom`, `wkt`, `location` and the like.
     pub geometry: Option<String>,
 }
@@ -185,6 +191,19 @@ impl<'a> Query<'a> {
         if self.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
+    /// The part of the `bounds` of points that the query is interested in: within [`ScanContext::near`] and the bounds
+    /// of the polygon; `None` if there is none. On the globe, bounds in other copies of the world are not found.
+    pub fn bounds_of_interest(&self, bounds: Bounds) -> Option<Bounds> {
+        let polygon = self.filter.polygon.as_ref().map(|polygon| polygon.bounds());
+        let within = self.scan.near.into_iter().chain(polygon).fold(bounds, |bounds, other| Bounds {
+            west: bounds.west.max(other.west),
+            south: bounds.south.max(other.south),
+            east: bounds.east.min(other.east),
+            north: bounds.north.min(other.north),
+        });
+        (within.west <= within.east && within.south <= within.north).then_some(within)
+    }
+
     /// Sets the names of the columns.
     #[must_use]
     pub fn with_names(mut self, names: Columns) -> Self {
@@ -217,6 +236,13 @@ impl<'a> Query<'a> {
     #[must_use]
     pub fn with_categories(mut self, categories: bool) -> Self {
         self.columns.categories = categories;
+        self
+    }
+
+    /// Sets whether batches have tracks.
+    #[must_use]
+    pub fn with_tracks(mut self, tracks: bool) -> Self {
+        self.columns.tracks = tracks;
         self
     }
 

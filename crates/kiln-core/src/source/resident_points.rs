@@ -7,14 +7,14 @@ use twox_hash::XxHash64;
 
 use super::memory_source::{check_filters, row_fields};
 use super::parts::scan_parts;
-use super::{PointColumns, PointSet, Query, ScanReport, Sink, Source};
+use super::{ColumnSelection, PointColumns, PointSet, Query, ScanReport, Sink, Source};
 use crate::error::Result;
 use crate::geo::{Bounds, Categories, Extent, Points};
 
-/// The points of an input in memory, in input order: 16 bytes per point, plus 4 for weights, 8 for times and 4 for
-/// categories.
+/// The points of an input in memory, in input order: 16 bytes per point, plus 4 for weights, 8 for times, 4 for
+/// categories and 8 for tracks.
 ///
-/// They have times and categories if the query that loaded them selects these. A query that filters by a missing column
+/// They have times, categories and tracks if the query that loaded them selects these. A query that filters by a missing column
 /// is an error, and must be answered from the input itself: see [`serves`](Self::serves).
 #[derive(Debug, Default)]
 pub struct ResidentPoints {
@@ -24,9 +24,8 @@ pub struct ResidentPoints {
     block_points: usize,
     extent: Extent,
     report: ScanReport,
-    /// Whether the loading query selected times and categories.
-    times: bool,
-    categories: bool,
+    /// The columns that the loading query selected.
+    selected: ColumnSelection,
 }
 
 impl ResidentPoints {
@@ -59,8 +58,7 @@ impl ResidentPoints {
             extent.merge(&block);
             blocks.push(block);
         }
-        let (times, categories) = (query.columns.times, query.columns.categories);
-        Ok(Self { points, blocks, block_points, extent, report, times, categories })
+        Ok(Self { points, blocks, block_points, extent, report, selected: query.columns.clone() })
     }
 
     /// The number of points.
@@ -78,7 +76,9 @@ impl ResidentPoints {
     pub fn serves(&self, query: &Query<'_>) -> bool {
         let time = query.columns.times || query.filter.filters_time();
         let category = query.columns.categories || query.filter.filters_category();
-        (self.times || !time) && (self.categories || !category)
+        (self.selected.times || !time)
+            && (self.selected.categories || !category)
+            && (self.selected.tracks || !query.columns.tracks)
     }
 
     /// A hash of the points, which is the same in every process.
@@ -103,6 +103,7 @@ impl Hash for ResidentPoints {
         if let Some(Categories { codes, names }) = points.category() {
             (codes, names).hash(hasher);
         }
+        points.track().into_iter().for_each(|track| track.hash(hasher));
     }
 }
 

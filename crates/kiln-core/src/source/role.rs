@@ -18,6 +18,8 @@ pub enum Role {
     Time,
     /// Category.
     Category,
+    /// Track: the id of a person or device.
+    Track,
     /// Geometry, in place of longitude and latitude.
     Geometry,
 }
@@ -35,7 +37,7 @@ pub enum Requirement {
 
 impl Role {
     /// All roles except [`Geometry`](Self::Geometry).
-    pub const ALL: [Self; 5] = [Self::Lon, Self::Lat, Self::Weight, Self::Time, Self::Category];
+    pub const ALL: [Self; 6] = [Self::Lon, Self::Lat, Self::Weight, Self::Time, Self::Category, Self::Track];
 
     /// The usual names of the column, the most likely first.
     pub fn usual_names(self) -> &'static [&'static str] {
@@ -45,6 +47,7 @@ impl Role {
             Self::Weight => &["weight", "value", "w", "count"],
             Self::Time => &["time", "timestamp", "datetime", "date"],
             Self::Category => &["category", "type", "class", "kind"],
+            Self::Track => &["track", "track_id", "trajectory", "object_id", "person_id", "device_id"],
             Self::Geometry => &[
                 "geometry",
                 "geom",
@@ -76,6 +79,7 @@ impl Role {
             Self::Weight => "weight",
             Self::Time => "time",
             Self::Category => "category",
+            Self::Track => "track",
             Self::Geometry => "geometry",
         }
     }
@@ -88,6 +92,7 @@ impl Role {
             Self::Weight => Parameter::WEIGHT,
             Self::Time => Parameter::TIME,
             Self::Category => Parameter::CATEGORY_COLUMN,
+            Self::Track => Parameter::TRACK,
             Self::Geometry => Parameter::GEOMETRY,
         }
     }
@@ -103,6 +108,7 @@ impl Role {
             Self::Weight => (false, query.columns.weights),
             Self::Time => (query.filter.filters_time(), query.columns.times),
             Self::Category => (query.filter.filters_category(), query.columns.categories),
+            Self::Track => (false, query.columns.tracks),
         };
         match (required, optional) {
             (true, _) => Requirement::Required,
@@ -119,6 +125,7 @@ impl Role {
             Self::Weight => &columns.weight,
             Self::Time => &columns.time,
             Self::Category => &columns.category,
+            Self::Track => &columns.track,
             Self::Geometry => &columns.geometry,
         }
         .as_deref()

@@ -30,6 +30,7 @@ impl<'i, 's> RowSink<'i, 's> {
             weight: fields.weight,
             time: fields.time && query.columns.times,
             category: fields.category && query.columns.categories,
+            track: fields.track && query.columns.tracks,
         };
         Self {
             query,
@@ -113,6 +114,7 @@ impl<'i, 's> RowSink<'i, 's> {
         self.report.wrapped += self.count_wrapped(points, None);
         let points = if self.batch.fields.time { points } else { points.without_time() };
         let points = if self.batch.fields.category { points } else { points.without_category() };
+        let points = if self.batch.fields.track { points } else { points.without_track() };
         (self.sink)(points)
     }
 

@@ -8,6 +8,7 @@ use arrow_array::{ArrayRef, RecordBatch};
 use super::categories::CategoryColumn;
 use super::coordinates::Coordinates;
 use super::plan::Plan;
+use super::tracks::tracks;
 use super::values::{INVALID_TIME, is_blank, numbers, shown_value};
 use crate::source::batch::{Batch, Row};
 use crate::source::role::Role;
@@ -30,12 +31,14 @@ struct Columns<'b> {
     weight: Option<Cow<'b, [f64]>>,
     /// [`Points::NO_TIME`] for a missing time, [`INVALID_TIME`] for an invalid one.
     time_us: Option<Vec<i64>>,
+    /// [`Points::NO_TRACK`] for a missing track.
+    track: Option<Vec<u64>>,
 }
 
 impl Columns<'_> {
     /// Whether each row is exactly one valid point.
     fn are_all_valid(&self) -> bool {
-        let Self { coordinates, weight, time_us } = self;
+        let Self { coordinates, weight, time_us, .. } = self;
         coordinates.rows.is_none()
             && !has_nan(&coordinates.lon)
             && !has_nan(&coordinates.lat)
@@ -50,6 +53,7 @@ fn points<'c>(
     weight: Option<&'c [f32]>,
     time_us: Option<&'c [i64]>,
     category: Option<Categories<'c>>,
+    track: Option<&'c [u64]>,
 ) -> Result<Points<'c>> {
     let mut points = Points::new(&coordinates.lon, &coordinates.lat)?;
     if let Some(weight) = weight {
@@ -57,6 +61,9 @@ fn points<'c>(
     }
     if let Some(time_us) = time_us {
         points = points.with_time(time_us)?;
+    }
+    if let Some(track) = track {
+        points = points.with_track(track)?;
     }
     category.map_or(Ok(points), |category| points.with_category(category))
 }
@@ -74,6 +81,7 @@ impl<'a, 'i, 's> Adapter<'a, 'i, 's> {
             coordinates: plan.coordinates.read(batch),
             weight: plan.weight.as_ref().map(|weight| numbers(batch.column(weight.column), |text| plan.number(text))),
             time_us: plan.time.as_ref().map(|time| time.read(batch)),
+            track: plan.track.map(|track| tracks(batch.column(track))),
         };
         if let Some(category) = plan.category {
             self.categories.fill(batch.column(category));
@@ -81,18 +89,18 @@ impl<'a, 'i, 's> Adapter<'a, 'i, 's> {
         if !columns.are_all_valid() {
             return self.push_row_by_row(batch, &columns);
         }
-        let Columns { coordinates, weight, time_us } = &columns;
+        let Columns { coordinates, weight, time_us, track } = &columns;
         let weight: Option<Vec<f32>> =
             weight.as_ref().map(|weight| weight.iter().map(|&weight| weight as f32).collect());
         let category = plan.category.map(|_| self.categories.categories());
         // The columns have equal lengths, so this cannot fail.
-        let points = points(coordinates, weight.as_deref(), time_us.as_deref(), category);
+        let points = points(coordinates, weight.as_deref(), time_us.as_deref(), category, track.as_deref());
         points.map_or(ControlFlow::Break(()), |points| self.row_sink.columns(points))
     }
 
     /// Adds rows of which some have no point, several points or an invalid value.
     fn push_row_by_row(&mut self, batch: &RecordBatch, columns: &Columns<'_>) -> ControlFlow<()> {
-        let Columns { coordinates, weight, time_us } = columns;
+        let Columns { coordinates, weight, time_us, track } = columns;
         for (index, (&lon, &lat)) in coordinates.lon.iter().zip(&*coordinates.lat).enumerate() {
             let row = coordinates.row(index);
             if lon.is_nan() || lat.is_nan() {
@@ -102,7 +110,8 @@ impl<'a, 'i, 's> Adapter<'a, 'i, 's> {
             let Ok(weight) = self.weight(batch, weight.as_ref().map(|weight| weight[row]), row) else { continue };
             let Ok(time_us) = self.time_us(batch, time_us.as_ref().map(|time_us| time_us[row]), row) else { continue };
             let category = self.plan.category.and_then(|_| self.categories.categories().name(row));
-            self.row_sink.row(Row { lon, lat, weight, time_us, category })?;
+            let track = track.as_ref().map(|track| track[row]).filter(|&track| track != Points::NO_TRACK);
+            self.row_sink.row(Row { lon, lat, weight, time_us, category, track })?;
         }
         ControlFlow::Continue(())
     }

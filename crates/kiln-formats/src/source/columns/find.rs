@@ -116,6 +116,7 @@ impl<'t> Finder<'t> {
             Role::Lon | Role::Lat | Role::Weight => (is_number(data_type) || is_text(data_type), "numbers"),
             Role::Time => (is_time(data_type), "times"),
             Role::Category => (is_category(data_type), "categories"),
+            Role::Track => (is_category(data_type), "ids"),
             Role::Geometry => (is_geometry(field), "points"),
         };
         if is_suitable {
@@ -257,7 +258,7 @@ impl<'t> Finder<'t> {
 fn value_type(role: Role) -> ValueType {
     match role {
         Role::Lon | Role::Lat | Role::Weight => ValueType::Number,
-        Role::Time | Role::Category | Role::Geometry => ValueType::Text,
+        Role::Time | Role::Category | Role::Track | Role::Geometry => ValueType::Text,
     }
 }
 

@@ -1,5 +1,5 @@
 //! The adapter from tables to points: it assigns columns to roles and converts values of any type to coordinates,
-//! weights, times and categories.
+//! weights, times, categories and tracks.
 //!
 //! [`Plan::of`] selects the columns and decides how to read them, from the schema and, if that is not enough, from the
 //! first rows. An [`Adapter`] converts the batches of a part to points according to this plan.
@@ -14,6 +14,7 @@ mod sample;
 #[allow(clippy::unwrap_used)]
 mod tests;
 mod times;
+mod tracks;
 mod values;
 
 use std::ops::ControlFlow;

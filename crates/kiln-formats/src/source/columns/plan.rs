@@ -33,6 +33,7 @@ pub(super) struct Plan {
     pub(super) weight: Option<WeightColumn>,
     pub(super) time: Option<TimeColumn>,
     pub(super) category: Option<usize>,
+    pub(super) track: Option<usize>,
     /// Whether numbers in strings may have a decimal comma.
     decimal_comma: bool,
     notices: Vec<Message>,
@@ -76,7 +77,12 @@ impl Plan {
 
     /// The optional fields that rows have.
     pub(super) fn row_fields(&self) -> RowFields {
-        RowFields { weight: self.weight.is_some(), time: self.time.is_some(), category: self.category.is_some() }
+        RowFields {
+            weight: self.weight.is_some(),
+            time: self.time.is_some(),
+            category: self.category.is_some(),
+            track: self.track.is_some(),
+        }
     }
 
     /// Parses a number, with a decimal comma if the table has those.
@@ -143,6 +149,7 @@ struct Candidates {
     /// Date columns to combine with a time-of-day column.
     dates: Vec<RequestedColumn>,
     category: Option<RequestedColumn>,
+    track: Option<RequestedColumn>,
 }
 
 impl Planner<'_> {
@@ -154,6 +161,7 @@ impl Planner<'_> {
         let weight = self.weight(&candidates, &sample, &mut columns);
         let time = self.time(&candidates, &sample, &mut columns)?;
         let category = candidates.category.map(|column| add(&mut columns, column));
+        let track = candidates.track.map(|column| add(&mut columns, column));
         let unlisted = columns.iter().enumerate().filter(|(_, column)| column.index.is_none());
         let unlisted = unlisted.map(|(index, _)| (index, AtomicBool::new(false))).collect();
         let schema = self.table.schema();
@@ -163,6 +171,7 @@ impl Planner<'_> {
             weight,
             time,
             category,
+            track,
             decimal_comma: schema.metadata().contains_key(DECIMAL_COMMA),
             notices: self.notices,
             unlisted,
@@ -209,6 +218,7 @@ impl Planner<'_> {
             time,
             dates,
             category: find(Role::Category)?.into_iter().next(),
+            track: find(Role::Track)?.into_iter().next(),
         })
     }
 

@@ -326,3 +326,35 @@ fn hemispheres_and_scales_that_contradict_the_values_reject_the_row() {
     let seven = rows(vec![("latitude7", numbers(&[59.33])), ("longitude7", numbers(&[18.07]))]);
     assert_eq!(scan(&seven, &Query::default()).unwrap().0, [(18.07, 59.33, 1.0)]);
 }
+
+#[test]
+fn tracks_are_read_on_request() {
+    use kiln_core::geo::Points;
+    let mut with_tracks = two("device_id", strings(&["17", ""]));
+    let tracks = |rows: &Rows, query: &Query<'_>| {
+        let points = TablePoints::of(rows.clone(), &ReadOptions::default());
+        let (columns, report) = testing::gather(&points, query).unwrap();
+        (columns.points().track().map(<[u64]>::to_vec), report)
+    };
+    let query = Query::default().with_tracks(true);
+    assert_eq!(tracks(&with_tracks, &query).0.unwrap(), [Points::track_id("17"), Points::NO_TRACK]);
+    assert_eq!(tracks(&with_tracks, &Query::default()).0, None);
+    let none = named(|columns| columns.track = Some(Columns::NO_COLUMN.to_owned()));
+    assert_eq!(tracks(&with_tracks, &none.with_tracks(true)).0, None);
+    let other = named(|columns| columns.track = Some("weight".to_owned())).with_tracks(true);
+    let error = testing::gather(&TablePoints::of(with_tracks.clone(), &ReadOptions::default()), &other).unwrap_err();
+    assert!(error.to_string().contains("there is no column \"weight\" for the track"), "{error}");
+    // Rows with an invalid point are read one by one.
+    with_tracks.batches.push(
+        rows(vec![
+            ("lon", numbers(&[1.0, f64::NAN, 3.0])),
+            ("lat", numbers(&[1.0, 2.0, 3.0])),
+            ("device_id", strings(&["4", "5", ""])),
+        ])
+        .batches
+        .remove(0),
+    );
+    let (tracks, report) = tracks(&with_tracks, &query);
+    assert_eq!(tracks.unwrap()[2..], [Points::track_id("4"), Points::NO_TRACK]);
+    assert_eq!(report.rejected, 1);
+}
