@@ -67,7 +67,7 @@ impl ProtectedPoints {
     ) -> Result<(Self, ScanReport)> {
         let space = query.columns.space;
         let query = query.clone().with_weights(true);
-        let grid = scan_occupancy(source, &query, &protection.request(space)?, threads).map_err(too_many_groups)?;
+        let grid = scan_occupancy(source, &query, &protection.request(space)?, None, threads).map_err(too_many_groups)?;
         let report = grid.report.clone();
         let weight = report.weight.clone();
         Ok((Self::new(grid, space, protection, Description::default(), weight)?, report))
@@ -258,7 +258,7 @@ impl PointSet for ProtectedPoints {
         for worker in workers {
             merged.merge(worker)?;
         }
-        Ok(OccupancyGrid { report: report?, ..merged.finish() })
+        Ok(OccupancyGrid { report: report?, ..merged.finish()? })
     }
 
     fn count(&self, query: &Query<'_>) -> Result<u64> {
