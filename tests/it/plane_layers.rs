@@ -21,8 +21,9 @@ fn floor(count: usize) -> String {
     text
 }
 
+/// A picture with a fixed span, as that of a layer is computed from a sample in the order of its points.
 fn picture(server: &Server, layer: &str) -> Vec<u8> {
-    let path = format!("/{layer}/bbox/980,-500,1020,-470/160x120.png?radius=9");
+    let path = format!("/{layer}/bbox/980,-500,1020,-470/160x120.png?radius=9&vmin=1&vmax=900");
     server.get(&path).ok(200).body
 }
 
@@ -67,12 +68,12 @@ fn an_imported_plane_layer_has_the_pictures_of_the_same_file() {
     assert!(found["total"].as_u64().unwrap() > 0);
     // A polygon in meters filters stored points and those of files alike.
     let hall = br#"{"type":"Polygon","coordinates":[[[985,-499],[1010,-499],[1010,-480],[985,-499]]]}"#;
-    let path = |layer: &str| format!("/{layer}/bbox/980,-500,1020,-470/160x120.png?category=hall");
+    let path = |layer: &str| format!("/{layer}/bbox/980,-500,1020,-470/160x120.png?category=hall&vmin=1&vmax=900");
     let within =
         |layer: &str| server.send("POST", &path(layer), &[("content-type", "application/json")], hall).ok(200).body;
     assert_eq!(within("stored"), within("crs"));
     assert_ne!(within("stored"), server.get(&path("stored")).ok(200).body);
-    let tile = |layer: &str| server.get(&format!("/{layer}/0/3/1.png?radius=9")).ok(200).body;
+    let tile = |layer: &str| server.get(&format!("/{layer}/0/3/1.png?radius=9&vmin=1&vmax=900")).ok(200).body;
     assert_eq!(tile("stored"), tile("crs"));
     // The released points of a stored layer are on its plane.
     let entry = catalog(&server, "guarded");
