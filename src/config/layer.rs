@@ -99,7 +99,7 @@ with_defaults! {
         /// Length of the periods of min_count, such as 1h or 7d, or all to drop the times. If it is missing, 1d.
         pub min_count_period: Option<Period>,
         /// GeoJSON file with the rooms of the layer: polygons with properties.name, in the coordinates of the points.
-        #[schemars(extend("format" = "file"), example = &"rooms.geojson")]
+        #[schemars(extend("format" = "geojson-file"), example = &"rooms.geojson")]
         pub rooms: Option<PathBuf>,
         /// Options for reading inputs.
         #[serde(flatten)]

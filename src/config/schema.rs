@@ -470,7 +470,7 @@ mod tests {
             time_format = \"x\"\nday_first = true\nencoding = \"x\"\nquote = \"none\"\nrecords = \"x\"\nstyle.scheme = \"fire\"\n";
         let layer = "input = \"a.csv\"\ntable = \"x\"\nsql = \"x\"\nfilter = \"x\"\nsrid = 3857\n\
             columns = [\"size\"]\nstore = true\nmin_count = 5\nmin_count_cell = \"5m\"\nmin_count_period = \"1h\"\nrefresh = \"1s\"\n\
-             title = \"x\"\nattribution = \"x\"\nprojection = \"plane\"\ncategory = \"x\"\ntrack = \"x\"\n\
+             title = \"x\"\nattribution = \"x\"\nprojection = \"plane\"\ncategory = \"x\"\ntrack = \"x\"\nrooms = \"x\"\n\
              floorplan = { image = \"x\", bounds = [0, 0, 1, 1] }\n";
         let place = "name = \"x\"\nbounds = \"world\"\n";
         let job = "layer = \"x\"\ninput = \"a.csv\"\nquery = \"x\"\nschedule = \"x\"\ntimezone = \"x\"\nsize = 800\n\

@@ -219,7 +219,7 @@ impl GridWork {
         };
         let format = format.unwrap_or(if styles.picture.is_some() { GridFormat::Png } else { GridFormat::Json });
         let (space, weighted) = (layer.coordinate_space(), layer.weight().is_some());
-        let rooms = app.rooms.get(layer.name());
+        let rooms = app.rooms.of_layer(&layer);
         let mut request = options.resolve(space, weighted, polygons, rooms, app.config.limits.cells)?;
         request.time_us = filter.time_us();
         check_format(format, &styles, &request)?;

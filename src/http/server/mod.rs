@@ -21,6 +21,7 @@ pub(crate) mod pool;
 pub(crate) mod problem;
 mod render;
 mod request_uri;
+mod rooms;
 mod router;
 pub(crate) mod scale;
 pub(crate) mod schemes;

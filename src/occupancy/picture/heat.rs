@@ -60,7 +60,6 @@ pub(super) fn smooth(
         Quantity::Dwell => unit.name.replacen("points", "seconds", 1),
         _ => unit.name,
     };
-    let name = if grid.is_globe { name } else { name.replace("square unit", "m²") };
     let factor = unit.factor as f32;
     let [first, second] = layer.time_queries(&grid.request);
     let density = |query: &Query<'_>, second: bool| density(grid, layer, query, &canvas, &dots, second);

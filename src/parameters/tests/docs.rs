@@ -4,6 +4,7 @@ use crate::http::parameters::mask_upload::{ArrayOptions, BackgroundOptions, Clas
 use crate::http::parameters::shared::ProjectionOptions;
 use crate::http::parameters::tile_style::{TileSize, TileVersion};
 use crate::http::routes::frames::FramesOptions;
+use crate::http::routes::grid::GridFormatOptions;
 use crate::http::routes::layer_changes::LayerOptions;
 use crate::http::routes::legend::{LegendOptions, SizeOptions};
 use crate::http::routes::masks::picture::MaskPictureOptions;
@@ -16,6 +17,7 @@ use crate::http::routes::queries::QueryOptions;
 use crate::http::routes::statistics::StatisticsOptions;
 use crate::layer::{ColumnOptions, FilterOptions, InputOptions, StyleOptions};
 use crate::masks::{MaskOptions, ReadMaskOptions};
+use crate::occupancy::{GridOptions, GridStyleOptions};
 use crate::parameters::{Declaration, ParameterSet};
 
 const INTRODUCTION: &str = "\
@@ -77,6 +79,16 @@ fn the_table_of_parameters_is_generated() {
             "How an array is drawn: by `kiln mask`, and by the routes of `/masks`. [Masks](masks.md) has the rules.",
             of::<MaskOptions>(),
         ),
+        (
+            "Grids",
+            "Cells of an occupancy grid: of `kiln grid` and of `GET /{layer}/grid` and `POST /{layer}/grid`.",
+            of::<GridOptions>(),
+        ),
+        (
+            "Grid pictures",
+            "Appearance of the pictures of a grid: of `kiln grid`, `GET /{layer}/grid` and `POST /{layer}/grid`.",
+            of::<GridStyleOptions>(),
+        ),
     ] {
         text += &["\n## ", title, "\n\n", about, "\n\n", &table(declarations, true)].concat();
     }
@@ -94,6 +106,7 @@ fn the_table_of_parameters_is_generated() {
         ("GET /{layer}/points", of::<PointsOptions>()),
         ("GET /{layer}/statistics", of::<StatisticsOptions>()),
         ("GET /{layer}/frames", [of::<FramesOptions>(), of::<TileSize>()].concat()),
+        ("GET /{layer}/grid, POST /{layer}/grid", of::<GridFormatOptions>()),
         ("POST /overlays", [of::<OverlayOptions>(), of::<ProjectionOptions>()].concat()),
         ("GET /overlays/legend.png", of::<SpanLegendOptions>()),
         (

@@ -8,6 +8,7 @@ use utoipa::OpenApi;
 
 use crate::http::routes::openapi::ApiDoc;
 use crate::layer::{ColumnOptions, FilterOptions, InputOptions, StyleOptions};
+use crate::occupancy::{GridOptions, GridStyleOptions};
 use crate::parameters::ParameterSet;
 
 const INTRODUCTION: &str = r#"<!-- Generated from the OpenAPI document by `make parameters`. -->
@@ -49,7 +50,7 @@ parameter, and `request_id` is the id of the request in the server's log.
 | 403 | `urn:kiln:forbidden` | write requests are not allowed, or not from this client |
 | 404 | `urn:kiln:not-found` | the layer, tile, picture or route does not exist |
 | 405 | `urn:kiln:method-not-allowed` | the route does not support the method; `Allow` lists the supported ones |
-| 409 | `urn:kiln:conflict` | the layer cannot be changed, or the job is running |
+| 409 | `urn:kiln:conflict` | the layer cannot be changed, the job is running, or several layers have the space |
 | 413 | `urn:kiln:too-large` | the request exceeds a limit of the configuration |
 | 415 | `urn:kiln:unsupported-media-type` | the media type or encoding of the body is not supported |
 | 422 | `urn:kiln:idempotency-key-used` | the `Idempotency-Key` was used with other content |
@@ -94,11 +95,13 @@ fn parameters(operation: &Value, place: &str) -> Vec<String> {
     let names: Vec<&str> = there.map(|parameter| parameter["name"].as_str().unwrap()).collect();
     let mut linked = BTreeSet::new();
     let mut links = Vec::new();
-    let sets: [(&str, &str, Vec<&str>); 4] = [
+    let sets: [(&str, &str, Vec<&str>); 6] = [
         ("columns", "columns", ColumnOptions::names().collect()),
         ("inputs", "input options", InputOptions::names().collect()),
         ("filter", "filter", FilterOptions::names().collect()),
         ("style", "style", StyleOptions::names().collect()),
+        ("grids", "grid", GridOptions::names().collect()),
+        ("grid-pictures", "picture", GridStyleOptions::names().collect()),
     ];
     for (anchor, title, of_set) in &sets {
         if of_set.iter().all(|name| names.contains(name)) {

@@ -38,6 +38,6 @@ export interface HeatStyle {
   start?: Date | string | number;
   /** Only points before this time. */
   end?: Date | string | number;
-  /** Only points of this category or these categories: an array in JSON, a repeated flag, or names separated by commas in a query string. */
+  /** Only points of this category or these categories: an array in JSON, a repeated flag, or names separated by commas in a query string. The category of a detection indoors is its space, such as a floor. */
   category?: string | readonly string[];
 }
