@@ -53,15 +53,22 @@ class Person:
         self.rows.append((round(self.seconds), round(x, 2), round(y, 2), self.space, self.track))
 
     def walk(self, *places):
+        step = WALKING_S * WALK_M_PER_S
+        to_next = step * self.rng.random()
         for place in places:
             length = math.dist(self.place, place)
-            steps = max(1, round(length / WALK_M_PER_S / WALKING_S))
-            for step in range(1, steps + 1):
-                self.seconds += length / WALK_M_PER_S / steps
-                part = step / steps
+            at = to_next
+            while at < length:
+                part = at / length
                 x = self.place[0] + (place[0] - self.place[0]) * part
                 y = self.place[1] + (place[1] - self.place[1]) * part
-                self.detect(x, y, 0.25)
+                seconds = self.seconds
+                self.seconds += at / WALK_M_PER_S
+                self.detect(x, y, 0.35)
+                self.seconds = seconds
+                at += step
+            to_next = at - length
+            self.seconds += length / WALK_M_PER_S
             self.place = place
 
     def stay(self, until_h):

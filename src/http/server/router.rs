@@ -47,6 +47,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/{layer}/point/{place}", get(point::point))
         .route("/{layer}/points", get(points::points))
         .route("/{layer}/statistics", get(statistics::statistics))
+        .route("/{layer}/surface", get(pages::surface))
         .layer(CompressionLayer::new());
     let with_bodies = Router::new()
         .route("/lib/heatmap.service.php", get(bridge::bridge).post(bridge::bridge))

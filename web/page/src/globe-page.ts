@@ -1,7 +1,7 @@
 import L from 'leaflet';
 import { fetchJson, amountOf, kiln, type KilnLegend, type KilnValue } from 'kiln-leaflet';
 
-import { BASE, onGlobe, type Catalog, type LayerEntry, type Statistics } from './catalog.js';
+import { BASE, isPlane, layerOf, onGlobe, openLayer, type Catalog, type LayerEntry, type Statistics } from './catalog.js';
 import { Swipe } from './compare.js';
 import { byId, debounced, showStatus } from './dom.js';
 import { Heat } from './heat.js';
@@ -104,7 +104,7 @@ export class GlobePage {
       const shown = this.legend.legend()?.span;
       return shown ? ([shown.vmin, shown.vmax] as [number, number]) : null;
     };
-    this.panel = new Panel(catalog, this.layers, state, (next, what) => this.change(next, what), span);
+    this.panel = new Panel(catalog, state, (next, what) => this.change(next, what), span);
     this.snippets = new Snippets(map);
     this.swipe = new Swipe(map, map.getPane('before')!, map.getPane('heat')!, (percent) => {
       this.state.swipe = percent;
@@ -147,6 +147,8 @@ export class GlobePage {
       later();
     });
     addEventListener('hashchange', () => {
+      const layer = layerOf(location.hash.slice(1), this.catalog);
+      if (layer && isPlane(layer)) return location.reload();
       const { state, placed } = read(location.hash.slice(1), this.catalog, this.layers);
       if (write(state, this.layer) === write(this.state, this.layer)) return;
       const place = { zoom: this.state.zoom, lat: this.state.lat, lng: this.state.lng };
@@ -163,6 +165,7 @@ export class GlobePage {
   private readonly refreshSoon = debounced(() => void this.refresh(), DEBOUNCE_MS);
 
   private change(state: State, what: string): void {
+    if (what === 'layer' && !this.layers.some(({ name }) => name === state.layer)) return openLayer(state.layer);
     if (what === 'compare') state.before = state.before === null ? null : write({ ...this.state, before: null }, this.layer);
     this.state = state;
     this.panel.show(state);

@@ -3,8 +3,8 @@ import 'kiln-leaflet/kiln-leaflet.css';
 import './base.css';
 import './style.css';
 
-import { fetchCatalog } from './catalog.js';
-import { showStatus } from './dom.js';
+import { fetchCatalog, isPlane, layerOf, openLayer, type Catalog, type LayerEntry } from './catalog.js';
+import { byId, showStatus } from './dom.js';
 import { basemap, fit, GlobePage, makeMap, WORLD } from './globe-page.js';
 import { theme } from './theme.js';
 
@@ -14,15 +14,11 @@ function markKeyboardUse(): void {
   addEventListener('pointerdown', () => delete document.documentElement.dataset['keys'], true);
 }
 
-async function start(): Promise<void> {
-  markKeyboardUse();
+async function startGlobe(catalog: Catalog | null): Promise<void> {
   const map = makeMap();
   let ground: { redraw(): unknown } | undefined;
   theme(() => ground?.redraw());
-  const catalog = await fetchCatalog().catch((error: Error) => {
-    fit(map, WORLD);
-    throw error;
-  });
+  if (!catalog) return fit(map, WORLD);
   const page = new GlobePage(map, catalog);
   // The heat map first, since it takes longer.
   const shown = page.start();
@@ -30,4 +26,24 @@ async function start(): Promise<void> {
   await shown;
 }
 
-start().catch((error: Error) => showStatus(error.message, true));
+async function startFloor(catalog: Catalog, layer: LayerEntry): Promise<void> {
+  theme(() => undefined);
+  // Loaded on demand: the page of the globe does not need it.
+  const { FloorPage } = await import('./floor/floor-page.js');
+  await new FloorPage(catalog, layer, openLayer).start();
+}
+
+async function start(): Promise<void> {
+  markKeyboardUse();
+  const catalog = await fetchCatalog().catch(async (error: Error) => {
+    await startGlobe(null);
+    throw error;
+  });
+  const layer = layerOf(location.hash.slice(1), catalog);
+  await (layer && isPlane(layer) ? startFloor(catalog, layer) : startGlobe(catalog));
+}
+
+start().catch((error: Error) => {
+  byId('map').setAttribute('aria-busy', 'false');
+  showStatus(error.message, true);
+});
