@@ -36,6 +36,7 @@ use crate::http::server::App;
         super::floor_plan::describe,
         super::floor_plan::put,
         super::floor_plan::delete,
+        super::pages::surface,
         super::statistics::statistics,
         super::frames::frames,
         super::grid::grid,
