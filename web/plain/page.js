@@ -362,7 +362,7 @@ function applyLayerStyle() {
 function chooseLayer() {
   if (inMeters(layer()) !== isPlane) {
     // The other kind of layers needs another map.
-    location.hash = `#${new URLSearchParams({ layer: controls.layer.value })}`;
+    history.replaceState(null, '', `#${new URLSearchParams({ layer: controls.layer.value })}`);
     return location.reload();
   }
   applyLayerStyle();

@@ -49,7 +49,7 @@ export function layerOf(fragment: string, catalog: Catalog): LayerEntry | undefi
 
 /** Shows a layer of the other kind, which needs another map: the page loads again. */
 export function openLayer(name: string): void {
-  location.hash = `#${new URLSearchParams({ layer: name })}`;
+  history.replaceState(null, '', `#${new URLSearchParams({ layer: name })}`);
   location.reload();
 }
 
