@@ -412,14 +412,13 @@ function readHash() {
 const inMeters = (layer) => layer !== undefined && !layer.projections.includes('mercator');
 
 /** Draws the floor plan of a layer in meters, if it has one. */
-async function drawPlan() {
-  const response = await fetch(`${controls.layer.value}/floorplan.json`);
-  if (response.status === 404) return;
-  if (!response.ok) throw new Error('The floor plan failed to load.');
-  const { url, bounds: [west, south, east, north] } = await response.json();
+function drawPlan() {
+  const { name, floorplan } = layer();
+  if (!floorplan) return;
   map.createPane('plan').style.zIndex = 150; // below the tiles and the pictures
-  const address = new URL(url, server()).href;
-  L.imageOverlay(address, [[south, west], [north, east]], { pane: 'plan', className: 'plan', alt: 'Floor plan' }).addTo(map);
+  const url = `${name}/floorplan${new URL(floorplan.url, server()).search}`;
+  const plan = L.imageOverlay(url, floorplan.bounds, { pane: 'plan', className: 'plan', alt: 'Floor plan' });
+  plan.on('error', () => showStatus('The floor plan failed to load.', true)).addTo(map);
 }
 
 /** The rings of a TopoJSON polygon as [lng, lat], unwrapped: longitudes continue beyond ±180°. */
@@ -517,7 +516,8 @@ async function start() {
     isPlane = inMeters(layer());
     makeMap();
   }
-  (isPlane ? drawPlan() : drawLand()).catch((error) => showStatus(error.message, true));
+  if (isPlane) drawPlan();
+  else drawLand().catch((error) => showStatus(error.message, true));
   fillSchemes();
   applyLayerStyle();
   if (!catalog.layers.length) showStatus('The server has no layers.', true);

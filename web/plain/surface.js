@@ -36,8 +36,7 @@ async function fetchJson(url, options) {
   if (response.ok) return response.json();
   const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json');
   const problem = isProblem ? await response.json() : {};
-  const error = new Error(problem.detail ?? problem.title ?? `The server returned status ${response.status}.`);
-  throw Object.assign(error, { status: response.status });
+  throw new Error(problem.detail ?? problem.title ?? `The server returned status ${response.status}.`);
 }
 
 /** The parameters of the grid: cell size, space and time. */
@@ -134,14 +133,12 @@ async function loadFloor() {
   document.title = `${entry.title} in 3-D - Kiln`;
   const [[south, west], [north, east]] = entry.bounds;
   scene.bounds = [west, south, east, north];
-  const found = await fetchJson(`../${layer}/floorplan.json`).catch((error) => {
-    if (error.status === 404) return null;
-    throw error;
-  });
-  if (!found) return;
-  scene.bounds = found.bounds;
+  if (!entry.floorplan) return;
+  const [[low, left], [high, right]] = entry.floorplan.bounds;
+  scene.bounds = [left, low, right, high];
   plan = new Image();
-  plan.src = new URL(found.url, new URL('../', location.href)).href;
+  // The URL that the server reports may be that of another host.
+  plan.src = `../${layer}/floorplan${new URL(entry.floorplan.url, location.href).search}`;
   await plan.decode().catch(() => {
     plan = null;
     throw new Error('The floor plan failed to load.');

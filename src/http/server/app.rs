@@ -1,6 +1,6 @@
 //! The shared application state.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
@@ -14,6 +14,7 @@ use super::overlay_cache::OverlayCache;
 use super::pool::Pool;
 use super::problem::{HttpResult, Problem};
 use super::schemes::Schemes;
+use super::rooms::LayerRooms;
 use super::spaces::Spaces;
 use super::write_limiter::WriteLimiter;
 use crate::config::{Config, LayerConfig, StoreConfig};
@@ -25,7 +26,6 @@ use crate::images::ImageFolder;
 use crate::jobs::JobContext;
 use crate::layer::{Catalog, Layer, remarks_with_rejections};
 use crate::live;
-use crate::occupancy::Rooms;
 use crate::parameter::Parameter;
 use crate::postgis::Database;
 use crate::spelling::nearest_first;
@@ -43,8 +43,8 @@ pub(crate) struct App {
     pub(crate) input_layers: BTreeSet<String>,
     /// The floor plans of the config, by layer.
     pub(crate) floor_plans: ConfiguredPlans,
-    /// The rooms of layers that the config names.
-    pub(crate) rooms: BTreeMap<String, Arc<Rooms>>,
+    /// The rooms of layers.
+    pub(crate) rooms: LayerRooms,
     /// The spaces of plane layers.
     pub(crate) spaces: Spaces,
     pub(crate) schemes: Schemes,
@@ -88,12 +88,6 @@ fn run_blocking(work: &mut dyn FnMut()) {
     }
 }
 
-/// Reads the rooms that the config names.
-fn read_rooms(config: &Config) -> Result<BTreeMap<String, Arc<Rooms>>> {
-    let layers = config.layers.iter().filter_map(|(name, layer)| Some((name, layer, layer.rooms.as_ref()?)));
-    layers.map(|(name, layer, path)| Ok((name.clone(), Arc::new(Rooms::read(path, layer.projection)?)))).collect()
-}
-
 impl App {
     /// Opens the layers of `config`, or the bundled ones if there are no others.
     pub(crate) fn new(config: Config) -> Result<Self> {
@@ -122,7 +116,7 @@ impl App {
             store,
             scheduler: Scheduler::new(&config, images.path(), threads)?,
             images,
-            rooms: read_rooms(&config)?,
+            rooms: LayerRooms::open(&config)?,
             spaces: Spaces::new(),
             schemes: Schemes::read(&config.schemes.folders)?,
             pool: Pool::new(threads, config.server.queue),

@@ -22,6 +22,7 @@ pub(crate) mod problem;
 mod render;
 mod request_uri;
 mod router;
+mod rooms;
 pub(crate) mod scale;
 pub(crate) mod schemes;
 pub(crate) mod spaces;

@@ -15,6 +15,10 @@ export interface LayerEntry {
   version: string;
   projections: string[];
   style: Record<string, string>;
+  /** The picture below a layer in meters. */
+  floorplan?: { url: string; bounds: [[number, number], [number, number]] };
+  /** The number of rooms of the layer. Missing: none. */
+  rooms?: number;
 }
 
 /** The response of `/catalog`. */

@@ -41,8 +41,8 @@ export class FloorPage {
   /** The times of the layer. Null: it has none. */
   private range: [number, number] | null = null;
   private weeks: Week[] = [];
-  private hasRooms = false;
-  private bounds: L.LatLngBounds;
+  private readonly hasRooms: boolean;
+  private readonly bounds: L.LatLngBounds;
   private loaded: { key: string; shown: Shown } | null = null;
   private pending: AbortController | null = null;
 
@@ -52,7 +52,10 @@ export class FloorPage {
     this.schemes = catalog.schemes.flatMap(({ name }) => [name, `${name}_r`]);
     const { state, placed } = read(location.hash.slice(1), layer, this.schemes);
     [this.state, this.placed] = [state, placed];
+    this.hasRooms = (layer.rooms ?? 0) > 0;
     this.bounds = L.latLngBounds(layer.bounds);
+    const plan = this.plan.showPlan(layer);
+    if (plan) this.bounds.extend(plan);
     if (layer.attribution) this.map.attributionControl.addAttribution(make('span', '', layer.attribution).innerHTML);
     this.rooms = new RoomTable((room) => this.plan.emphasize(room));
     this.panel = new FloorPanel(catalog, layer, state, (next, what) => this.change(next, what), otherLayer);
@@ -66,12 +69,7 @@ export class FloorPage {
   async start(): Promise<void> {
     this.panel.show(this.state);
     this.busy(true);
-    const plan = this.plan.load(this.layer.name).then(({ bounds, rooms }) => {
-      this.hasRooms = rooms.length > 0;
-      if (bounds) this.bounds.extend(bounds);
-      this.place();
-    });
-    await Promise.all([plan, this.loadStatistics()]);
+    await Promise.all([this.plan.loadRooms(this.layer), this.loadStatistics()]);
     this.remember();
     await this.refresh();
   }

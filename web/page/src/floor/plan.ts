@@ -1,73 +1,43 @@
 import L from 'leaflet';
-import { KilnError, fetchJson } from 'kiln-leaflet';
-import type { FeatureCollection, Polygon, MultiPolygon } from 'geojson';
+import { fetchJson } from 'kiln-leaflet';
+import type { FeatureCollection, MultiPolygon, Polygon } from 'geojson';
 
-import { BASE } from '../catalog.js';
-
-/** The response of `/{layer}/floorplan.json`. */
-interface PlanReply {
-  url: string;
-  /** West, south, east, north, in meters. */
-  bounds: [number, number, number, number];
-}
+import { BASE, type LayerEntry } from '../catalog.js';
+import { showStatus } from '../dom.js';
 
 type Outlines = FeatureCollection<Polygon | MultiPolygon, { name: string }>;
 
-/** Returns the response, or null if the server has none. */
-async function optional<T>(url: string): Promise<T | null> {
-  return fetchJson<T>(url).catch((error: unknown) => {
-    if (error instanceof KilnError && error.status === 404) return null;
-    throw error;
-  });
-}
-
 /** The plan of a floor, and the outlines of its rooms. */
 export class Plan {
-  private picture: L.ImageOverlay | null = null;
-  private outlines: L.GeoJSON | null = null;
   private readonly paths = new Map<string, L.Path>();
 
   constructor(private readonly map: L.Map) {}
 
-  /** Loads the plan and the rooms of a layer. Returns the bounds of the plan, or null without one. */
-  async load(layer: string): Promise<{ bounds: L.LatLngBounds | null; rooms: string[] }> {
-    const [plan, rooms] = await Promise.all([
-      optional<PlanReply>(`${BASE}/${layer}/floorplan.json`),
-      optional<Outlines>(`${BASE}/${layer}/rooms`),
-    ]);
-    this.remove();
-    let bounds: L.LatLngBounds | null = null;
-    if (plan) {
-      const [west, south, east, north] = plan.bounds;
-      bounds = L.latLngBounds([south, west], [north, east]);
-      const url = new URL(plan.url, `${BASE}/`).href;
-      this.picture = L.imageOverlay(url, bounds, { pane: 'plan', className: 'plan', alt: 'Floor plan' }).addTo(this.map);
-    }
-    this.showRooms(rooms);
-    return { bounds, rooms: [...this.paths.keys()] };
+  /** Shows the plan of a layer. Returns its bounds, or null if there is none. */
+  showPlan({ name, floorplan }: LayerEntry): L.LatLngBounds | null {
+    if (!floorplan) return null;
+    const bounds = L.latLngBounds(floorplan.bounds);
+    // The URL that the server reports may be that of another host.
+    const url = `${BASE}/${name}/floorplan${new URL(floorplan.url, location.href).search}`;
+    L.imageOverlay(url, bounds, { pane: 'plan', className: 'plan', alt: 'Floor plan' })
+      .on('error', () => showStatus('The floor plan failed to load.', true))
+      .addTo(this.map);
+    return bounds;
   }
 
-  private showRooms(rooms: Outlines | null): void {
-    if (!rooms?.features.length) return;
-    this.outlines = L.geoJSON(rooms, {
+  /** Loads and draws the outlines of the rooms. */
+  async loadRooms({ name, rooms }: LayerEntry): Promise<void> {
+    if (!rooms) return;
+    const outlines = await fetchJson<Outlines>(`${BASE}/${name}/rooms`);
+    L.geoJSON(outlines, {
       pane: 'rooms',
       style: { className: 'room', weight: 2, fill: false },
-      onEachFeature: (feature, layer) => {
-        const { name } = feature.properties as { name: string };
-        this.paths.set(name, layer as unknown as L.Path);
-      },
+      onEachFeature: ({ properties }, layer) => this.paths.set(String(properties.name), layer as unknown as L.Path),
     }).addTo(this.map);
   }
 
   /** Emphasizes the outline of a room. */
   emphasize(room: string | null): void {
     for (const [name, path] of this.paths) path.getElement()?.classList.toggle('is-pointed', name === room);
-  }
-
-  remove(): void {
-    this.picture?.remove();
-    this.outlines?.remove();
-    this.picture = this.outlines = null;
-    this.paths.clear();
   }
 }
