@@ -201,11 +201,14 @@ export class FloorPage {
     };
     const scale = scaleOf([...shown.cells.values.values()].map(({ value }) => value));
     byId('ramp').style.background = `linear-gradient(to right, ${ramp.css.join(', ')})`;
-    this.legend.show(shown.cells.values.size ? { title: isPair ? 'Difference, B − A' : this.layer.title, unit: this.cellUnit(), ramp, scale } : null);
+    const title = isPair ? 'Difference, B − A' : this.layer.title;
+    this.legend.show(shown.cells.values.size ? { title, unit: this.cellUnit(), ramp, scale } : null);
     this.showRooms(shown);
     this.showProfile(shown, ramp, scaleOf);
     this.reportStatus(shown);
-    this.picture.show(state, shown.cells, ramp, scale, this.windows(), this.bounds);
+    const span = await this.picture.show(state, shown.cells, ramp, scale, this.windows(), this.bounds, signal);
+    // A smoothed picture has values of its own.
+    if (span) this.legend.show({ title, unit: span.unit, ramp, scale: isPair ? differenceScale(span.max) : amountScale(span.max, state.curve) });
     if (!isPair) await this.showHeatLegend(signal).catch(() => undefined);
   }
 

@@ -1,18 +1,33 @@
 import L from 'leaflet';
-import { KilnTileLayer, type HeatStyle } from 'kiln-leaflet';
+import { KilnTileLayer, request, type HeatStyle } from 'kiln-leaflet';
 
 import { BASE, fadesIn, type Catalog } from '../catalog.js';
 import { showStatus } from '../dom.js';
 import { CellPicture } from './cells.js';
 import { gridParameters, type Cells } from './grid.js';
-import { DIFFERENCE_SCHEME, type Ramp, type Scale } from './ramps.js';
+import { colorAt, type Ramp, type Scale } from './ramps.js';
 import type { FloorState } from './state.js';
 
 /** Fraction of an opaque scheme's colors over which the heat map fades in. */
 const FADE = 0.2;
 /** The longer side of a picture by the server, in CSS pixels. */
 const PICTURE_PX = 1200;
+const GRADIENT_COLORS = 9;
 const PANE = 'heat';
+
+type Window = [number, number] | null;
+
+/** The value of the last color of a picture, and its unit. */
+export interface Span {
+  max: number;
+  unit: string;
+}
+
+/** Some colors of a ramp, as a gradient of the server. */
+function hexOf(ramp: Ramp): string[] {
+  const hex = (part: number) => Math.round(part).toString(16).padStart(2, '0');
+  return Array.from({ length: GRADIENT_COLORS }, (_, i) => `#${colorAt(ramp, i / (GRADIENT_COLORS - 1)).map(hex).join('')}`);
+}
 
 /** The style of the heat map's tiles. */
 export function styleOf(state: FloorState, catalog: Catalog): HeatStyle {
@@ -38,19 +53,24 @@ export class FloorPicture {
     this.cells = new CellPicture(map, PANE);
   }
 
-  /** Shows the picture of a state. `windows` are the windows of time: one, or A and B. */
-  show(state: FloorState, cells: Cells, ramp: Ramp, scale: Scale, windows: ([number, number] | null)[], bounds: L.LatLngBounds): void {
-    if (state.view === 'cells') {
+  /**
+   * Shows the picture of a state. `windows` are the windows of time: one, or A and B. Resolves with the values of the first and
+   * the last color if the server has drawn a picture, and otherwise with null.
+   */
+  async show(state: FloorState, cells: Cells, ramp: Ramp, scale: Scale, windows: Window[], bounds: L.LatLngBounds, signal: AbortSignal): Promise<Span | null> {
+    if (state.view === 'heat' && windows.length === 1) {
+      this.showTiles(state);
+      return null;
+    }
+    const isDrawnHere = state.view === 'cells' || !cells.values.size;
+    const span = isDrawnHere ? null : await this.showPicture(state, ramp, windows, bounds, signal);
+    if (signal.aborted) return null;
+    if (isDrawnHere) {
       this.remove();
       this.cells.show(cells, ramp, scale, state.opacity / 100);
-      return this.arrived();
     }
-    if (state.view === 'heat' && windows.length === 1) this.showTiles(state);
-    else if (cells.values.size) this.showPicture(state, windows, bounds);
-    else {
-      this.remove();
-      this.arrived();
-    }
+    this.arrived();
+    return span;
   }
 
   remove(): void {
@@ -74,44 +94,39 @@ export class FloorPicture {
   }
 
   /** Shows a picture by the server. The one before stays until it has loaded. */
-  private showPicture(state: FloorState, [first, second]: ([number, number] | null)[], bounds: L.LatLngBounds): void {
+  private async showPicture(state: FloorState, ramp: Ramp, windows: Window[], bounds: L.LatLngBounds, signal: AbortSignal): Promise<Span | null> {
+    const url = `${BASE}/${state.layer}/grid?${this.pictureParameters(state, ramp, windows, bounds)}`;
+    const response = await request(url, { signal });
+    const picture = URL.createObjectURL(await response.blob());
+    if (signal.aborted) {
+      URL.revokeObjectURL(picture);
+      return null;
+    }
+    this.remove();
+    this.overlay = L.imageOverlay(picture, bounds, { pane: PANE, className: 'picture', alt: '' }).addTo(this.map);
+    this.overlay.on('load error remove', () => URL.revokeObjectURL(picture));
+    const found = /^([^,]+),(\S+) (.+)$/.exec(response.headers.get('kiln-span') ?? '');
+    return found && { max: Number(found[2]), unit: found[3]!.replace('m2', 'm²') };
+  }
+
+  private pictureParameters(state: FloorState, ramp: Ramp, [first, second]: Window[], bounds: L.LatLngBounds): URLSearchParams {
     const parameters = gridParameters(state, second ?? first ?? null);
     const [west, south, east, north] = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
     const scale = (PICTURE_PX / Math.max(east - west, north - south)) * Math.min(devicePixelRatio, 2);
-    const style = {
-      format: 'png',
-      picture: state.view,
-      scheme: second ? DIFFERENCE_SCHEME : state.scheme,
-      opacity: second ? 'value' : String(state.opacity / 100),
-      radius: `${state.radius}m`,
-      bounds: [west, south, east, north].join(','),
-      rooms: 'false',
-      size: `${Math.round((east - west) * scale)}x${Math.round((north - south) * scale)}`,
-    };
-    for (const [name, value] of Object.entries(style)) parameters.set(name, value);
-    if (second && first) parameters.set('compare', first.map((time) => new Date(time).toISOString()).join('/'));
-    else {
+    parameters.set('format', 'png');
+    parameters.set('picture', state.view);
+    parameters.set('opacity', String(state.opacity / 100));
+    parameters.set('radius', `${state.radius}m`);
+    parameters.set('bounds', [west, south, east, north].join(','));
+    parameters.set('size', `${Math.max(1, Math.round((east - west) * scale))}x${Math.max(1, Math.round((north - south) * scale))}`);
+    if (first && second) {
+      parameters.set('compare', first.map((time) => new Date(time).toISOString()).join('/'));
+      parameters.set('gradient', hexOf(ramp).join(','));
+    } else {
+      parameters.set('scheme', state.scheme);
       parameters.set('curve', state.curve);
-      if (!fadesIn(this.catalog, state.scheme)) parameters.set('transparent_low', String(FADE));
     }
-    const url = `${BASE}/${state.layer}/grid?${parameters}`;
-    const next = L.imageOverlay(url, bounds, { pane: PANE, className: 'picture', alt: '' });
-    const old = this.overlay;
-    this.overlay = next;
-    const done = () => {
-      old?.remove();
-      if (next !== this.overlay) return void next.remove();
-      this.cells.remove();
-      this.tiles?.remove();
-      this.tiles = null;
-      this.arrived();
-    };
-    next.on('load', done);
-    next.on('error', () => {
-      done();
-      this.failed('The picture failed to load.');
-    });
-    next.addTo(this.map);
+    return parameters;
   }
 
   private failed(message: string): void {

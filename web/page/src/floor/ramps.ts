@@ -4,7 +4,7 @@ import { BASE } from '../catalog.js';
 import type { Curve } from './state.js';
 
 /** The scheme of differences: blue for less, red for more. */
-export const DIFFERENCE_SCHEME = 'coolwarm';
+const DIFFERENCE_SCHEME = 'coolwarm';
 
 /** Colors from low to high, evenly spread, as red, green, blue and opacity from 0 to 255. */
 export interface Ramp {
