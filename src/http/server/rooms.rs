@@ -32,7 +32,7 @@ impl LayerRooms {
     /// [`Error::Io`] and [`Error::Input`] if a file cannot be read, or has no rooms.
     pub(crate) fn open(config: &Config) -> Result<Self> {
         let layers = config.layers.iter().filter_map(|(name, layer)| Some((name, layer, layer.rooms.as_ref()?)));
-        let read = layers.map(|(name, layer, path)| Ok((name.clone(), Arc::new(Rooms::read(path, layer.projection)?))));
+        let read = layers.map(|(name, layer, path)| Ok((name.clone(), Arc::new(Rooms::read(path, layer.coordinate_space())?))));
         Ok(Self { configured: read.collect::<Result<_>>()?, parsed: Cache::new(Self::MAX_PARSED) })
     }
 
