@@ -45,7 +45,7 @@ const windowOf = (week) => {
 async function look(page) {
   const controls = (visibility) =>
     page.evaluate((visibility) => {
-      for (const element of document.querySelectorAll('#panel, .leaflet-control-container, #times')) element.style.visibility = visibility;
+      for (const element of document.querySelectorAll('#panel, .leaflet-control-container, #times, .leaflet-rooms-pane')) element.style.visibility = visibility;
     }, visibility);
   await controls('hidden');
   const seen = await chromium.look(page);
@@ -217,10 +217,11 @@ describe('other states', () => {
   });
 
   test('a failed connection and an invalid request are reported, and no old picture stays', async () => {
-    const own = await serve(FLOORS);
+    const own = await serve(`${FLOORS}\n[limits]\ncells = 1000\n`);
     const { page } = await chromium.page({}, [own.url]);
-    await page.goto(`${own.url}/#layer=office&${AT}&cell=0.01`);
+    await page.goto(`${own.url}/#layer=office&${AT}&cell=0.25`);
     await page.waitForSelector('#status.error');
+    assert.match(await status(page), /1000 cells/);
     await page.selectOption('#cell', '1');
     await page.waitForFunction(() => !document.querySelector('#status.error'));
     await shown(page);

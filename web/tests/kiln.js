@@ -57,7 +57,7 @@ title = "Office"
 time = "time"
 category = "space_id"
 rooms = "rooms.geojson"
-floorplan = { image = "plan.png", bounds = "0,0,40,24" }
+floorplan = { image = "plan.png", bounds = [0, 0, 40, 24] }
 
 [layers.bare]
 input = "bare.csv"

@@ -260,8 +260,8 @@ export class FloorPage {
       const before = value(shown.before.cells);
       return `A ${number(before)}, B ${number(amount)}, B − A ${number(amount - before).replace('-', '−')}`;
     }
-    const density = Number((amount / this.state.cell ** 2).toPrecision(3));
-    return amount ? `${number(amount)} ${amount === 1 ? 'detection' : 'detections'} · ${number(density)} per m²` : 'No detections';
+    const density = (amount / this.state.cell ** 2).toLocaleString('en', { maximumSignificantDigits: 5 });
+    return amount ? `${number(amount)} ${amount === 1 ? 'detection' : 'detections'} · ${density} per m²` : 'No detections';
   }
 
   private busy(isBusy: boolean): void {
