@@ -23,12 +23,12 @@ const flat: Plugin = {
   },
 };
 
-/** The source of the page that a URL of the server has, in development. */
+/** The source of a page or script by the URL that it has on the server, in development. */
 function sourceOf(url = '/'): string | undefined {
   const path = url.replace(/[?#].*/, '');
   if (path === '/') return '/page/index.html';
   if (/^\/masks\/[^/]+\/page$/.test(path)) return '/mask/index.html';
-  return path.startsWith('/@') ? url : undefined;
+  return /^\/(@|page\/|mask\/|kiln-leaflet\/|node_modules\/)/.test(path) ? url : undefined;
 }
 
 export default defineConfig({
@@ -58,6 +58,6 @@ export default defineConfig({
   },
   server: {
     // All paths apart from those of the sources.
-    proxy: { '^/(?!@|src/|node_modules/|index\\.html|$|kiln-leaflet/|\\?)': { target: server, bypass: ({ url }) => (url?.startsWith('/@') ? url : undefined) } },
+    proxy: { '^/': { target: server, bypass: ({ url }) => sourceOf(url) } },
   },
 });

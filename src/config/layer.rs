@@ -157,7 +157,7 @@ impl LayerConfig {
     }
 
     /// The coordinate space of the points.
-    fn coordinate_space(&self) -> CoordinateSpace {
+    pub(crate) fn coordinate_space(&self) -> CoordinateSpace {
         if self.projection == CoordinateSpace::Plane { self.projection } else { self.read.coordinate_space() }
     }
 

@@ -96,7 +96,10 @@ impl CellWindow {
             CellSystem::Ground { .. } => {
                 let turn = if east <= west { 360.0 } else { 0.0 };
                 let middle = south.midpoint(north).to_radians().cos();
-                [(east + turn - west).to_radians() * EARTH_RADIUS_M * middle, (north - south).to_radians() * EARTH_RADIUS_M]
+                [
+                    (east + turn - west).to_radians() * EARTH_RADIUS_M * middle,
+                    (north - south).to_radians() * EARTH_RADIUS_M,
+                ]
             }
             _ => [east - west, north - south],
         };

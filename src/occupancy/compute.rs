@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::grid::{compared, union};
 use super::{
-    Aggregates, Cell, CellSystem, CellWindow, Compared, Grid, GridCell, GridRequest, OccupancyGrid, OccupancyRequest, Profile,
-    RoomTable, RoomTotals, Rooms, TimeGrouping,
+    Aggregates, Cell, CellSystem, CellWindow, Compared, Grid, GridCell, GridRequest, OccupancyGrid, OccupancyRequest,
+    Profile, RoomTable, RoomTotals, Rooms, TimeGrouping,
 };
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Polygon};
@@ -108,9 +108,8 @@ impl<'a> GridLayer<'a> {
         let queries = self.time_queries(request);
         let Some(bounds) = request.bounds else { return Ok(queries) };
         let rectangle = Arc::new(rectangle(bounds, self.query.columns.space.wraps())?);
-        let [first, second] = queries.map(|query| {
-            query.map(|query| with_polygon(query, &rectangle, Parameter::BOUNDS)).transpose()
-        });
+        let [first, second] =
+            queries.map(|query| query.map(|query| with_polygon(query, &rectangle, Parameter::BOUNDS)).transpose());
         Ok([first?, second?])
     }
 
@@ -167,11 +166,12 @@ impl<'a> GridLayer<'a> {
             }
             Ok(sums)
         };
-        let totals = |name: String, area_m2: Option<f64>, [first, second]: [Option<(Aggregates, Option<Profile>)>; 2]| {
-            let (first, profile) = first.unwrap_or_default();
-            let (second, compared_profile) = second.map_or((None, None), |(sums, profile)| (Some(sums), profile));
-            RoomTotals { name, area_m2, first, second, profile, compared_profile }
-        };
+        let totals =
+            |name: String, area_m2: Option<f64>, [first, second]: [Option<(Aggregates, Option<Profile>)>; 2]| {
+                let (first, profile) = first.unwrap_or_default();
+                let (second, compared_profile) = second.map_or((None, None), |(sums, profile)| (Some(sums), profile));
+                RoomTotals { name, area_m2, first, second, profile, compared_profile }
+            };
         let mut table = Vec::with_capacity(rooms.rooms().len());
         for room in rooms.rooms() {
             table.push(totals(room.name.clone(), Some(room.area_m2), sums(Some(&room.polygon))?));

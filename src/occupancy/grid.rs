@@ -102,7 +102,10 @@ impl Grid {
     /// [`Error::Invalid`] for `bounds` if none are requested and the layer has no points.
     pub fn cell_frame(&self) -> Result<Bounds> {
         let Some(bounds) = self.request.bounds.or(self.extent) else {
-            return Err(Error::invalid(Parameter::BOUNDS, "missing; the layer has no points that would determine them"));
+            return Err(Error::invalid(
+                Parameter::BOUNDS,
+                "missing; the layer has no points that would determine them",
+            ));
         };
         if self.is_globe && self.request.bounds.is_some() {
             return Ok(bounds);
@@ -129,8 +132,5 @@ pub(super) fn union(a: Bounds, b: Bounds) -> Bounds {
 /// The values of aggregates.
 pub(super) fn compared(quantity: Quantity, first: &Aggregates, second: Option<&Aggregates>) -> Compared {
     let known = |value: Option<f64>| value.filter(|value| !value.is_nan());
-    Compared {
-        value: known(quantity.value(first)),
-        compared: second.and_then(|second| known(quantity.value(second))),
-    }
+    Compared { value: known(quantity.value(first)), compared: second.and_then(|second| known(quantity.value(second))) }
 }

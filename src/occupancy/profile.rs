@@ -101,7 +101,10 @@ pub(super) fn find_zone(name: &str) -> Result<TimeZone> {
         let name: String = name.chars().take(MAX_BYTES).collect();
         let near = crate::spelling::nearest(&name, known.iter().map(String::as_str), str::to_lowercase);
         let near = crate::spelling::did_you_mean(&near);
-        Error::invalid(Parameter::TZ, format!("unknown time zone `{name}`; {near}expected one such as Europe/Berlin or UTC"))
+        Error::invalid(
+            Parameter::TZ,
+            format!("unknown time zone `{name}`; {near}expected one such as Europe/Berlin or UTC"),
+        )
     })
 }
 

@@ -94,7 +94,8 @@ impl GridOptions {
         match (self.profile, &self.zone) {
             (Some(kind), Some(zone)) => Ok(Some((kind, find_zone(zone)?))),
             (Some(_), None) => {
-                let detail = message!("missing; ", Parameter::PROFILE, " needs a time zone such as Europe/Paris or UTC");
+                let detail =
+                    message!("missing; ", Parameter::PROFILE, " needs a time zone such as Europe/Paris or UTC");
                 Err(Error::invalid(Parameter::TZ, detail))
             }
             (None, Some(_)) => {

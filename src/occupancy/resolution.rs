@@ -57,7 +57,8 @@ mod tests {
 
     #[test]
     fn lengths_are_read_and_written_so_that_they_read_back() {
-        for (text, number) in [("0.5", 0.5), ("0.5m", 0.5), ("100 m", 100.0), ("1km", 1000.0), ("25cm", 0.25), ("1e2", 100.0)]
+        for (text, number) in
+            [("0.5", 0.5), ("0.5m", 0.5), ("100 m", 100.0), ("1km", 1000.0), ("25cm", 0.25), ("1e2", 100.0)]
         {
             let read: Resolution = text.parse().unwrap();
             assert_eq!(read.number.to_bits(), f64::to_bits(number), "{text}");

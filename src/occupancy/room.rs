@@ -131,7 +131,9 @@ impl Feature {
         let polygons = match geometry.r#type.as_str() {
             "Polygon" => polygon(&geometry.coordinates).map(|polygon| vec![polygon]),
             "MultiPolygon" => geometry.coordinates.as_array().and_then(|all| all.iter().map(polygon).collect()),
-            other => return Err(format!("{:?} is not a polygon; {expected}", other.chars().take(40).collect::<String>())),
+            other => {
+                return Err(format!("{:?} is not a polygon; {expected}", other.chars().take(40).collect::<String>()));
+            }
         };
         polygons.ok_or_else(|| "the coordinates are not rings of positions [x, y]".to_owned())
     }
@@ -176,9 +178,8 @@ fn area_m2(polygons: &Polygons, space: CoordinateSpace) -> f64 {
         };
         ring.windows(2).map(edge).sum::<f64>().abs()
     };
-    let polygon = |rings: &Vec<Vec<[f64; 2]>>| {
-        rings.first().map_or(0.0, area) - rings.iter().skip(1).map(area).sum::<f64>()
-    };
+    let polygon =
+        |rings: &Vec<Vec<[f64; 2]>>| rings.first().map_or(0.0, area) - rings.iter().skip(1).map(area).sum::<f64>();
     polygons.iter().map(polygon).sum::<f64>().max(0.0)
 }
 
@@ -210,7 +211,8 @@ mod tests {
     #[test]
     fn rooms_have_names_areas_and_polygons() {
         let hole = json!([square(0.0, 100.0, 10.0), square(2.0, 102.0, 3.0)]);
-        let rooms = parse(json!([feature(json!("Lab"), hole), feature(json!(12), json!([square(-5.0, -5.0, 2.5)]))])).unwrap();
+        let rooms =
+            parse(json!([feature(json!("Lab"), hole), feature(json!(12), json!([square(-5.0, -5.0, 2.5)]))])).unwrap();
         let names: Vec<_> = rooms.rooms().iter().map(|room| (room.name.as_str(), room.area_m2)).collect();
         assert_eq!(names, [("Lab", 91.0), ("12", 6.25)]);
         assert!(rooms.rooms()[0].polygon.contains(1.0, 101.0) && !rooms.rooms()[0].polygon.contains(3.0, 103.0));
@@ -234,8 +236,17 @@ mod tests {
             (json!([feature(json!("A"), json!([[[0, 0], [1, 1]]]))]), "room `A`: "),
             (json!([feature(json!("A"), json!([[[0, 0], [1, "x"], [1, 1], [0, 0]]]))]), "room `A`: the coordinates"),
             (json!([feature(json!("A"), far)]), "room `A`: "),
-            (json!([{"type": "Feature", "properties": {"name": "A"}, "geometry": {"type": "Point", "coordinates": [1, 2]}}]), "\"Point\" is not a polygon"),
-            (json!([feature(json!("A"), json!([square(0.0, 0.0, 1.0)])), feature(json!("A"), json!([square(0.0, 0.0, 1.0)]))]), "used twice"),
+            (
+                json!([{"type": "Feature", "properties": {"name": "A"}, "geometry": {"type": "Point", "coordinates": [1, 2]}}]),
+                "\"Point\" is not a polygon",
+            ),
+            (
+                json!([
+                    feature(json!("A"), json!([square(0.0, 0.0, 1.0)])),
+                    feature(json!("A"), json!([square(0.0, 0.0, 1.0)]))
+                ]),
+                "used twice",
+            ),
         ] {
             let message = parse(features).unwrap_err().to_string();
             assert!(message.starts_with("polygons: ") && message.contains(words), "{message}");

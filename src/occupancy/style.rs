@@ -147,11 +147,8 @@ impl GridStyleOptions {
     #[must_use]
     pub fn or_style(self, style: &StyleOptions) -> Self {
         let has_colors = self.scheme.is_some() || self.gradient.is_some();
-        let (scheme, gradient) = if has_colors {
-            (self.scheme, self.gradient)
-        } else {
-            (style.scheme.clone(), style.gradient.clone())
-        };
+        let (scheme, gradient) =
+            if has_colors { (self.scheme, self.gradient) } else { (style.scheme.clone(), style.gradient.clone()) };
         let opacity = self.opacity.or(style.opacity.map(GridOpacity::Uniform));
         Self { scheme, gradient, opacity, shape: self.shape.or(style.shape), ..self }
     }
@@ -173,7 +170,8 @@ mod tests {
             }
         }
         let mut options = GridStyleOptions::default();
-        for (name, text) in [("opacity", "value"), ("colormap_name", "fire"), ("picture", "terrain"), ("cell_px", "8")] {
+        for (name, text) in [("opacity", "value"), ("colormap_name", "fire"), ("picture", "terrain"), ("cell_px", "8")]
+        {
             assert!(options.set(name, text).unwrap(), "{name}");
         }
         assert_eq!((options.opacity, options.scheme.as_deref()), (Some(GridOpacity::ByValue), Some("fire")));

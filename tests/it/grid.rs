@@ -109,14 +109,16 @@ fn empty_cells_of_the_bounds_are_listed_on_request() {
     assert_eq!(cells(&inside), expected([("0.25,0.25", 2.0)]), "western edges are included, eastern ones are not");
     let all = server.get("/office/grid?resolution=1&omit_empty=false").ok(200).json();
     assert_eq!(all["metadata"]["cells"], 11 * 9);
-    let means = server.get("/office/grid?resolution=1&omit_empty=false&heatmap_type=mean&bounds=1,1,3,2").ok(200).json();
+    let means =
+        server.get("/office/grid?resolution=1&omit_empty=false&heatmap_type=mean&bounds=1,1,3,2").ok(200).json();
     assert_eq!(means["array_cells"], json!([[1.5, 1.5, null], [2.5, 1.5, null]]));
 }
 
 #[test]
 fn two_windows_are_compared_cell_by_cell_and_in_total() {
     let server = office("");
-    let query = "/office/grid?resolution=0.5&category=floor-1&start=2024-01-08&end=2024-01-15&compare=2024-01-01/2024-01-08";
+    let query =
+        "/office/grid?resolution=0.5&category=floor-1&start=2024-01-08&end=2024-01-15&compare=2024-01-01/2024-01-08";
     let grid = server.get(query).ok(200).json();
     assert_eq!(grid["metadata"]["columns"], json!(["x", "y", "value", "compared", "difference", "ratio"]));
     let rows: BTreeMap<String, Value> = grid["array_cells"]
@@ -127,7 +129,8 @@ fn two_windows_are_compared_cell_by_cell_and_in_total() {
         .collect();
     assert_eq!(rows["0.25,0.25"], json!([2, 2, 0, 1]));
     assert_eq!(rows["5.25,3.75"], json!([0, 1, -1, 0]));
-    let swapped = "/office/grid?resolution=0.5&category=floor-1&start=2024-01-01&end=2024-01-08&compare=2024-01-08/2024-01-15";
+    let swapped =
+        "/office/grid?resolution=0.5&category=floor-1&start=2024-01-01&end=2024-01-08&compare=2024-01-08/2024-01-15";
     let swapped = server.get(swapped).ok(200).json();
     let there = swapped["array_cells"].as_array().unwrap().iter().find(|row| row[0] == 5.25).unwrap().clone();
     assert_eq!(there, json!([5.25, 3.75, 1, 0, 1, null]), "no ratio to 0");
@@ -146,7 +149,12 @@ fn a_profile_counts_per_hour_in_a_time_zone() {
     let profile = |query: &str| {
         let grid = server.get(&format!("/office/grid?resolution=1&category=floor-1&{query}")).ok(200).json();
         let values: Vec<f64> = serde_json::from_value(grid["profile"]["values"].clone()).unwrap();
-        values.iter().enumerate().filter(|(_, value)| **value > 0.0).map(|(hour, value)| (hour, *value)).collect::<Vec<_>>()
+        values
+            .iter()
+            .enumerate()
+            .filter(|(_, value)| **value > 0.0)
+            .map(|(hour, value)| (hour, *value))
+            .collect::<Vec<_>>()
     };
     // 2024-01-01 was a Monday; Paris is an hour ahead of UTC in January.
     let week = profile("profile=hour_of_week&tz=Europe/Paris");

@@ -85,7 +85,10 @@ fn errors_name_the_flags() {
         ("--resolution 1 --profile hour_of_week", &["--tz: missing; --profile needs a time zone"]),
         ("--resolution 1 --category floor_1", &["--category: there are no points of `floor_1`", "floor-1"]),
         ("--resolution 1 --start 2024-02-01 --end 2024-01-01", &["--start: not before --end"]),
-        ("--resolution 0.00001 --omit-empty false", &["--resolution: ", "the finest resolution for these bounds is 0.0"]),
+        (
+            "--resolution 0.00001 --omit-empty false",
+            &["--resolution: ", "the finest resolution for these bounds is 0.0"],
+        ),
         ("--resolution 1 --scheme fire", &["--scheme: the flag applies to pictures"]),
         ("", &["--resolution: missing"]),
     ] {

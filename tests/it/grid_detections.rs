@@ -107,7 +107,9 @@ fn invalid_queries_are_errors() {
     rejected(&|body| options(body, "grid_resolution", json!(0)), &["grid_resolution: 0 is not a length"]);
     rejected(&|body| options(body, "grid_resolution", json!(-0.5)), &["grid_resolution: -0.5"]);
     rejected(&|body| options(body, "heatmap_type", json!("peak")), &["heatmap_type: `peak`", "occupancy"]);
-    server.send("POST", "/v3/detections", &[("content-type", "application/json")], b"[").rejected(400, &["not a query"]);
+    server
+        .send("POST", "/v3/detections", &[("content-type", "application/json")], b"[")
+        .rejected(400, &["not a query"]);
     server.send("GET", "/v3/detections", &[], b"").rejected(405, &["Allow"]);
     let mut bare = query(&json!("bare"), 1.0);
     server.post("/v3/detections", &bare).rejected(400, &["start: the points of the space have no times"]);

@@ -44,7 +44,10 @@ fn a_grid_with_too_many_cells_names_the_limit_and_the_finest_resolution() {
     let server = office("[limits]\ncells = 100\n");
     let rejected = |query: &str| {
         let reply = server.get(&format!("/office/grid?{query}"));
-        reply.rejected(400, &["resolution: ", "limit of 100, limits.cells", "the finest resolution for these bounds is "]);
+        reply.rejected(
+            400,
+            &["resolution: ", "limit of 100, limits.cells", "the finest resolution for these bounds is "],
+        );
         let detail = reply.json()["detail"].as_str().unwrap().to_owned();
         detail.rsplit_once(" is ").unwrap().1.trim_end_matches('m').to_owned()
     };

@@ -12,8 +12,11 @@ fn feature(name: &str, [west, south, east, north]: [f64; 4]) -> Value {
 
 /// Two adjacent rooms, and a zone that overlaps the first.
 fn rooms() -> Value {
-    let features =
-        [feature("Lab", [0.0, 0.0, 0.5, 2.0]), feature("Hall", [0.5, 0.0, 6.0, 4.0]), feature("Desk", [0.0, 0.0, 0.25, 0.25])];
+    let features = [
+        feature("Lab", [0.0, 0.0, 0.5, 2.0]),
+        feature("Hall", [0.5, 0.0, 6.0, 4.0]),
+        feature("Desk", [0.0, 0.0, 0.25, 0.25]),
+    ];
     json!({"type": "FeatureCollection", "features": features})
 }
 

@@ -8,6 +8,7 @@ const MAX_RATIO = 2; // device pixels per CSS pixel
 const DEBOUNCE_MS = 120;
 const FIRST_ZOOM = { min: 2, max: 12 };
 const WORLD = [[-60, -180], [75, 180]];
+const PLANE_ZOOM = { min: -12, max: 8 }; // of layers in meters: at zoom z, a meter is 2^z pixels
 
 const byId = (id) => document.getElementById(id);
 const controls = Object.fromEntries(['layer', 'mode', 'scheme', 'radius', 'opacity', 'curve'].map((id) => [id, byId(id)]));
@@ -17,8 +18,8 @@ const clamp = (value, min, max) => Math.min(Math.max(value, min), max);
 const round = (value, digits) => Number(value.toFixed(digits));
 
 const reducedMotion = matchMedia('(prefers-reduced-motion: reduce)').matches;
-const map = L.map('map', { worldCopyJump: true, minZoom: 1, maxZoom: 18, zoomAnimation: !reducedMotion, inertia: !reducedMotion });
-map.attributionControl.setPrefix('<a href="https://leafletjs.com">Leaflet</a>');
+let map;
+let isPlane = false; // whether the map is in meters: x to the east, y to the north
 
 let catalog = { layers: [], schemes: [] };
 let attribution = null; // of the layer, as HTML
@@ -26,6 +27,14 @@ let pending = null; // AbortController of the pending request
 let current = null; // the tiles or the overlay on the map
 let legendOfTiles = null; // loads the legend of the tiles at a zoom
 let stale = []; // the layers that `current` replaces once it has loaded
+
+/** Creates the map of the globe or of a plane. */
+function makeMap() {
+  const zooms = isPlane ? { crs: L.CRS.Simple, minZoom: PLANE_ZOOM.min, maxZoom: PLANE_ZOOM.max, zoomSnap: 0.25 } : { minZoom: 1, maxZoom: 18 };
+  map = L.map('map', { worldCopyJump: !isPlane, zoomAnimation: !reducedMotion, inertia: !reducedMotion, ...zooms });
+  L.control.scale({ position: 'bottomright', imperial: false }).addTo(map);
+  map.attributionControl.setPrefix('<a href="https://leafletjs.com">Leaflet</a>');
+}
 
 // --------------------------------------------------------------------------------------------------- requests
 
@@ -44,12 +53,12 @@ async function fetchJson(url, options) {
 /** The bounds and the size of a picture of the view. Null if the view is outside the world. */
 function frame() {
   const view = map.getPixelBounds();
-  const world = map.options.crs.scale(map.getZoom()); // width of the world in pixels
+  const world = isPlane ? Infinity : map.options.crs.scale(map.getZoom()); // width of the world in pixels
   const pad = view.getSize().multiplyBy(PADDING);
   const width = Math.round(Math.min(view.getSize().x + 2 * pad.x, world)); // at max one world
   const left = Math.round((view.min.x + view.max.x - width) / 2);
-  const top = Math.round(clamp(view.min.y - pad.y, 0, world));
-  const bottom = Math.round(clamp(view.max.y + pad.y, 0, world));
+  const within = (y) => (isPlane ? y : clamp(y, 0, world));
+  const [top, bottom] = [Math.round(within(view.min.y - pad.y)), Math.round(within(view.max.y + pad.y))];
   if (bottom - top < 1) return null;
 
   const scale = Math.min(devicePixelRatio, MAX_RATIO, MAX_PIXELS / Math.max(width, bottom - top));
@@ -78,7 +87,7 @@ const style = () => ({
 /** The request for a picture of the view. Its radius is in pixels of the picture, not in CSS pixels. */
 function overlayRequest({ bounds, size, scale }) {
   const radius = round(controls.radius.valueAsNumber * scale, 2);
-  return { layer: controls.layer.value, bounds, size, projection: 'mercator', ...style(), radius };
+  return { layer: controls.layer.value, bounds, size, projection: isPlane ? 'plane' : 'mercator', ...style(), radius };
 }
 
 const post = (request) => ({
@@ -127,10 +136,10 @@ async function refreshTiles(signal) {
   const tileJson = await fetchJson(address, { signal });
   const here = (url) => url.slice(url.lastIndexOf(`/${name}/`) + 1); // relative to this page's own URL
   legendOfTiles = (zoom) => loadLegend(`${here(tileJson.legend)}&zoom=${Math.min(zoom, tileJson.maxzoom)}`);
-  const legend = await legendOfTiles(map.getZoom());
+  const legend = await legendOfTiles(Math.round(map.getZoom()));
   if (signal.aborted) return;
   const url = here(tileJson.tiles[0]).replace('{y}.png', '{y}{r}.png');
-  const tiles = L.tileLayer(url, { maxNativeZoom: tileJson.maxzoom, className: 'heat' });
+  const tiles = L.tileLayer(url, { minZoom: PLANE_ZOOM.min, maxNativeZoom: tileJson.maxzoom, className: 'heat' });
   tiles.on('tileerror', () => showStatus('Some tiles failed to load.', true));
   show(tiles, legend, tilesSnippet(address));
   showStatus(points(tileJson.kiln.points));
@@ -138,18 +147,18 @@ async function refreshTiles(signal) {
 
 /** Shows the legend of the new zoom, whose color scale differs. */
 async function refreshLegend() {
-  const [requested, zoom] = [legendOfTiles, map.getZoom()];
+  const [requested, zoom] = [legendOfTiles, Math.round(map.getZoom())];
   if (!tiled() || !requested) return;
   const legend = await requested(zoom);
-  if (legend && requested === legendOfTiles && zoom === map.getZoom() && current) byId('legend').replaceChildren(legend);
+  if (legend && requested === legendOfTiles && zoom === Math.round(map.getZoom()) && current) byId('legend').replaceChildren(legend);
 }
 
 /** Shows the value at a location in a popup. */
 async function showValue({ latlng }) {
   const name = controls.layer.value;
-  const { lat, lng } = latlng.wrap();
-  if (!name || Math.abs(lat) > 85) return;
-  const requested = new URLSearchParams({ z: map.getZoom(), ...style() });
+  const { lat, lng } = isPlane ? latlng : latlng.wrap();
+  if (!name || (!isPlane && Math.abs(lat) > 85)) return;
+  const requested = new URLSearchParams({ z: Math.round(map.getZoom()), ...style() });
   const text = await fetchJson(`${name}/point/${round(lng, 7)},${round(lat, 7)}?${requested}`).then(
     ({ value, unit, percentile, points: near, radius_m: radius }) => {
       const reach = radius < 1000 ? `${Number(radius.toPrecision(3))} m` : `${number(Number((radius / 1000).toPrecision(3)))} km`;
@@ -221,6 +230,7 @@ function clear() {
 
 /** Moves bounds by multiples of 360° to the copy of the world in view. */
 function turned([[south, west], [north, east]]) {
+  if (isPlane) return [[south, west], [north, east]];
   const width = east > west ? east - west : east - west + 360; // east < west: across the antimeridian
   const turns = Math.round((map.getCenter().lng - (west + width / 2)) / 360);
   return [[south, west + turns * 360], [north, west + turns * 360 + width]];
@@ -334,7 +344,8 @@ function escaped(text) {
 /** Fits the map to the bounds of the layer, at zoom 2 or higher. */
 function fit(bounds) {
   const box = L.latLngBounds(bounds ?? WORLD);
-  const zoom = clamp(map.getBoundsZoom(box.pad(0.05)), FIRST_ZOOM.min, FIRST_ZOOM.max);
+  const fitting = map.getBoundsZoom(box.pad(0.05));
+  const zoom = isPlane ? fitting : clamp(fitting, FIRST_ZOOM.min, FIRST_ZOOM.max);
   const [low, high] = [map.project(box.getSouthWest(), zoom), map.project(box.getNorthEast(), zoom)];
   map.setView(map.unproject(low.add(high).divideBy(2), zoom), zoom, { animate: false });
 }
@@ -349,6 +360,11 @@ function applyLayerStyle() {
 }
 
 function chooseLayer() {
+  if (inMeters(layer()) !== isPlane) {
+    // The other kind of layers needs another map.
+    history.replaceState(null, '', `#${new URLSearchParams({ layer: controls.layer.value })}`);
+    return location.reload();
+  }
   applyLayerStyle();
   updateOutputs();
   describeLayer();
@@ -359,7 +375,7 @@ function chooseLayer() {
 // -------------------------------------------------------------------------------------- the state in the hash
 
 function writeHash() {
-  const { lat, lng } = map.getCenter().wrap();
+  const { lat, lng } = isPlane ? map.getCenter() : map.getCenter().wrap();
   const digits = Math.max(2, Math.ceil(map.getZoom() / 3)); // fine enough for a pixel
   const state = {
     layer: controls.layer.value,
@@ -386,11 +402,24 @@ function readHash() {
   const place = (state.get('at') ?? '').split('/').map(Number);
   if (place.length !== 3 || !place.every(Number.isFinite)) return false;
   const [zoom, lat, lng] = place;
-  map.setView([clamp(lat, -85, 85), L.Util.wrapNum(lng, [-180, 180], true)], clamp(Math.round(zoom), 1, 18));
+  if (isPlane) map.setView([lat, lng], clamp(zoom, PLANE_ZOOM.min, PLANE_ZOOM.max));
+  else map.setView([clamp(lat, -85, 85), L.Util.wrapNum(lng, [-180, 180], true)], clamp(Math.round(zoom), 1, 18));
   return true;
 }
 
-// ------------------------------------------------------------------------------------------------------------ the land
+// ------------------------------------------------------------------------------------------------- plan and land
+
+const inMeters = (layer) => layer !== undefined && !layer.projections.includes('mercator');
+
+/** Draws the floor plan of a layer in meters, if it has one. */
+function drawPlan() {
+  const { name, floorplan } = layer();
+  if (!floorplan) return;
+  map.createPane('plan').style.zIndex = 150; // below the tiles and the pictures
+  const url = `${name}/floorplan${new URL(floorplan.url, server()).search}`;
+  const plan = L.imageOverlay(url, floorplan.bounds, { pane: 'plan', className: 'plan', alt: 'Floor plan' });
+  plan.on('error', () => showStatus('The floor plan failed to load.', true)).addTo(map);
+}
 
 /** The rings of a TopoJSON polygon as [lng, lat], unwrapped: longitudes continue beyond ±180°. */
 function ringsOf(polygon, arcs) {
@@ -470,14 +499,25 @@ function listen() {
   });
   byId('controls').addEventListener('submit', (event) => event.preventDefault());
   byId('copy').addEventListener('click', copySnippet);
-  addEventListener('hashchange', () => { readHash(); later(); });
+  addEventListener('hashchange', () => {
+    readHash();
+    if (inMeters(layer()) !== isPlane) location.reload();
+    later();
+  });
 }
 
 async function start() {
   byId('settings').open = innerWidth >= 600;
-  drawLand().catch((error) => showStatus(error.message, true));
-  catalog = await fetchJson('catalog');
-  fillLayers();
+  try {
+    catalog = await fetchJson('catalog');
+  } finally {
+    fillLayers();
+    set('layer', new URLSearchParams(location.hash.slice(1)).get('layer'));
+    isPlane = inMeters(layer());
+    makeMap();
+  }
+  if (isPlane) drawPlan();
+  else drawLand().catch((error) => showStatus(error.message, true));
   fillSchemes();
   applyLayerStyle();
   if (!catalog.layers.length) showStatus('The server has no layers.', true);

@@ -1,6 +1,6 @@
 // A Kiln server with a few points at known locations, and a web server for other pages.
 import { spawn } from 'node:child_process';
-import { createReadStream, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, createReadStream, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { extname, join, normalize } from 'node:path';
@@ -25,6 +25,7 @@ const rows = Array.from({ length: 7 }, (_, day) => {
 const FILES = {
   'one.csv': `lon,lat,people\n${STOCKHOLM.lng},${STOCKHOLM.lat},5\n`,
   'fiji.csv': `lon,lat\n${TAVEUNI.lng},${TAVEUNI.lat}\n`,
+  'bare.csv': 'x,y\n1.25,0.25\n1.25,0.25\n9.75,-3.25\n',
   'days.csv': ['lon,lat,weight,time,kind', ...rows.flat()].join('\n'),
 };
 
@@ -47,9 +48,27 @@ category = "kind"
 style = { radius = 20, curve = "sqrt" }
 `;
 
+/** The sample floor, and a layer in meters with neither times nor rooms nor a plan. */
+export const FLOORS = `
+[layers.office]
+input = "detections.csv.gz"
+crs = "plane"
+title = "Office"
+time = "time"
+category = "space_id"
+rooms = "rooms.geojson"
+floorplan = { image = "plan.png", bounds = [0, 0, 40, 24] }
+
+[layers.bare]
+input = "bare.csv"
+crs = "plane"
+`;
+const SAMPLE = ['detections.csv.gz', 'rooms.geojson', 'plan.png'];
+
 /** Starts a server with `config` appended to its configuration. */
 export async function serve(config = '') {
   const home = mkdtempSync(join(tmpdir(), 'kiln-web-'));
+  for (const name of SAMPLE) copyFileSync(here(`../../data/floor/${name}`), join(home, name));
   for (const [name, text] of Object.entries({ ...FILES, 'kiln.toml': CONFIG + config })) writeFileSync(join(home, name), text);
   const child = spawn(PROGRAM, ['serve', '-l', '127.0.0.1:0'], { cwd: home, stdio: ['ignore', 'ignore', 'pipe'] });
   const url = await new Promise((done, fail) => {

@@ -5,6 +5,7 @@
 //!              00000001.points.arrow   a segment's points in Z-order: x, y, weight, time, category
 //!              00000001.bins.arrow     their sums per cell of each zoom, if there are many points
 //!              floorplan               the floor plan of the layer, if it has one
+//!              rooms.geojson           the rooms of the layer, if it has any
 //! ```
 //!
 //! A write creates a new segment in a staging folder, syncs it to disk, and then replaces the manifest under the
@@ -32,6 +33,7 @@ mod floor_plan;
 
 mod import;
 mod layer;
+mod layer_file;
 mod lock;
 mod manifest;
 mod merge;
@@ -41,6 +43,7 @@ mod points;
 mod progress;
 mod queue;
 mod requests;
+mod rooms;
 mod rows;
 mod sample;
 mod scan;

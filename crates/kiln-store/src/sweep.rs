@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use super::floor_plan;
 use super::lock::lock_layer;
 use super::manifest::{self, Manifest};
 use super::staging::StagingDir;
+use super::{floor_plan, rooms};
 
 /// Removes abandoned staging folders from a store, and files that are not listed in a manifest.
 pub(super) fn sweep(store: &Path) {
@@ -28,7 +28,8 @@ pub(super) fn sweep_layer(folder: &Path) {
     let listed = manifest.files();
     for file in fs::read_dir(folder).into_iter().flatten().flatten() {
         let Ok(name) = file.file_name().into_string() else { continue };
-        let is_unfinished = [manifest::UNFINISHED, floor_plan::UNFINISHED].contains(&name.as_str());
+        let is_unfinished =
+            [manifest::UNFINISHED, floor_plan::FILE.unfinished, rooms::FILE.unfinished].contains(&name.as_str());
         let is_layer_file = is_unfinished || name.ends_with(".points.arrow") || name.ends_with(".bins.arrow");
         if is_layer_file && !listed.contains(&name) {
             let _ = fs::remove_file(file.path());

@@ -74,6 +74,9 @@ struct LayerReply {
     /// Floor plan of the layer; omitted if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     floorplan: Option<FloorPlanReply>,
+    /// Number of rooms of the layer; omitted if there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rooms: Option<usize>,
     /// Default style parameters of the layer.
     #[schema(value_type = Object)]
     style: serde_json::Map<String, serde_json::Value>,
@@ -97,6 +100,17 @@ fn without_folders(mut report: ScanReport) -> ScanReport {
         }
     }
     report
+}
+
+/// The number of rooms of a layer. Rooms that cannot be read are logged and omitted.
+fn room_count(app: &App, layer: &Layer) -> Option<usize> {
+    match app.rooms_of(layer) {
+        Ok(rooms) => rooms.map(|rooms| rooms.rooms().len()),
+        Err(error) => {
+            tracing::warn!(layer = layer.name(), "the rooms are omitted from the catalog: {error}");
+            None
+        }
+    }
 }
 
 /// The floor plan of a layer. One that cannot be read is logged and omitted.
@@ -130,6 +144,7 @@ pub(crate) async fn catalog(State(app): State<Arc<App>>, base: BaseUrl) -> impl 
             .map(|name| (*name).to_owned())
             .collect(),
         floorplan: floor_plan(&app, &base, &layer),
+        rooms: room_count(&app, &layer),
         style: layer.style().pairs().into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect(),
     });
     let schemes = app

@@ -142,8 +142,11 @@ pub(crate) async fn detections(
         app.pool.run(move |stop| {
             let queries: Vec<Query<'_>> = found.iter().map(|spaces| spaces.query().with_stop(Some(stop))).collect();
             let threads = shared.render_threads();
-            let layers: Vec<GridLayer<'_>> =
-                found.iter().zip(&queries).map(|(spaces, query)| GridLayer::new(&spaces.layer, query, threads)).collect();
+            let layers: Vec<GridLayer<'_>> = found
+                .iter()
+                .zip(&queries)
+                .map(|(spaces, query)| GridLayer::new(&spaces.layer, query, threads))
+                .collect();
             let grid = GridLayer::grid_of(&layers, grid).map_err(to_error)?;
             let text = serde_json::to_vec(&detections_json(&grid));
             text.map(Bytes::from).map_err(|error| Error::input("detections", error.to_string()))
@@ -175,7 +178,9 @@ fn cache_text(found: &[SpacesOfLayer]) -> String {
 /// Converts the error of points without times.
 fn to_error(error: Error) -> Error {
     match error {
-        Error::Input { .. } => Error::invalid(crate::parameter::Parameter::START, "the points of the space have no times"),
+        Error::Input { .. } => {
+            Error::invalid(crate::parameter::Parameter::START, "the points of the space have no times")
+        }
         other => other,
     }
 }

@@ -186,7 +186,8 @@ fn is_geojson(headers: &HeaderMap, body: &[u8]) -> bool {
     struct Typed {
         r#type: String,
     }
-    media_type(headers) == "application/geo+json" || serde_json::from_slice::<Typed>(body).is_ok_and(|object| !object.r#type.is_empty())
+    media_type(headers) == "application/geo+json"
+        || serde_json::from_slice::<Typed>(body).is_ok_and(|object| !object.r#type.is_empty())
 }
 
 /// A grid to compute and encode.
@@ -202,7 +203,7 @@ struct GridWork {
 
 impl GridWork {
     /// Reads the parameters; `polygons` is a body of rooms.
-    async fn read(app: &App, layer: Arc<Layer>, mut fields: Fields, polygons: Option<String>) -> HttpResult<Self> {
+    async fn read(app: &Arc<App>, layer: Arc<Layer>, mut fields: Fields, polygons: Option<String>) -> HttpResult<Self> {
         let mut options: GridOptions = fields.read()?;
         let GridFormatOptions { format } = fields.read()?;
         let styles: GridStyleOptions = fields.read()?;
@@ -219,8 +220,16 @@ impl GridWork {
         };
         let format = format.unwrap_or(if styles.picture.is_some() { GridFormat::Png } else { GridFormat::Json });
         let (space, weighted) = (layer.coordinate_space(), layer.weight().is_some());
-        let rooms = app.rooms.of_layer(&layer);
-        let mut request = options.resolve(space, weighted, polygons, rooms, app.config.limits.cells)?;
+        let rooms = match (options.rooms, &polygons) {
+            (Some(true), None) => {
+                let (app, layer) = (Arc::clone(app), Arc::clone(&layer));
+                tokio::task::spawn_blocking(move || app.rooms_of(&layer))
+                    .await
+                    .map_err(|error| Problem::internal(error.to_string()))??
+            }
+            _ => None,
+        };
+        let mut request = options.resolve(space, weighted, polygons, rooms.as_ref(), app.config.limits.cells)?;
         request.time_us = filter.time_us();
         check_format(format, &styles, &request)?;
         let styles = styles.or_style(layer.style());

@@ -21,6 +21,7 @@ pub(crate) mod pages;
 pub(crate) mod point;
 pub(crate) mod points;
 pub(crate) mod queries;
+pub(crate) mod rooms;
 pub(crate) mod statistics;
 pub(crate) mod tile_json;
 pub(crate) mod tiles;

@@ -30,12 +30,16 @@ const fn asset_of(name: &'static str, content_type: &'static str, bytes: &'stati
     Asset { name, content_type, bytes, is_gzipped: false }
 }
 
-/// The files of the plain pages, which are served without a build of `web/`.
-const PLAIN: [Asset; 10] = [
+/// The files of the plain pages, which are served without a build of `web/`, and of the pages that need no build.
+const PLAIN: [Asset; 14] = [
     asset_of("page.js", SCRIPT, include_bytes!("../../../web/plain/page.js")),
     asset_of("page.css", STYLE, include_bytes!("../../../web/plain/page.css")),
     asset_of("mask.js", SCRIPT, include_bytes!("../../../web/plain/mask.js")),
     asset_of("mask.css", STYLE, include_bytes!("../../../web/plain/mask.css")),
+    asset_of("surface.js", SCRIPT, include_bytes!("../../../web/plain/surface.js")),
+    asset_of("surface-mesh.js", SCRIPT, include_bytes!("../../../web/plain/surface-mesh.js")),
+    asset_of("surface-scene.js", SCRIPT, include_bytes!("../../../web/plain/surface-scene.js")),
+    asset_of("surface.css", STYLE, include_bytes!("../../../web/plain/surface.css")),
     asset_of("docs.js", SCRIPT, include_bytes!("../../../web/plain/docs.js")),
     asset_of("leaflet.js", SCRIPT, include_bytes!("../../../web/plain/vendor/leaflet.js")),
     asset_of("leaflet.css", STYLE, include_bytes!("../../../web/plain/vendor/leaflet.css")),
@@ -77,6 +81,18 @@ pub(crate) fn mask_page(app: &App) -> Response<Body> {
 /// The API documentation in Swagger UI.
 pub(crate) async fn docs(State(app): State<Arc<App>>) -> Response<Body> {
     page(&app, include_bytes!("../../../web/plain/docs.html"), "'self'")
+}
+
+/// Show a layer in meters as a 3-D surface
+///
+/// Shows the occupancy grid of the layer as bars or as a surface over its floor plan. The fragment is that of the map page:
+/// `#space=floor-1&cell=0.5`.
+#[utoipa::path(get, path = "/{layer}/surface", tag = "layers",
+    params(("layer" = String, Path, description = "A layer of the catalog", example = "cities")),
+    responses((status = 200, description = "The page", content_type = "text/html", body = String)))]
+pub(crate) async fn surface(State(app): State<Arc<App>>, Path(layer): Path<String>) -> HttpResult<Response<Body>> {
+    app.layer(&layer)?;
+    Ok(page(&app, include_bytes!("../../../web/plain/surface.html"), "'self'"))
 }
 
 /// Redirects `/docs/` to `/docs`, under any path prefix.

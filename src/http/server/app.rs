@@ -13,7 +13,7 @@ use super::metrics::Metrics;
 use super::overlay_cache::OverlayCache;
 use super::pool::Pool;
 use super::problem::{HttpResult, Problem};
-use super::rooms::ConfiguredRooms;
+use super::rooms::LayerRooms;
 use super::schemes::Schemes;
 use super::spaces::Spaces;
 use super::write_limiter::WriteLimiter;
@@ -43,8 +43,8 @@ pub(crate) struct App {
     pub(crate) input_layers: BTreeSet<String>,
     /// The floor plans of the config, by layer.
     pub(crate) floor_plans: ConfiguredPlans,
-    /// The rooms of layers that the config names.
-    pub(crate) rooms: ConfiguredRooms,
+    /// The rooms of layers.
+    pub(crate) rooms: LayerRooms,
     /// The spaces of plane layers.
     pub(crate) spaces: Spaces,
     pub(crate) schemes: Schemes,
@@ -116,7 +116,7 @@ impl App {
             store,
             scheduler: Scheduler::new(&config, images.path(), threads)?,
             images,
-            rooms: ConfiguredRooms::read(&config)?,
+            rooms: LayerRooms::open(&config)?,
             spaces: Spaces::new(),
             schemes: Schemes::read(&config.schemes.folders)?,
             pool: Pool::new(threads, config.server.queue),

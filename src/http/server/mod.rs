@@ -25,8 +25,8 @@ mod rooms;
 mod router;
 pub(crate) mod scale;
 pub(crate) mod schemes;
-pub(crate) mod spaces;
 mod serve;
+pub(crate) mod spaces;
 mod stored;
 pub(crate) mod write_limiter;
 

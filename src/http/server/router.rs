@@ -19,7 +19,7 @@ use super::middleware::{REQUEST_ID, access};
 use super::problem::Problem;
 use crate::http::routes::{
     bbox, bridge, catalog, detections, floor_plan, frames, grid, health, images, ingest, jobs, layer_changes, legend,
-    masks, metrics, openapi, overlays, pages, point, points, queries, statistics, tile_json, tiles,
+    masks, metrics, openapi, overlays, pages, point, points, queries, rooms, statistics, tile_json, tiles,
 };
 
 /// Returns the router of all routes with their middleware.
@@ -46,7 +46,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/{layer}/legend.json", get(legend::legend_json))
         .route("/{layer}/point/{place}", get(point::point))
         .route("/{layer}/points", get(points::points))
+        .route("/{layer}/rooms", get(rooms::get))
         .route("/{layer}/statistics", get(statistics::statistics))
+        .route("/{layer}/surface", get(pages::surface))
         .layer(CompressionLayer::new());
     let with_bodies = Router::new()
         .route("/lib/heatmap.service.php", get(bridge::bridge).post(bridge::bridge))
@@ -57,6 +59,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v3/detections", post(detections::detections))
         .route("/twine.heatmap.php", get(bridge::bridge).post(bridge::bridge))
         .route("/{layer}", put(layer_changes::put).delete(layer_changes::delete))
+        .route("/{layer}/rooms", put(rooms::put).delete(rooms::delete))
         .route("/{layer}/bbox/{bounds}/{size}", post(bbox::picture_within))
         .route("/{layer}/grid", post(grid::grid_of_body))
         .route("/{layer}/{z}/{x}/{y}", post(tiles::tile_within))

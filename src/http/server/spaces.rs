@@ -77,7 +77,8 @@ impl Spaces {
                 several => {
                     let names: Vec<&str> = several.iter().map(|layer| layer.name()).collect();
                     let names = names.join(", ");
-                    let detail = format!("space_id: `{id}` is a space of several layers, {names}; query one by /{{layer}}/grid");
+                    let detail =
+                        format!("space_id: `{id}` is a space of several layers, {names}; query one by /{{layer}}/grid");
                     return Ok(Err(Problem::conflict(detail)));
                 }
             }

@@ -86,8 +86,7 @@ fn sampled(grid: &Grid, style: &GridStyle, bounds: Bounds, limits: PictureLimits
     }
     let canvas = canvas_of(Projection::Mercator, bounds, style.size)?;
     check_pixels(canvas.width().into(), canvas.height().into(), limits)?;
-    let by_cell: HashMap<Cell, f32> =
-        grid.cells.iter().map(|cell| (cell.cell, value(cell, style.diverges))).collect();
+    let by_cell: HashMap<Cell, f32> = grid.cells.iter().map(|cell| (cell.cell, value(cell, style.diverges))).collect();
     let (width, height) = (canvas.width() as usize, canvas.height() as usize);
     let mut values = raster::Grid::filled(width, height, f32::NAN);
     for row in 0..height {

@@ -45,7 +45,12 @@ pub fn contours(
 }
 
 /// Draws the isolines, each in the color of its value.
-pub(super) fn draw(grid: &Grid, layer: &GridLayer<'_>, style: &GridStyle, limits: PictureLimits) -> Result<GridPicture> {
+pub(super) fn draw(
+    grid: &Grid,
+    layer: &GridLayer<'_>,
+    style: &GridStyle,
+    limits: PictureLimits,
+) -> Result<GridPicture> {
     let Smoothed { canvas, values, unit } = smooth(grid, layer, style, limits)?;
     let span = style.span(&values, grid.quantity().is_additive())?;
     let quantizer = style.quantizer(&values, span, grid.quantity().is_additive());
@@ -145,7 +150,8 @@ mod tests {
         let values = Grid::filled(1, 1, 0.0);
         let span = Span { vmin: 0.0, vmax: 9.0 };
         let of = |curve| levels(&Quantizer::new(&values, Aggregation::Sum, span, curve), span, 2);
-        let near = |levels: Vec<f64>, expected: [f64; 2]| levels.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6);
+        let near =
+            |levels: Vec<f64>, expected: [f64; 2]| levels.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6);
         assert!(near(of(Curve::Linear), [3.0, 6.0]));
         assert!(near(of(Curve::Sqrt), [1.0, 4.0]));
     }

@@ -130,7 +130,13 @@ impl GridStyle {
         }
         let min = known().fold(f64::INFINITY, f64::min);
         let max = known().fold(f64::NEG_INFINITY, f64::max);
-        let least = if starts_at_zero { min.min(0.0) } else if min.is_finite() { min } else { 0.0 };
+        let least = if starts_at_zero {
+            min.min(0.0)
+        } else if min.is_finite() {
+            min
+        } else {
+            0.0
+        };
         let most = if max > least { max } else { least + 1.0 };
         let span = Span { vmin: self.vmin.unwrap_or(least), vmax: self.vmax.unwrap_or(most) };
         match (self.vmin, self.vmax) {

@@ -20,7 +20,12 @@ pub(super) struct Smoothed {
 }
 
 /// Draws the smoothed density of the points in the usual renderer.
-pub(super) fn draw(grid: &Grid, layer: &GridLayer<'_>, style: &GridStyle, limits: PictureLimits) -> Result<GridPicture> {
+pub(super) fn draw(
+    grid: &Grid,
+    layer: &GridLayer<'_>,
+    style: &GridStyle,
+    limits: PictureLimits,
+) -> Result<GridPicture> {
     let Smoothed { canvas, values, unit } = smooth(grid, layer, style, limits)?;
     let span = style.span(&values, grid.quantity().is_additive())?;
     let quantizer = style.quantizer(&values, span, grid.quantity().is_additive());
@@ -29,12 +34,7 @@ pub(super) fn draw(grid: &Grid, layer: &GridLayer<'_>, style: &GridStyle, limits
 }
 
 /// Smooths the points of a grid: those of the layer itself, or the cells of a grid of dwell times.
-pub(super) fn smooth(
-    grid: &Grid,
-    layer: &GridLayer<'_>,
-    style: &GridStyle,
-    limits: PictureLimits,
-) -> Result<Smoothed> {
+pub(super) fn smooth(grid: &Grid, layer: &GridLayer<'_>, style: &GridStyle, limits: PictureLimits) -> Result<Smoothed> {
     let projection = if grid.is_globe { Projection::Mercator } else { Projection::Plane };
     let canvas = canvas_of(projection, grid.picture_bounds()?, style.size)?;
     check_pixels(canvas.width().into(), canvas.height().into(), limits)?;

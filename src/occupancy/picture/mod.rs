@@ -2,8 +2,8 @@
 
 mod cells;
 mod contours;
-mod heat;
 mod grid_style;
+mod heat;
 mod terrain;
 
 pub use contours::{ContourLine, contours};

@@ -11,7 +11,12 @@ use crate::occupancy::{Grid, GridLayer};
 ///
 /// The height is the density times the scale of the style. By default, the highest point is a tenth of the picture's
 /// longer side and at least 1000 m, so that steps of 0.1 m are not visible. Pixels without points are at height 0.
-pub(super) fn draw(grid: &Grid, layer: &GridLayer<'_>, style: &GridStyle, limits: PictureLimits) -> Result<GridPicture> {
+pub(super) fn draw(
+    grid: &Grid,
+    layer: &GridLayer<'_>,
+    style: &GridStyle,
+    limits: PictureLimits,
+) -> Result<GridPicture> {
     const HIGHEST_SHARE: f64 = 0.1;
     const MIN_HIGHEST_M: f64 = 1000.0;
     let Smoothed { canvas, values, unit } = smooth(grid, layer, style, limits)?;
@@ -60,9 +65,8 @@ mod tests {
 
     #[test]
     fn heights_are_encoded_in_steps_of_a_decimeter() {
-        let decoded = |[r, g, b]: [u8; 3]| {
-            -10_000.0 + f64::from(u32::from(r) * 65_536 + u32::from(g) * 256 + u32::from(b)) * 0.1
-        };
+        let decoded =
+            |[r, g, b]: [u8; 3]| -10_000.0 + f64::from(u32::from(r) * 65_536 + u32::from(g) * 256 + u32::from(b)) * 0.1;
         for height in [0.0, 0.1, -10_000.0, 8848.9, 1_667_721.5] {
             assert!((decoded(encoded(height)) - height).abs() < 1e-6, "{height}");
         }

@@ -36,7 +36,7 @@ declare module 'leaflet' {
 // A module namespace object is read-only. Where Leaflet is one, import `kiln` by its name.
 if (Object.isExtensible(L)) (L as { kiln: Kiln }).kiln = kiln;
 
-export { fetchJson, legendOf, tileJson, valueAt, KilnError, type Legend, type TileJson, type Value } from './client.js';
+export { fetchJson, legendOf, request, tileJson, valueAt, KilnError, type Legend, type TileJson, type Value } from './client.js';
 export { HeatLayer, KilnLegend, KilnOverlay, KilnTileLayer, KilnValue };
 export { amountOf, describe, type ValueEvent } from './value.js';
 export { parametersOf, type HeatStyle } from './style.js';

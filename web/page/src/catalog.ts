@@ -9,12 +9,16 @@ export interface LayerEntry {
   title: string;
   attribution: string | null;
   points: number;
-  /** Corners: south and west, north and east. */
+  /** Corners: south and west, north and east; in degrees, or in meters on a plane. */
   bounds: [[number, number], [number, number]];
   weight: string | null;
   version: string;
   projections: string[];
   style: Record<string, string>;
+  /** The picture below a layer in meters. */
+  floorplan?: { url: string; bounds: [[number, number], [number, number]] };
+  /** The number of rooms of the layer. Missing: none. */
+  rooms?: number;
 }
 
 /** The response of `/catalog`. */
@@ -35,8 +39,23 @@ export interface Statistics {
 
 export const fetchCatalog = () => fetchJson<Catalog>(`${BASE}/catalog`);
 
-/** The layers in geographic coordinates, which a map can show. */
+/** The layers in geographic coordinates. */
 export const onGlobe = ({ layers }: Catalog) => layers.filter(({ projections }) => projections.includes('mercator'));
+
+/** Whether a layer has x and y in meters. */
+export const isPlane = ({ projections }: LayerEntry) => !projections.includes('mercator');
+
+/** The layer of a URL fragment. Without a known one: the first in geographic coordinates, or the first. */
+export function layerOf(fragment: string, catalog: Catalog): LayerEntry | undefined {
+  const name = new URLSearchParams(fragment).get('layer');
+  return catalog.layers.find((layer) => layer.name === name) ?? onGlobe(catalog)[0] ?? catalog.layers[0];
+}
+
+/** Shows a layer of the other kind, which needs another map: the page loads again. */
+export function openLayer(name: string): void {
+  history.replaceState(null, '', `#${new URLSearchParams({ layer: name })}`);
+  location.reload();
+}
 
 /** Whether a scheme is transparent at its low end. The others would show a hard edge there. */
 export const fadesIn = ({ schemes }: Catalog, name: string) =>

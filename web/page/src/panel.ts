@@ -1,4 +1,5 @@
-import type { Catalog, LayerEntry, Statistics } from './catalog.js';
+import type { Catalog, Statistics } from './catalog.js';
+import { foldable } from './fold.js';
 import { byId, make, number, option, points } from './dom.js';
 import { defaultStyle, type State } from './state.js';
 
@@ -14,22 +15,17 @@ export class Panel {
 
   constructor(
     private readonly catalog: Catalog,
-    layers: LayerEntry[],
     private state: State,
     /** Called with each new state and the name of the changed control. */
     private readonly changed: (state: State, what: string) => void,
     /** Returns the current color scale, for the lock. */
     private readonly span: () => [number, number] | null,
   ) {
-    this.selects.layer.replaceChildren(...layers.map(({ name, title }) => option(name, title)));
+    this.selects.layer.replaceChildren(...catalog.layers.map(({ name, title }) => option(name, title)));
     this.selects.scheme.replaceChildren(...schemeGroups(catalog));
     byId('controls').addEventListener('input', (event) => this.applyChange(event.target as HTMLElement));
     byId('controls').addEventListener('submit', (event) => event.preventDefault());
-    byId('fold').addEventListener('click', () => this.fold(byId('fold').getAttribute('aria-expanded') === 'true'));
-    this.fold(innerWidth < 700);
-    for (const part of byId('controls').querySelectorAll('details')) {
-      part.addEventListener('toggle', () => part.open && part.scrollIntoView({ block: 'nearest' }));
-    }
+    foldable();
   }
 
   /** Updates the controls to a state. */
@@ -109,15 +105,10 @@ export class Panel {
     else return;
     this.changed(state, id);
   }
-
-  private fold(isFolded: boolean): void {
-    byId('fold').setAttribute('aria-expanded', String(!isFolded));
-    byId('controls').hidden = isFolded;
-  }
 }
 
 /** The schemes, grouped by family in the catalog's order. */
-function schemeGroups({ schemes }: Catalog): HTMLOptGroupElement[] {
+export function schemeGroups({ schemes }: Catalog): HTMLOptGroupElement[] {
   const groups = new Map<string, HTMLOptGroupElement>();
   for (const { name, family } of schemes) {
     let group = groups.get(family);

@@ -13,10 +13,10 @@ type Crossing = (usize, usize, bool);
 ///
 /// Marching squares (Lorensen and Cline 1987, in two dimensions): between the centers of four cells, a line crosses each
 /// side on which one value is at least `level` and the other is not, at the linearly interpolated position. If all four
-/// sides are crossed, the mean of the values decides which pairs are joined. NaN is below every level.
+/// sides are crossed, the mean of the values decides which pairs are joined. NaN, no data, counts as 0.
 pub fn contour_lines(values: &Grid<f32>, level: f32) -> Vec<Vec<[f64; 2]>> {
     let (width, height) = (values.width(), values.height());
-    let is_inside = |column: usize, row: usize| values.row(row)[column] >= level;
+    let is_inside = |column: usize, row: usize| known(values.row(row)[column]) >= level;
     // The two neighbors of each crossing. A crossing on the border has one.
     let mut neighbors: HashMap<Crossing, [Option<Crossing>; 2]> = HashMap::new();
     let mut starts: Vec<Crossing> = Vec::new();
@@ -90,7 +90,7 @@ pub fn contour_lines(values: &Grid<f32>, level: f32) -> Vec<Vec<[f64; 2]>> {
     lines
 }
 
-/// The value, or a value below every level of a picture in place of NaN.
+/// The value, or 0 in place of NaN: the density, or the difference of two, where there is no point.
 fn known(value: f32) -> f32 {
     if value.is_nan() { 0.0 } else { value }
 }
@@ -99,6 +99,20 @@ fn known(value: f32) -> f32 {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_negative_level_does_not_outline_cells_without_data() {
+        let mut cells = vec![f32::NAN; 25];
+        for index in [6, 7, 8, 11, 13, 16, 17, 18] {
+            cells[index] = -1.0;
+        }
+        cells[12] = -9.0;
+        let values = Grid::from_cells(5, 5, cells).unwrap();
+        let lines = contour_lines(&values, -5.0);
+        assert_eq!(lines.len(), 1);
+        assert!(lines[0].iter().all(|[x, y]| (1.5..=3.5).contains(x) && (1.5..=3.5).contains(y)), "{lines:?}");
+        assert!(contour_lines(&values, -10.0).is_empty());
+    }
 
     #[test]
     fn the_isoline_of_a_cone_is_a_circle() {

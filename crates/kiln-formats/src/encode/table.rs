@@ -85,9 +85,6 @@ mod tests {
         let rows: Vec<Vec<(String, Field)>> =
             reader.get_row_iter(None).unwrap().map(|row| row.unwrap().into_columns()).collect();
         let row = |x: Field, count: i64| vec![("x".to_owned(), x), ("count".to_owned(), Field::Long(count))];
-        assert_eq!(
-            rows,
-            [row(Field::Double(0.25), 3), row(Field::Null, 0), row(Field::Double(-1.0), i64::MAX)]
-        );
+        assert_eq!(rows, [row(Field::Double(0.25), 3), row(Field::Null, 0), row(Field::Double(-1.0), i64::MAX)]);
     }
 }

@@ -1,0 +1,41 @@
+import L from 'leaflet';
+
+import type { Ramp, Scale } from './ramps.js';
+
+/** A control with the colors of cells. */
+export class FloorLegend extends L.Control {
+  private readonly box = L.DomUtil.create('figure', 'kiln-legend');
+
+  constructor() {
+    super({ position: 'bottomleft' });
+    this.box.setAttribute('role', 'group');
+    this.box.setAttribute('aria-label', 'Legend');
+    L.DomEvent.disableClickPropagation(this.box);
+  }
+
+  override onAdd(): HTMLElement {
+    return this.box;
+  }
+
+  /** Shows a scale, or hides the control if it is null. */
+  show(scale: { title: string; unit: string; ramp: Ramp; scale: Scale } | null): void {
+    this.box.replaceChildren();
+    if (!scale) return;
+    const title = L.DomUtil.create('figcaption', 'kiln-legend-title', this.box);
+    title.textContent = scale.title;
+    const bar = L.DomUtil.create('div', 'kiln-legend-bar', this.box);
+    bar.style.background = `linear-gradient(to right, ${scale.ramp.css.join(', ')})`;
+    const ticks = L.DomUtil.create('div', 'kiln-legend-ticks', this.box);
+    let end = -1;
+    for (const { position, label } of scale.scale.ticks) {
+      // Labels at the low end of a curve would overlap.
+      if (position - end < 0.13 && end >= 0) continue;
+      end = position;
+      const side = position < 0.04 ? ' kiln-first' : position > 0.96 ? ' kiln-last' : '';
+      const tick = L.DomUtil.create('span', `kiln-legend-tick${side}`, ticks);
+      tick.style.left = `${100 * position}%`;
+      tick.textContent = label;
+    }
+    L.DomUtil.create('div', 'kiln-legend-unit', this.box).textContent = scale.unit;
+  }
+}

@@ -1,0 +1,103 @@
+import type { Catalog, LayerEntry } from '../catalog.js';
+import { byId, option, points } from '../dom.js';
+import { foldable } from '../fold.js';
+import { schemeGroups } from '../panel.js';
+import { CELL_SIDES_M, VIEWS, type Curve, type FloorState, type View } from './state.js';
+import { browserZone, type Week } from './weeks.js';
+
+/** The controls of a plane layer: shows a state and reports changes. */
+export class FloorPanel {
+  private readonly select = (id: string) => byId<HTMLSelectElement>(id);
+  private readonly input = (id: string) => byId<HTMLInputElement>(id);
+  private weeks: Week[] = [];
+
+  constructor(
+    catalog: Catalog,
+    private readonly layer: LayerEntry,
+    private state: FloorState,
+    /** Called with each new state and the name of the changed control. */
+    private readonly changed: (state: FloorState, what: string) => void,
+    /** Called with the name of another layer. */
+    private readonly otherLayer: (name: string) => void,
+  ) {
+    this.select('layer').replaceChildren(...catalog.layers.map(({ name, title }) => option(name, title)));
+    this.select('scheme').replaceChildren(...schemeGroups(catalog));
+    // The curve of the globe's tiles that differences do not have.
+    this.select('curve').querySelector('[value="eqhist"]')?.remove();
+    const sides = [...new Set([...CELL_SIDES_M, state.cell])].sort((a, b) => a - b);
+    this.select('cell').replaceChildren(...sides.map((side) => option(String(side), `${side} m`)));
+    const zones = [...new Set(['UTC', browserZone(), state.zone])];
+    this.select('zone').replaceChildren(...zones.map((zone) => option(zone, zone.replaceAll('_', ' '))));
+    byId('about').textContent = points(layer.points);
+    byId('controls').addEventListener('input', (event) => this.applyChange(event.target as HTMLInputElement));
+    byId('controls').addEventListener('submit', (event) => event.preventDefault());
+    foldable();
+    byId('swap').addEventListener('click', () => {
+      const { weeks } = this.state;
+      if (weeks) this.changed({ ...this.state, weeks: [weeks[1], weeks[0]] }, 'weeks');
+    });
+  }
+
+  /** Lists the spaces of the layer. */
+  showSpaces(spaces: string[]): void {
+    byId('space-field').hidden = spaces.length < 2;
+    this.select('space').replaceChildren(option('', 'all spaces'), ...spaces.map((space) => option(space)));
+    this.show(this.state);
+  }
+
+  /** Lists the weeks of the layer. Without two weeks there is no comparison. */
+  showWeeks(weeks: Week[]): void {
+    this.weeks = weeks;
+    byId('weeks').hidden = weeks.length < 2;
+    const options = () => weeks.map(({ id, label }) => option(id, `${label} · ${id.slice(5)}`));
+    this.select('week-a').replaceChildren(...options());
+    this.select('week-b').replaceChildren(...options());
+    this.show(this.state);
+  }
+
+  /** Updates the controls to a state. */
+  show(state: FloorState): void {
+    this.state = state;
+    this.select('layer').value = this.layer.name;
+    this.select('space').value = state.space ?? '';
+    this.select('scheme').value = state.scheme;
+    this.select('curve').value = state.curve;
+    this.select('cell').value = String(state.cell);
+    this.select('zone').value = state.zone;
+    for (const view of VIEWS) this.input(`view-${view}`).checked = state.view === view;
+    this.input('opacity').value = String(state.opacity);
+    byId('opacity-value').textContent = `${state.opacity} %`;
+    this.input('spread').value = String(state.radius);
+    byId('spread-value').textContent = `${state.radius} m`;
+    byId('spread-field').hidden = state.view === 'cells';
+    this.input('compare-weeks').checked = state.weeks !== null;
+    byId('week-pair').hidden = state.weeks === null;
+    // A difference has colors and a linear scale of its own.
+    this.select('scheme').disabled = this.select('curve').disabled = state.weeks !== null;
+    if (state.weeks) [this.select('week-a').value, this.select('week-b').value] = state.weeks;
+  }
+
+  private applyChange({ id, value, checked, name }: HTMLInputElement): void {
+    const state = { ...this.state };
+    const amount = Number(value);
+    if (id === 'layer') return this.otherLayer(value);
+    if (name === 'view') state.view = value as View;
+    else if (id === 'space') state.space = value || null;
+    else if (id === 'scheme') state.scheme = value;
+    else if (id === 'curve') state.curve = value as Curve;
+    else if (id === 'cell') state.cell = amount;
+    else if (id === 'opacity') state.opacity = amount;
+    else if (id === 'spread') state.radius = amount;
+    else if (id === 'zone') state.zone = value;
+    else if (id === 'compare-weeks') state.weeks = checked ? this.lastTwoWeeks() : null;
+    else if (id === 'week-a' || id === 'week-b') state.weeks = [this.select('week-a').value, this.select('week-b').value];
+    else return;
+    this.changed(state, name || id);
+  }
+
+  /** The last two weeks of the layer. */
+  private lastTwoWeeks(): [string, string] | null {
+    const [before, after] = this.weeks.slice(-2);
+    return before && after ? [before.id, after.id] : null;
+  }
+}

@@ -1,0 +1,92 @@
+import { legendOf } from 'kiln-leaflet';
+
+import { BASE } from '../catalog.js';
+import type { Curve } from './state.js';
+
+/** The scheme of differences: blue for less, red for more. */
+const DIFFERENCE_SCHEME = 'coolwarm';
+
+/** Colors from low to high, evenly spread, as red, green, blue and opacity from 0 to 255. */
+export interface Ramp {
+  colors: [number, number, number, number][];
+  css: string[];
+}
+
+const ramps = new Map<string, Promise<Ramp>>();
+
+/** Loads the colors of a scheme. */
+export function rampOf(layer: string, scheme: string): Promise<Ramp> {
+  const key = `${layer}/${scheme}`;
+  let ramp = ramps.get(key);
+  if (!ramp) {
+    ramp = legendOf(BASE, layer, { scheme }, 0).then(({ colors }) => ({ css: colors, colors: colors.map(parse) }));
+    ramps.set(key, ramp);
+    ramp.catch(() => ramps.delete(key));
+  }
+  return ramp;
+}
+
+/** The colors of differences: the smaller the difference, the more transparent. */
+export async function differenceRamp(layer: string): Promise<Ramp> {
+  const { colors } = await rampOf(layer, DIFFERENCE_SCHEME);
+  const faded = colors.map(([red, green, blue], i): [number, number, number, number] => {
+    const distance = Math.abs((2 * i) / (colors.length - 1) - 1);
+    return [red, green, blue, Math.round(255 * Math.min(1, 0.1 + 1.8 * distance))];
+  });
+  return { colors: faded, css: faded.map(([red, green, blue, alpha]) => `rgb(${red} ${green} ${blue} / ${(alpha / 255).toFixed(3)})`) };
+}
+
+/** Parses `#rrggbb` or `#rrggbbaa`. */
+function parse(color: string): [number, number, number, number] {
+  const part = (at: number) => parseInt(color.slice(at, at + 2) || 'ff', 16);
+  return [part(1), part(3), part(5), part(7)];
+}
+
+/** The color at a position from 0 to 1, interpolated. */
+export function colorAt({ colors }: Ramp, position: number): [number, number, number, number] {
+  const at = Math.min(Math.max(position, 0), 1) * (colors.length - 1);
+  const [low, high] = [colors[Math.floor(at)]!, colors[Math.min(Math.floor(at) + 1, colors.length - 1)]!];
+  return low.map((part, i) => part + (high[i]! - part) * (at - Math.floor(at))) as [number, number, number, number];
+}
+
+/** The position of a fraction of the span on a curve, both from 0 to 1, as in the server's pictures. */
+export function positionOf(curve: Curve, share: number): number {
+  if (curve === 'sqrt') return Math.sqrt(share);
+  return curve === 'log' ? Math.log1p(999 * share) / Math.log(1000) : share;
+}
+
+/** A function from a value to its position on the colors, and the ticks of its legend. */
+export interface Scale {
+  position(value: number): number;
+  ticks: { position: number; label: string }[];
+}
+
+const label = (value: number) => Number(value.toPrecision(3)).toLocaleString('en').replace('-', '−');
+
+/** The scale from 0 to `max`. */
+export function amountScale(max: number, curve: Curve): Scale {
+  const position = (value: number) => positionOf(curve, Math.min(Math.max(value / max, 0), 1));
+  const values = [0, ...niceValues(max)];
+  return { position, ticks: values.map((value) => ({ position: position(value), label: label(value) })) };
+}
+
+/** The linear scale from −`max` to `max`. */
+export function differenceScale(max: number): Scale {
+  const position = (value: number) => 0.5 + Math.min(Math.max(value / max, -1), 1) / 2;
+  const values = niceValues(max);
+  const all = [...values.map((value) => -value).reverse(), 0, ...values];
+  return { position, ticks: all.map((value) => ({ position: position(value), label: value > 0 ? `+${label(value)}` : label(value) })) };
+}
+
+/** Round values up to `max`: about three. */
+function niceValues(max: number): number[] {
+  const power = 10 ** Math.floor(Math.log10(max));
+  const step = [0.1, 0.2, 0.25, 0.5, 1, 2, 2.5, 5].map((factor) => factor * power).find((step) => max / step <= 4.01) ?? power;
+  return Array.from({ length: Math.floor(max / step + 1e-9) }, (_, i) => (i + 1) * step);
+}
+
+/** The value that a share of `values`, which are positive, does not exceed. */
+export function percentile(values: number[], share: number): number {
+  const sorted = Float64Array.from(values).sort();
+  return sorted[Math.min(Math.ceil(share * sorted.length), sorted.length) - 1] ?? 0;
+}

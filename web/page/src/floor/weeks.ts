@@ -1,0 +1,72 @@
+const DAY_MS = 86_400_000;
+
+/** A week from Monday to Sunday in a time zone. */
+export interface Week {
+  /** The ISO 8601 week, such as `2024-W02`. */
+  id: string;
+  /** The dates, such as `8 – 14 Jan 2024`. */
+  label: string;
+  /** The first instant, in milliseconds since 1970 UTC. */
+  start: number;
+  /** The first instant of the next week. */
+  end: number;
+}
+
+/** Whether the browser knows an IANA time zone. */
+export function isZone(zone: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: zone });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The time zone of the browser. */
+export const browserZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
+
+/** The weeks that overlap a time range, at most `limit`, the last ones. */
+export function weeksOf([first, last]: [number, number], zone: string, limit = 520): Week[] {
+  const weeks: Week[] = [];
+  for (let monday = mondayBefore(localDay(last, zone)); weeks.length < limit; monday -= 7 * DAY_MS) {
+    const [start, end] = [instantOf(monday, zone), instantOf(monday + 7 * DAY_MS, zone)];
+    if (end <= first) break;
+    weeks.unshift({ id: idOf(monday), label: labelOf(monday, monday + 6 * DAY_MS), start, end });
+  }
+  return weeks;
+}
+
+/** The offset of a time zone from UTC at an instant, in milliseconds. */
+function offsetAt(instant: number, zone: string): number {
+  const format = new Intl.DateTimeFormat('en', {
+    timeZone: zone, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric',
+  });
+  const part = Object.fromEntries(format.formatToParts(instant).map(({ type, value }) => [type, Number(value)])) as Record<string, number>;
+  return Date.UTC(part['year']!, part['month']! - 1, part['day'], part['hour'], part['minute'], part['second']) - Math.floor(instant / 1000) * 1000;
+}
+
+/** The calendar day of an instant, as the midnight of that day in UTC. */
+const localDay = (instant: number, zone: string) => Math.floor((instant + offsetAt(instant, zone)) / DAY_MS) * DAY_MS;
+
+/** The instant at which a calendar day begins in a time zone. */
+function instantOf(day: number, zone: string): number {
+  // The offset may change between the guess and the instant.
+  const guess = day - offsetAt(day, zone);
+  return day - offsetAt(guess, zone);
+}
+
+const mondayBefore = (day: number) => day - ((new Date(day).getUTCDay() + 6) % 7) * DAY_MS;
+
+/** The ISO 8601 week that begins on a Monday. Its year is that of its Thursday. */
+function idOf(monday: number): string {
+  const year = new Date(monday + 3 * DAY_MS).getUTCFullYear();
+  const first = mondayBefore(Date.UTC(year, 0, 4));
+  return `${year}-W${String(Math.round((monday - first) / (7 * DAY_MS)) + 1).padStart(2, '0')}`;
+}
+
+function labelOf(first: number, last: number): string {
+  const format = (day: number, options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat('en-GB', { ...options, timeZone: 'UTC' }).format(day);
+  const isSameMonth = new Date(first).getUTCMonth() === new Date(last).getUTCMonth();
+  const start = format(first, isSameMonth ? { day: 'numeric' } : { day: 'numeric', month: 'short' });
+  return `${start} – ${format(last, { day: 'numeric', month: 'short', year: 'numeric' })}`;
+}
