@@ -171,10 +171,10 @@ fn invalid_uploads_are_rejected_and_change_nothing() {
     server.send("DELETE", "/map/floorplan", &[], b"").rejected(409, &["on the globe"]);
     server.get("/floor/floorplan?x=1").rejected(400, &["unknown parameter"]);
     assert!(server.get("/floor/floorplan").ok(200).body == png);
-    let small = Server::with(&[], "[limits]\nfloorplan_body = \"1kB\"\n");
+    let small = Server::with(&[], "[limits]\nfloorplan_body = \"1KiB\"\n");
     let create = [("content-type", "application/json"), ("content-length", "15")];
     small.send("PUT", "/floor", &create, b"{\"crs\":\"plane\"}").ok(201);
-    put(&small, URL, "image/png", &[0; 2000]).rejected(413, &["limits.floorplan_body", "1000 bytes"]);
+    put(&small, URL, "image/png", &[0; 2000]).rejected(413, &["limits.floorplan_body", "1024 bytes"]);
 }
 
 #[test]
