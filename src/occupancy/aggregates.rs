@@ -11,13 +11,13 @@ pub struct Aggregates {
     pub weight_sum: f64,
     /// The maximum weight; negative infinity of no points.
     pub weight_max: f64,
-    /// Seconds of presence; 0 without track ids.
-    pub dwell_s: f64,
+    /// The time of presence in microseconds; 0 unless it is measured.
+    pub dwell_us: i64,
 }
 
 impl Default for Aggregates {
     fn default() -> Self {
-        Self { count: 0, weight_sum: 0.0, weight_max: f64::NEG_INFINITY, dwell_s: 0.0 }
+        Self { count: 0, weight_sum: 0.0, weight_max: f64::NEG_INFINITY, dwell_us: 0 }
     }
 }
 
@@ -27,7 +27,7 @@ impl Aggregates {
         self.count += other.count;
         self.weight_sum += other.weight_sum;
         self.weight_max = self.weight_max.max(other.weight_max);
-        self.dwell_s += other.dwell_s;
+        self.dwell_us += other.dwell_us;
     }
 
     /// Those of the points in `self` and not in the subset `part`. The maximum weight is unknown: NaN, unless no points
@@ -40,14 +40,14 @@ impl Aggregates {
             (_, 0) => self.weight_max,
             _ => f64::NAN,
         };
-        let (weight_sum, dwell_s) = (self.weight_sum - part.weight_sum, (self.dwell_s - part.dwell_s).max(0.0));
-        Self { count, weight_sum, weight_max, dwell_s }
+        let (weight_sum, dwell_us) = (self.weight_sum - part.weight_sum, (self.dwell_us - part.dwell_us).max(0));
+        Self { count, weight_sum, weight_max, dwell_us }
     }
 }
 
 impl From<&Group> for Aggregates {
     fn from(group: &Group) -> Self {
-        let Group { count, weight_sum, weight_max, .. } = *group;
-        Self { count, weight_sum, weight_max: weight_max.into(), dwell_s: 0.0 }
+        let Group { count, weight_sum, weight_max, dwell_us, .. } = *group;
+        Self { count, weight_sum, weight_max: weight_max.into(), dwell_us }
     }
 }

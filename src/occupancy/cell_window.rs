@@ -37,19 +37,15 @@ impl CellWindow {
     /// The range of columns of a row, without regard to the antimeridian; and the number of columns around the globe.
     fn columns(&self, row: i64) -> ([i64; 2], Option<i64>) {
         let Bounds { west, east, .. } = self.bounds;
-        match self.system {
-            CellSystem::Ground { .. } => {
-                let cell = self.system.bounds(Cell { row, column: 0 });
-                let around = (360.0 / (cell.east - cell.west)).round().max(1.0);
-                let column = |lon: f64| ((lon / 360.0 + 0.5) * around).floor() as i64;
-                let (first, last) = (column(west), column(east));
-                ([first, last.min(first + around as i64 - 1)], Some(around as i64))
-            }
-            _ => {
-                let column = |x: f64| self.system.cell_at(x, self.bounds.south).map_or(0, |cell| cell.column);
-                ([column(west), column(east)], None)
-            }
+        if let CellSystem::Ground { .. } = self.system {
+            let cell = self.system.bounds(Cell { row, column: 0 });
+            let around = (360.0 / (cell.east - cell.west)).round().max(1.0);
+            let column = |lon: f64| ((lon / 360.0 + 0.5) * around).floor() as i64;
+            let (first, last) = (column(west), column(east));
+            return ([first, last.min(first + around as i64 - 1)], Some(around as i64));
         }
+        let column = |x: f64| self.system.cell_at(x, self.bounds.south).map_or(0, |cell| cell.column);
+        ([column(west), column(east)], None)
     }
 
     /// The number of cells. It stops counting above `limit`.
@@ -133,7 +129,7 @@ fn rounded_up(number: f64) -> f64 {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::float_cmp)]
 mod tests {
     use super::*;
 

@@ -5,14 +5,17 @@ use std::sync::Arc;
 
 use super::grid::{compared, union};
 use super::{
-    Aggregates, Cell, CellSystem, CellWindow, Compared, Grid, GridCell, GridRequest, OccupancyGrid, OccupancyRequest,
-    Profile, RoomTable, RoomTotals, Rooms, TimeGrouping,
+    Aggregates, Cell, CellSystem, CellWindow, Compared, Dwell, Grid, GridCell, GridRequest, OccupancyGrid,
+    OccupancyRequest, Profile, Quantity, RoomTable, RoomTotals, Rooms, TimeGrouping,
 };
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Polygon};
 use crate::layer::Layer;
 use crate::parameter::Parameter;
 use crate::source::{PointSet, Query};
+
+/// The aggregates of points and their profile, if requested.
+type Totals = (Aggregates, Option<Profile>);
 
 /// The points of a grid.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +74,9 @@ impl<'a> GridLayer<'a> {
         }
         let total = |index: usize| {
             let mut total = Aggregates::default();
-            cells.values().for_each(|aggregates| total.add(&aggregates[index]));
+            for aggregates in cells.values() {
+                total.add(&aggregates[index]);
+            }
             total
         };
         let (total, compared_total) = (total(0), request.compare.map(|_| total(1)));
@@ -128,7 +133,8 @@ impl<'a> GridLayer<'a> {
         time: TimeGrouping,
     ) -> Result<OccupancyGrid> {
         let max_groups = usize::try_from(request.max_cells).unwrap_or(usize::MAX);
-        let occupancy = OccupancyRequest::new(cells).with_time(time).with_max_groups(max_groups);
+        let dwell = (request.quantity == Quantity::Dwell).then(Dwell::default);
+        let occupancy = OccupancyRequest::new(cells).with_time(time).with_dwell(dwell).with_max_groups(max_groups);
         self.points.occupancy(query, &occupancy, self.threads).map_err(|error| match error {
             Error::Invalid { parameter: Parameter::RESOLUTION, .. } => too_many(request, self.extent, None),
             other => other,
@@ -142,19 +148,21 @@ impl<'a> GridLayer<'a> {
     }
 
     /// The aggregates and profile of a query.
-    fn totals(&self, query: &Query<'_>, request: &GridRequest) -> Result<(Aggregates, Option<Profile>)> {
+    fn totals(&self, query: &Query<'_>, request: &GridRequest) -> Result<Totals> {
         let time = match &request.profile {
             Some((_, zone)) => TimeGrouping::HourOfWeek { zone: zone.clone() },
             None => TimeGrouping::None,
         };
         let grid = self.occupancy(query, request, CellSystem::Whole, time)?;
         let mut total = Aggregates::default();
-        grid.groups.iter().for_each(|group| total.add(&group.into()));
+        for group in &grid.groups {
+            total.add(&group.into());
+        }
         Ok((total, request.profile.as_ref().map(|(kind, _)| Profile::of(*kind, &grid))))
     }
 
     fn rooms(&self, rooms: &Rooms, request: &GridRequest, queries: [Option<&Query<'_>>; 2]) -> Result<RoomTable> {
-        let sums = |polygon: Option<&Arc<Polygon>>| -> Result<[Option<(Aggregates, Option<Profile>)>; 2]> {
+        let sums = |polygon: Option<&Arc<Polygon>>| -> Result<[Option<Totals>; 2]> {
             let mut sums = [None, None];
             for (sums, query) in sums.iter_mut().zip(queries) {
                 let Some(query) = query else { continue };
@@ -166,12 +174,11 @@ impl<'a> GridLayer<'a> {
             }
             Ok(sums)
         };
-        let totals =
-            |name: String, area_m2: Option<f64>, [first, second]: [Option<(Aggregates, Option<Profile>)>; 2]| {
-                let (first, profile) = first.unwrap_or_default();
-                let (second, compared_profile) = second.map_or((None, None), |(sums, profile)| (Some(sums), profile));
-                RoomTotals { name, area_m2, first, second, profile, compared_profile }
-            };
+        let totals = |name: String, area_m2: Option<f64>, [first, second]: [Option<Totals>; 2]| {
+            let (first, profile) = first.unwrap_or_default();
+            let (second, compared_profile) = second.map_or((None, None), |(sums, profile)| (Some(sums), profile));
+            RoomTotals { name, area_m2, first, second, profile, compared_profile }
+        };
         let mut table = Vec::with_capacity(rooms.rooms().len());
         for room in rooms.rooms() {
             table.push(totals(room.name.clone(), Some(room.area_m2), sums(Some(&room.polygon))?));

@@ -18,8 +18,9 @@ parameter_set! {
         /// Shape of the cells: squares of a plane, or cells of about the same width and area on the globe; or the hexagons
         /// of H3, on the globe.
         pub shape: CellShape = Declaration::new(Parameter::CELLS, Kind::Choice(&["square", "h3"])).default("square"),
-        /// Value of a cell: the number of points (occupancy), the mean, maximum or sum of their weights, or the seconds of
-        /// presence of their track ids (dwell).
+        /// Value of a cell: the number of points (occupancy), the mean, maximum or sum of their weights, or the seconds that
+        /// tracks are present (dwell). Each detection of a track adds the time until its next one that passes the filter, at
+        /// most 60 s.
         pub quantity: Quantity =
             Declaration::new(Parameter::HEATMAP_TYPE, Kind::Choice(Quantity::NAMES)).default("occupancy"),
         /// Whether the values of cells are divided by their maximum.

@@ -21,7 +21,7 @@ pub enum Quantity {
     Max,
     /// The sum of the weights.
     Sum,
-    /// Seconds of presence, from points with track ids.
+    /// Seconds of presence: see [`Dwell`](super::Dwell).
     Dwell,
 }
 
@@ -58,7 +58,7 @@ impl Quantity {
             Self::Sum => Some(points.weight_sum),
             Self::Mean => (points.count > 0).then(|| points.weight_sum / points.count as f64),
             Self::Max => (points.count > 0).then_some(points.weight_max),
-            Self::Dwell => Some(points.dwell_s),
+            Self::Dwell => Some(points.dwell_us as f64 / 1e6),
         }
     }
 

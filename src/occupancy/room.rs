@@ -29,7 +29,7 @@ pub struct Room {
 /// The rooms of a layer, in order.
 #[derive(Clone, Debug)]
 pub struct Rooms {
-    rooms: Vec<Room>,
+    list: Vec<Room>,
     union: Arc<Polygon>,
     text: Arc<str>,
 }
@@ -93,7 +93,7 @@ impl Rooms {
             all.extend(polygons);
         }
         let union = new_polygon(&all, space).map_err(|error| invalid(error.into_message().with_keys()))?;
-        Ok(Self { rooms, union: Arc::new(union), text: text.into() })
+        Ok(Self { list: rooms, union: Arc::new(union), text: text.into() })
     }
 
     /// Reads the rooms of a file: see [`parse`](Self::parse).
@@ -107,7 +107,7 @@ impl Rooms {
 
     /// The rooms in order.
     pub fn rooms(&self) -> &[Room] {
-        &self.rooms
+        &self.list
     }
 
     /// The area of all rooms together: a point is inside if it is in at least one room.

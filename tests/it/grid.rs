@@ -100,6 +100,26 @@ fn the_value_is_a_count_or_of_the_weights() {
 }
 
 #[test]
+fn dwell_is_the_time_until_the_next_detection_of_a_track() {
+    let home = tempfile::tempdir().unwrap();
+    let rows = "x,y,time,track\n0.1,0.1,2024-01-01T08:00:00Z,ann\n0.2,0.2,2024-01-01T08:00:20Z,ann\n\
+                1.5,0.5,2024-01-01T08:00:50Z,ann\n1.5,0.5,2024-01-01T08:10:00Z,ann\n0.3,0.3,2024-01-01T08:00:10Z,bob\n\
+                0.3,0.3,2024-01-01T08:00:15.5Z,bob\n";
+    std::fs::write(home.path().join("tracks.csv"), rows).unwrap();
+    let config = "[layers.tracks]\ninput = \"tracks.csv\"\ncrs = \"plane\"\n";
+    std::fs::write(home.path().join("kiln.toml"), config).unwrap();
+    let server = Server::at(home, &[]);
+    let grid = server.get("/tracks/grid?resolution=1&heatmap_type=dwell").ok(200).json();
+    // The gap of more than nine minutes counts as one.
+    assert_eq!(cells(&grid), expected([("0.5,0.5", 55.5), ("1.5,0.5", 60.0)]));
+    assert_eq!((&grid["metadata"]["total"], &grid["metadata"]["unit"]), (&json!(115.5), &json!("seconds")));
+    let heat = server.get("/tracks/grid?resolution=1&heatmap_type=dwell&picture=heat&size=32").ok(200);
+    assert!(heat.header("kiln-span").unwrap().contains("seconds per m2"), "{:?}", heat.headers);
+    let untracked = office("").get("/office/grid?resolution=1&heatmap_type=dwell");
+    untracked.rejected(400, &["track"]);
+}
+
+#[test]
 fn empty_cells_of_the_bounds_are_listed_on_request() {
     let server = office("");
     let grid = server.get("/office/grid?resolution=0.5&omit_empty=false&bounds=-0.5,0,1,1").ok(200).json();

@@ -161,13 +161,13 @@ impl GridStyle {
 mod tests {
     use super::*;
 
-    fn style(diverges: bool, options: GridStyleOptions) -> Result<GridStyle> {
+    fn style(diverges: bool, options: &GridStyleOptions) -> Result<GridStyle> {
         options.resolve(diverges, Scheme::named)
     }
 
     #[test]
     fn differences_are_symmetric_and_zero_is_in_the_middle() {
-        let style = style(true, GridStyleOptions::default()).unwrap();
+        let style = style(true, &GridStyleOptions::default()).unwrap();
         let values = Grid::from_cells(4, 1, vec![-2.0, 0.0, 1.0, f32::NAN]).unwrap();
         let span = style.span(&values, true).unwrap();
         assert_eq!((span.vmin, span.vmax), (-2.0, 2.0));
@@ -181,7 +181,7 @@ mod tests {
     fn opacity_by_value_rises_with_the_value_or_the_difference() {
         let by_value = GridStyleOptions { opacity: Some(GridOpacity::ByValue), ..GridStyleOptions::default() };
         let alphas = |diverges: bool, indices: [u8; 3]| {
-            let style = style(diverges, by_value.clone()).unwrap();
+            let style = style(diverges, &by_value).unwrap();
             indices.map(|index| style.palette.rgba(index)[3])
         };
         assert_eq!(alphas(false, [0, 51, 255]), [0, 51, 255]);
@@ -199,11 +199,11 @@ mod tests {
             use crate::parameters::ParameterSet;
             let mut options = GridStyleOptions::default();
             options.set(name, text).unwrap();
-            let message = style(diverges, options).unwrap_err().to_string();
+            let message = style(diverges, &options).unwrap_err().to_string();
             assert!(message.starts_with(words), "{message}");
         }
         let values = Grid::filled(1, 1, 5.0);
         let limited = GridStyleOptions { vmin: Some(9.0), ..GridStyleOptions::default() };
-        assert!(style(false, limited).unwrap().span(&values, true).is_err());
+        assert!(style(false, &limited).unwrap().span(&values, true).is_err());
     }
 }

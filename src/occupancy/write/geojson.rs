@@ -7,7 +7,6 @@ use serde_json::{Map, Value, json};
 use super::columns::columns;
 use super::json::number;
 use crate::error::{Error, Result};
-use crate::geo::Bounds;
 use crate::occupancy::Grid;
 use crate::occupancy::picture::ContourLine;
 
@@ -22,8 +21,7 @@ use crate::occupancy::picture::ContourLine;
 pub fn write_geojson(grid: &Grid, out: impl Write) -> Result<()> {
     let columns = columns(grid);
     let features = grid.cells.iter().map(|cell| {
-        let Bounds { west, south, east, north } = grid.system().bounds(cell.cell);
-        let ring = [[west, south], [east, south], [east, north], [west, north], [west, south]];
+        let ring = grid.system().polygon(cell.cell);
         let mut properties = Map::new();
         for column in columns.iter().skip(2) {
             properties.insert(column.name.to_owned(), number((column.value)(cell)));
