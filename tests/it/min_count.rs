@@ -46,6 +46,10 @@ input = \"points.csv\"
 min_count = 5
 min_count_cell = \"1km\"
 min_count_period = \"1h\"
+[layers.floor]
+input = \"floor.csv\"
+projection = \"plane\"
+min_count = 5
 [[jobs]]
 name = \"files\"
 layer = \"files\"
@@ -61,6 +65,8 @@ fn home(rows: &str) -> tempfile::TempDir {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("kiln.toml"), CONFIG).unwrap();
     std::fs::write(home.path().join("points.csv"), rows).unwrap();
+    // The same on a floor, in meters.
+    std::fs::write(home.path().join("floor.csv"), rows.replace("lon,lat", "x,y")).unwrap();
     kiln(home.path(), ["import", "points.csv", "--layer", "stored", "-q"]).done();
     home
 }
@@ -79,6 +85,8 @@ fn samples() -> BTreeMap<&'static str, Vec<Sample>> {
         "?category=secret",
         "?category=bus",
     ];
+    let tiles = ["0/0/0", "9/281/150", "16/36055/19275", "16/19933/39317", "16/38320/30890"];
+    let styles = ["", "radius=40", "agg=sum", "agg=max", "blend=classic&radius=20"];
     let square = |west: f64, south: f64| {
         let (east, north) = (west + 0.5, south + 0.5);
         json!({"type": "Polygon",
@@ -86,42 +94,62 @@ fn samples() -> BTreeMap<&'static str, Vec<Sample>> {
     };
     let areas = [square(-70.7, -33.6), square(18.0, 59.2), square(30.3, 10.1)];
     samples.insert("/catalog", vec![Sample("GET", "/catalog".into(), Value::Null)]);
+    for (path, rest) in [
+        ("/{layer}", ""),
+        ("/{layer}/{z}/{x}/{y}.png", "/0/0/-1.png"),
+        ("/{layer}/{z}/{x}/{y}.png", "/0/-1/0.png?radius=9"),
+        ("/{layer}/{z}/{x}/{y}.png", "/3/0/-2.png?category=secret"),
+        ("/{layer}/point/{lon},{lat}", "/point/18.1,59.3?z=4"),
+        ("/{layer}/point/{lon},{lat}", "/point/-70.5,-33.4?z=4"),
+        ("/{layer}/points", "/points"),
+        ("/{layer}/points", "/points?bounds=-71,-34,-70,-33"),
+        ("/{layer}/statistics", "/statistics"),
+        ("/{layer}/legend.json", "/legend.json?zoom=2"),
+        ("/{layer}/frames", "/frames?every=1d"),
+    ] {
+        samples.entry(path).or_default().push(Sample("GET", format!("/floor{rest}"), Value::Null));
+    }
     for layer in ["files", "stored", "wide"] {
         let mut add = |path: &'static str, method: &'static str, rest: &str, body: Value| {
             samples.entry(path).or_default().push(Sample(method, format!("/{layer}{rest}"), body));
         };
         add("/{layer}", "GET", "", Value::Null);
-        for filter in filters {
+        for (f, filter) in filters.into_iter().enumerate() {
+            if layer == "wide" && f % 3 != 0 {
+                continue;
+            }
             let more = if filter.is_empty() { "?" } else { &format!("{filter}&") };
             add("/{layer}", "GET", filter, Value::Null);
-            for tile in ["0/0/0", "9/281/150", "16/36055/19275", "16/19933/39317", "16/38320/30890"] {
-                for style in ["", "radius=40", "agg=sum", "agg=max", "blend=classic&radius=20"] {
-                    let query = if style.is_empty() { filter.to_owned() } else { format!("{more}{style}") };
-                    add("/{layer}/{z}/{x}/{y}.png", "GET", &format!("/{tile}.png{query}"), Value::Null);
-                }
+            for (t, tile) in tiles.iter().enumerate() {
+                let style = styles[(f + t) % styles.len()];
+                let query = if style.is_empty() { filter.to_owned() } else { format!("{more}{style}") };
+                add("/{layer}/{z}/{x}/{y}.png", "GET", &format!("/{tile}.png{query}"), Value::Null);
             }
             for bounds in ["17,58,19,60", "-71,-34,-70,-33", "-180,-80,180,80"] {
                 let path = "/{layer}/bbox/{bounds}/{size}";
                 add(path, "GET", &format!("/bbox/{bounds}/200x200.png{filter}"), Value::Null);
-                add(path, "GET", &format!("/bbox/{bounds}/200x200.tif{filter}"), Value::Null);
+                if f < 2 {
+                    add(path, "GET", &format!("/bbox/{bounds}/200x200.tif{filter}"), Value::Null);
+                }
                 for format in ["geojson", "heat", "heatmapjs"] {
                     let rest = format!("/points{more}bounds={bounds}&format={format}");
                     add("/{layer}/points", "GET", &rest, Value::Null);
                 }
             }
             add("/{layer}/points", "GET", &format!("/points{filter}"), Value::Null);
-            add("/{layer}/statistics", "GET", &format!("/statistics{filter}"), Value::Null);
+            if f % 2 == 0 {
+                add("/{layer}/statistics", "GET", &format!("/statistics{filter}"), Value::Null);
+            }
             add("/{layer}/legend.json", "GET", &format!("/legend.json{filter}"), Value::Null);
             add("/{layer}/legend.png", "GET", &format!("/legend.png{filter}"), Value::Null);
-            add("/{layer}/frames", "GET", &format!("/frames{filter}"), Value::Null);
             add("/{layer}/frames", "GET", &format!("/frames{more}every=1d"), Value::Null);
             for place in ["18.06,59.33", "-70.5,-33.4", "30.5,10.25"] {
-                for zoom in ["", "zoom=4", "zoom=18"] {
+                for zoom in ["", "z=4", "z=18"] {
                     let rest = format!("/point/{place}{more}{zoom}");
                     add("/{layer}/point/{lon},{lat}", "GET", rest.trim_end_matches(['?', '&']), Value::Null);
                 }
             }
-            for area in &areas {
+            for area in areas.iter().filter(|_| [0, 4].contains(&f)) {
                 add("/{layer}/{z}/{x}/{y}.png", "POST", &format!("/3/4/2.png{filter}"), area.clone());
                 add(
                     "/{layer}/bbox/{bounds}/{size}",
@@ -158,7 +186,7 @@ fn samples() -> BTreeMap<&'static str, Vec<Sample>> {
 }
 
 /// Routes that read no layer; those of jobs, metrics and stored pictures have tests of their own.
-const WITHOUT_LAYER: [&str; 8] = [
+const WITHOUT_LAYER: [&str; 10] = [
     "/_/metrics",
     "/health",
     "/imgs/{filename}",
@@ -167,6 +195,8 @@ const WITHOUT_LAYER: [&str; 8] = [
     "/openapi.json",
     "/overlays/legend.png",
     "/masks",
+    "/{layer}/floorplan",
+    "/{layer}/floorplan.json",
 ];
 
 /// The random name of a temporary layer or a picture in a response.
@@ -236,7 +266,8 @@ fn every_route_returns_the_same_with_and_without_points_that_are_not_released() 
                 without.1,
                 show(&without.2)
             );
-            assert!(with.0 < 500, "{method} {url}: {}", show(&with.2));
+            let can_fail = path == "/queries" || url.contains("secret&every=");
+            assert!(with.0 < 300 || can_fail && with.0 == 400, "{method} {url}: {}", show(&with.2));
             compared += usize::from(with.0 < 300);
             // A temporary layer is protected as the layer that it was made from, and pictures are on disk.
             let linked = replies.each_ref().map(|(server, reply)| {
@@ -253,7 +284,7 @@ fn every_route_returns_the_same_with_and_without_points_that_are_not_released() 
             assert!(linked[0] == linked[1], "{url} {:?}", sample.2);
         }
     }
-    assert!(compared > 800, "only {compared} requests succeeded");
+    assert!(compared > 300, "only {compared} requests succeeded");
     // The crowd is released, whole.
     let statistics = |layer: &str| with.get(&format!("/{layer}/statistics")).ok(200).json()["points"].clone();
     assert_eq!([statistics("files"), statistics("stored"), statistics("wide")], [json!(160), json!(160), json!(160)]);
@@ -331,7 +362,7 @@ fn every_command_that_reads_a_layer_writes_the_same() {
             (&["export", layer, "--bins", "f.parquet", "--zoom", "12-14"], "f.parquet"),
             (&["export", layer, "--bins", "g.parquet", "--zoom", "3", "--start", "2023-01-01"], "g.parquet"),
             (&["export", layer, "-o", "h.tif", "--zoom", "5"], "h.tif"),
-            (&["batch"], "imgs/files.png"),
+            (&["batch", "--threads", "1"], "imgs/files.png"),
         ];
         for (args, file) in commands {
             let [with, without] = homes.each_ref().map(|home| outputs(home.path(), args, file));
