@@ -67,7 +67,8 @@ impl ProtectedPoints {
     ) -> Result<(Self, ScanReport)> {
         let space = query.columns.space;
         let query = query.clone().with_weights(true);
-        let grid = scan_occupancy(source, &query, &protection.request(space)?, None, threads).map_err(too_many_groups)?;
+        let grid =
+            scan_occupancy(source, &query, &protection.request(space)?, None, threads).map_err(too_many_groups)?;
         let report = grid.report.clone();
         let weight = report.weight.clone();
         Ok((Self::new(grid, space, protection, Description::default(), weight)?, report))
