@@ -30,7 +30,7 @@ impl CellWindow {
             CellSystem::Square { .. } | CellSystem::Ground { .. } => {
                 Some(Self { system, bounds, rows: [first.row, last.row] })
             }
-            CellSystem::Whole => None,
+            CellSystem::Whole | CellSystem::Hexagon { .. } => None,
         }
     }
 

@@ -152,7 +152,7 @@ impl GroundRows {
         let side_m = match request.cells {
             CellSystem::Whole => return Some(Self { first: 0, edges: map_edges.to_vec(), columns: vec![1.0] }),
             CellSystem::Ground { side_m } => side_m,
-            CellSystem::Square { .. } => return None,
+            CellSystem::Square { .. } | CellSystem::Hexagon { .. } => return None,
         };
         let row_at = |lat: f64| {
             let (mut x, mut y) = (Vec::new(), Vec::new());

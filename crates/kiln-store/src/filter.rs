@@ -67,6 +67,24 @@ impl<'q> Filter<'q> {
         Some(is_active.then_some(filter))
     }
 
+    /// The number of rows of `range` that pass the filter.
+    pub(super) fn count(&self, batch: &PointBatch, range: Range<usize>) -> u64 {
+        const CHUNK: usize = 1024;
+        if let (Some(times), None, None, Some(time_us)) =
+            (&self.time_us, &self.categories, self.polygon, &batch.time_us)
+        {
+            return count_within(&time_us[range], times.start, times.end) as u64;
+        }
+        let mut passing = [0; CHUNK];
+        let count = |start: usize| {
+            let chunk = start..(start + CHUNK).min(range.end);
+            let passing = &mut passing[..chunk.len()];
+            self.test(batch, chunk, passing);
+            passing.iter().map(|&passes| u64::from(passes)).sum::<u64>()
+        };
+        range.clone().step_by(CHUNK).map(count).sum()
+    }
+
     /// Sets `passing` to 1 for the rows of `range` that pass the filter, and to 0 for the others.
     pub(super) fn test(&self, batch: &PointBatch, range: Range<usize>, passing: &mut [u8]) {
         passing.fill(1);

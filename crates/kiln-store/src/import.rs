@@ -68,12 +68,11 @@ impl StoredLayer {
                 if points.is_empty() {
                     return Ok(());
                 }
-                let frame = match frame.get() {
-                    Some(frame) => *frame,
-                    None => {
-                        let chosen = self.frame_or(first_frame(space, points))?;
-                        *frame.get_or_init(|| chosen)
-                    }
+                let frame = if let Some(frame) = frame.get() {
+                    *frame
+                } else {
+                    let chosen = self.frame_or(first_frame(space, points))?;
+                    *frame.get_or_init(|| chosen)
                 };
                 worker.rows.frame = frame;
                 beyond.fetch_add(worker.rows.add(points) as u64, Ordering::Relaxed);

@@ -151,6 +151,7 @@ impl Turn {
 }
 
 /// A message of a sorting thread.
+#[allow(clippy::large_enum_variant, reason = "a chunk has millions of rows, so its own size does not matter")]
 enum Chunk {
     Rows(Rows),
     /// The end of the part.

@@ -1,7 +1,8 @@
 //! Occupancy grids of a snapshot, counted in blocks of rows.
 //!
-//! Points are in Z-order, so most blocks of some tens of rows are within one cell: their rows that pass the filter are
-//! counted without computing cells. Only the points of other blocks are mapped to cells one by one.
+//! Points are in Z-order: all rows between two rows are in the smallest node of the quadtree with both. Ranges of rows
+//! are halved until their node is within one cell; the positions between the two rows are then not even read. Only the
+//! points of blocks of [`BLOCK`] rows across the edge of a cell are mapped to cells one by one.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -113,33 +114,40 @@ impl<'w> Counter<'w> {
 
     /// Adds the rows of a batch that pass the filter.
     fn add(&mut self, batch: &PointBatch, rows: Range<usize>, filter: Option<&Filter<'_>>) {
-        let mut passing = [0; BLOCK];
-        for start in rows.clone().step_by(BLOCK) {
-            let block = start..(start + BLOCK).min(rows.end);
+        if rows.len() <= BLOCK {
+            return self.add_block(batch, rows, filter);
+        }
+        let (x, y) = node(batch, rows.start, rows.end - 1);
+        if let Some(cell) = self.cell_of(batch, x, y) {
+            self.counts[cell] += filter.map_or(rows.len() as u64, |filter| filter.count(batch, rows));
+            return;
+        }
+        let middle = rows.start + (rows.len() / 2).next_multiple_of(BLOCK);
+        self.add(batch, rows.start..middle, filter);
+        self.add(batch, middle..rows.end, filter);
+    }
+
+    /// Adds the rows of a block that pass the filter.
+    fn add_block(&mut self, batch: &PointBatch, block: Range<usize>, filter: Option<&Filter<'_>>) {
+        if block.is_empty() {
+            return;
+        }
+        if let Some(cell) = self.cell_of(batch, range(&batch.x[block.clone()]), range(&batch.y[block.clone()])) {
+            self.counts[cell] += filter.map_or(block.len() as u64, |filter| filter.count(batch, block));
+        } else if let Some(filter) = filter {
+            let mut passing = [0; BLOCK];
             let passing = &mut passing[..block.len()];
-            if let Some(filter) = filter {
-                filter.test(batch, block.clone(), passing);
-                let count = sum(passing);
-                if count == 0 {
-                    continue;
-                }
-                match self.cell_of(batch, block.clone()) {
-                    Some(cell) => self.counts[cell] += count,
-                    None => self.add_each(batch, block, Some(passing)),
-                }
-            } else {
-                match self.cell_of(batch, block.clone()) {
-                    Some(cell) => self.counts[cell] += block.len() as u64,
-                    None => self.add_each(batch, block, None),
-                }
+            filter.test(batch, block.clone(), passing);
+            if passing.contains(&1) {
+                self.add_each(batch, block, Some(passing));
             }
+        } else {
+            self.add_each(batch, block, None);
         }
     }
 
-    /// The index of the cell that contains all points of a block, if there is one in the window.
-    fn cell_of(&self, batch: &PointBatch, block: Range<usize>) -> Option<usize> {
-        let [west, east] = range(&batch.x[block.clone()]);
-        let [north, south] = range(&batch.y[block]);
+    /// The index of the cell that contains all points of a rectangle of units, if there is one in the window.
+    fn cell_of(&self, batch: &PointBatch, [west, east]: [u32; 2], [north, south]: [u32; 2]) -> Option<usize> {
         // The exact position of a point may be anywhere before the next unit.
         let end = u32::from(batch.exact(0..0).is_some());
         let (west_m, south_m) = self.frame.position(west, south);
@@ -177,9 +185,15 @@ wide! {
     }
 }
 
-wide! {
-    fn sum(passing: &[u8]) -> u64 {
-        // A block has at most 64 rows.
-        u64::from(passing.iter().fold(0u8, |sum, &passes| sum + passes))
-    }
+/// The ranges of x and y of the smallest node of the quadtree that contains the points of two rows, and so all rows
+/// between them. Of the bits of a level, that of y is the first one in a key.
+fn node(batch: &PointBatch, first: usize, last: usize) -> ([u32; 2], [u32; 2]) {
+    let (x, y) = (batch.x[first], batch.y[first]);
+    let (in_x, in_y) = (x ^ batch.x[last], y ^ batch.y[last]);
+    let bits = 32 - (in_x | in_y).leading_zeros();
+    let below = |bits: u32| 1u32.checked_shl(bits).map_or(u32::MAX, |next| next - 1);
+    // If only x differs in the highest bit that differs, all rows have the same bit of y.
+    let bits_of_y = if in_y > below(bits.saturating_sub(1)) { bits } else { bits.saturating_sub(1) };
+    let range = |unit: u32, mask: u32| [unit & !mask, unit | mask];
+    (range(x, below(bits)), range(y, below(bits_of_y)))
 }

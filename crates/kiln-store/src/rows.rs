@@ -29,6 +29,7 @@ pub(super) struct Rows {
 }
 
 /// The optional columns of points.
+#[allow(clippy::struct_excessive_bools, reason = "each is one column")]
 #[derive(Clone, Debug, Default)]
 pub(super) struct Columns {
     /// The frame of the units.
@@ -121,14 +122,12 @@ impl Rows {
 
     /// The positions of the points of a range.
     pub(super) fn positions_of(&self, range: Range<usize>) -> [Vec<f64>; 2] {
-        match self.exact_columns() {
-            Some(exact) => exact.map(|column| column[range.clone()].to_vec()),
-            None => {
-                let mut positions = [Vec::with_capacity(range.len()), Vec::with_capacity(range.len())];
-                add_positions(self.frame, &self.keys[range], &mut positions);
-                positions
-            }
+        if let Some(exact) = self.exact_columns() {
+            return exact.map(|column| column[range.clone()].to_vec());
         }
+        let mut positions = [Vec::with_capacity(range.len()), Vec::with_capacity(range.len())];
+        add_positions(self.frame, &self.keys[range], &mut positions);
+        positions
     }
 
     /// The points for which `keep` is true.

@@ -2,6 +2,7 @@
 
 use std::f64::consts::PI;
 
+use super::hexagon;
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, EARTH_RADIUS_M};
 use crate::parameter::Parameter;
@@ -27,6 +28,12 @@ pub enum CellSystem {
     Ground {
         /// The side of a cell in meters.
         side_m: f64,
+    },
+    /// Hexagons of the globe, of the [H3](https://h3geo.org/docs/) grid: a cell has its H3 index as the column, and row
+    /// 0. Only with the feature `h3`.
+    Hexagon {
+        /// The H3 resolution, 0 (sides of 1280 km) to 15 (0.6 m).
+        resolution: u8,
     },
 }
 
@@ -59,12 +66,27 @@ impl CellSystem {
         check_side(side_m).map(|()| Self::Ground { side_m })
     }
 
+    /// Hexagons of the globe.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for `resolution` unless it is from 0 to 15, and for `cells` without the feature `h3`.
+    pub fn hexagon(resolution: u8) -> Result<Self> {
+        if resolution > 15 {
+            let message = format!("{resolution} is not a resolution of H3; expected 0 to 15");
+            return Err(Error::invalid(Parameter::RESOLUTION, message));
+        }
+        if cfg!(not(feature = "h3")) {
+            return Err(Error::invalid(Parameter::CELLS, "this program was built without hexagons, the feature h3"));
+        }
+        Ok(Self::Hexagon { resolution })
+    }
+
     /// The coordinate space of the cells; `None` if it is any.
     pub fn space(self) -> Option<CoordinateSpace> {
         match self {
             Self::Whole => None,
             Self::Square { .. } => Some(CoordinateSpace::Plane),
-            Self::Ground { .. } => Some(CoordinateSpace::Globe),
+            Self::Ground { .. } | Self::Hexagon { .. } => Some(CoordinateSpace::Globe),
         }
     }
 
@@ -81,6 +103,7 @@ impl CellSystem {
                 let column = ((world - world.floor()) * columns).floor().min(columns - 1.0);
                 Some(Cell { row, column: index(column)? })
             }
+            Self::Hexagon { resolution } => hexagon::cell_at(x, y, resolution),
         }
     }
 
@@ -107,19 +130,35 @@ impl CellSystem {
                 let lon = |column: f64| (column / columns - 0.5) * 360.0;
                 Bounds { west: lon(column), south: lat(row), east: lon(column + 1.0), north: lat(row + 1.0) }
             }
+            Self::Hexagon { .. } => hexagon::bounds(cell),
         }
     }
 
     /// The outline of a cell in plane units, or degrees: a ring as in GeoJSON, counterclockwise, with the first position
     /// repeated at the end.
+    ///
+    /// Longitudes of a cell across the antimeridian continue beyond 180°.
     pub fn polygon(self, cell: Cell) -> Vec<[f64; 2]> {
-        corners(self.bounds(cell))
+        match self {
+            Self::Hexagon { .. } => hexagon::polygon(cell),
+            _ => corners(self.bounds(cell)),
+        }
+    }
+
+    /// The name of a cell: the H3 index of a hexagon, in hexadecimal digits; `None` in other systems.
+    pub fn name(self, cell: Cell) -> Option<String> {
+        match self {
+            Self::Hexagon { .. } => hexagon::name(cell),
+            _ => None,
+        }
     }
 
     /// The center of a cell: for squares (index + ½) · side.
     pub fn center(self, cell: Cell) -> (f64, f64) {
-        if let Self::Square { side } = self {
-            return ((cell.column as f64 + 0.5) * side, (cell.row as f64 + 0.5) * side);
+        match self {
+            Self::Square { side } => return ((cell.column as f64 + 0.5) * side, (cell.row as f64 + 0.5) * side),
+            Self::Hexagon { .. } => return hexagon::center(cell),
+            Self::Whole | Self::Ground { .. } => {}
         }
         let Bounds { west, south, east, north } = self.bounds(cell);
         (west.midpoint(east), south.midpoint(north))

@@ -38,7 +38,7 @@ impl CellWindow {
         let side = match cells {
             CellSystem::Whole => return Some(Self { side: None, first: Cell::default(), columns: 1, rows: 1 }),
             CellSystem::Square { side } => side,
-            CellSystem::Ground { .. } => return None,
+            CellSystem::Ground { .. } | CellSystem::Hexagon { .. } => return None,
         };
         let first = cells.cell_at(bounds.west, bounds.south)?;
         let last = cells.cell_at(bounds.east, bounds.north)?;

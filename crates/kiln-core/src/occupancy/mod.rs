@@ -11,6 +11,11 @@ mod dense;
 mod dwell;
 mod fast_hash;
 mod group;
+#[cfg(feature = "h3")]
+mod hexagon;
+#[cfg(not(feature = "h3"))]
+#[path = "no_hexagon.rs"]
+mod hexagon;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;

@@ -147,7 +147,7 @@ fn more_than_the_maximum_number_of_points_of_a_row_is_several_rows() {
     let cells = Protection::new(5).unwrap().cells(CoordinateSpace::Plane).unwrap();
     let key = GroupKey { cell: Cell { row: 0, column: 0 }, period: 1, category: Categories::NONE };
     let count = 2 * u64::from(u32::MAX) + 5;
-    let group = Group { key, count, weight_sum: count as f64, weight_max: 1.0 };
+    let group = Group { key, count, weight_sum: count as f64, weight_max: 1.0, dwell_us: 0 };
     let grid = OccupancyGrid { groups: vec![group], ..OccupancyGrid::default() };
     let released = released::Released::of(grid, cells, &Protection::new(5).unwrap()).unwrap();
     assert_eq!((released.total(), released.len()), (count, 3));
