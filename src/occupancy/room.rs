@@ -194,6 +194,7 @@ mod tests {
 
     use super::*;
 
+    #[allow(clippy::needless_pass_by_value, reason = "shorter calls")]
     fn feature(name: Value, rings: Value) -> Value {
         json!({"type": "Feature", "properties": {"name": name}, "geometry": {"type": "Polygon", "coordinates": rings}})
     }
@@ -203,6 +204,7 @@ mod tests {
         json!([[west, south], [east, south], [east, north], [west, north], [west, south]])
     }
 
+    #[allow(clippy::needless_pass_by_value, reason = "shorter calls")]
     fn parse(features: Value) -> Result<Rooms> {
         let text = json!({"type": "FeatureCollection", "features": features}).to_string();
         Rooms::parse(&text, CoordinateSpace::Plane)

@@ -86,10 +86,10 @@ pub(crate) async fn put(
     let (shared, layer) = (Arc::clone(&app), name.clone());
     let write = move |_: &_| Ok(shared.store.set_rooms(&layer, &text)?);
     let existed = app.write_limiter.run(std::future::ready(()), write).await?;
-    match existed.ok_or_else(|| Problem::not_found(format!("the layer `{name}` was removed")))? {
-        true => Ok(StatusCode::NO_CONTENT.into_response()),
-        false => Ok((StatusCode::CREATED, [(header::LOCATION, base.url(&format!("{name}/rooms")))]).into_response()),
+    if existed.ok_or_else(|| Problem::not_found(format!("the layer `{name}` was removed")))? {
+        return Ok(StatusCode::NO_CONTENT.into_response());
     }
+    Ok((StatusCode::CREATED, [(header::LOCATION, base.url(&format!("{name}/rooms")))]).into_response())
 }
 
 /// Remove the rooms of a layer

@@ -213,15 +213,15 @@ fn the_origin_is_that_of_the_first_points_and_never_changes() {
 fn points_outside_the_square_are_counted() {
     let (_folder, store) = store();
     let layer = plane_layer(&store);
-    let inside = [(0.0, 0.0, 1), (0.0, 0.0, 1), (214_748.3647, -214_748.3648, 2)];
-    let outside = [(214_748.3648, 0.0, 3), (0.0, 3e5, 4)];
+    let inside = [(0.0, 0.0, 1), (0.0, 0.0, 1), (214_748.364_7, -214_748.364_8, 2)];
+    let outside = [(214_748.364_8, 0.0, 3), (0.0, 3e5, 4)];
     let columns = columns_of(&[&inside[..], &outside].concat());
     let names = names();
     let source = MemorySource(plane_points(&columns, &names));
     let imported = layer.import(&source, &query(), ExistingPoints::Keep, None, 1, &Progress::default()).unwrap();
     assert_eq!((imported.points, imported.beyond_map, imported.report.read), (3, 2, 5));
     let bounds = layer.snapshot().extent().bounds(false).unwrap();
-    assert_eq!(bounds, Bounds { west: 0.0, south: -214_748.3648, east: 214_748.3647, north: 0.0 });
+    assert_eq!(bounds, Bounds { west: 0.0, south: -214_748.364_8, east: 214_748.364_7, north: 0.0 });
 }
 
 #[test]

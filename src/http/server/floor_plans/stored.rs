@@ -62,7 +62,9 @@ mod tests {
 
     fn file(parts: &[&[u8]]) -> File {
         let mut file = tempfile::tempfile().unwrap();
-        parts.iter().for_each(|part| file.write_all(part).unwrap());
+        for part in parts {
+            file.write_all(part).unwrap();
+        }
         std::io::Seek::rewind(&mut file).unwrap();
         file
     }
