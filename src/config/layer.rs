@@ -50,7 +50,7 @@ with_defaults! {
         /// Instead of an input, an SQL query of the database whose rows are the points.
         pub sql: Option<String>,
         /// Instead of an input, the layer of the store that has this name. Requests create and describe it; the
-        /// section protects its points by `min_count`.
+        /// section sets `min_count`, `rooms` and `floorplan`.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         #[schemars(!skip_serializing_if)]
         pub store: bool,
@@ -232,14 +232,18 @@ impl LayerConfig {
 
     /// Checks the section of a layer of the store, which has a description of its own.
     fn check_stored(&self) -> Result<(), Fault> {
-        if self.min_count.is_none() {
-            return Err(Fault::value("store", "the section of a layer of the store needs min_count"));
+        if self.min_count.is_none() && self.rooms.is_none() && self.floorplan.is_none() {
+            return Err(Fault::value(
+                "store",
+                "the section of a layer of the store needs min_count, rooms or floorplan",
+            ));
         }
-        let Self { min_count, min_count_cell, min_count_period, refresh, store, .. } = self.clone();
-        let only = Self { store, refresh, min_count, min_count_cell, min_count_period, ..Self::default() };
-        if *self != only {
+        let Self { min_count, min_count_cell, min_count_period, refresh, store, rooms, floorplan, .. } = self.clone();
+        let keys =
+            Self { store, refresh, min_count, min_count_cell, min_count_period, rooms, floorplan, ..Self::default() };
+        if *self != keys {
             let message = "a layer of the store has its own description; only min_count, min_count_cell, \
-                           min_count_period and refresh can be set";
+                           min_count_period, refresh, rooms and floorplan can be set";
             return Err(Fault::key("store", message));
         }
         Ok(())

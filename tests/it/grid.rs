@@ -1,5 +1,7 @@
 //! Occupancy grids by HTTP.
 
+#![allow(clippy::float_cmp, reason = "sums of integers are exact")]
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};

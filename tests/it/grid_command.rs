@@ -1,5 +1,7 @@
 //! `kiln grid`.
 
+#![allow(clippy::float_cmp, reason = "sums of integers are exact")]
+
 use std::fs;
 use std::path::Path;
 

@@ -1,5 +1,7 @@
 //! `POST /v3/detections`.
 
+use std::fmt::Write;
+
 use serde_json::{Value, json};
 
 use crate::grid::{DETECTIONS, cells, office};
@@ -77,7 +79,7 @@ fn a_space_of_several_layers_is_a_conflict() {
     let mut config = String::new();
     for name in ["east", "west"] {
         std::fs::write(home.path().join(format!("{name}.csv")), DETECTIONS).unwrap();
-        config.push_str(&format!("[layers.{name}]\ninput = \"{name}.csv\"\nprojection = \"plane\"\n"));
+        writeln!(config, "[layers.{name}]\ninput = \"{name}.csv\"\nprojection = \"plane\"").unwrap();
     }
     std::fs::write(home.path().join("kiln.toml"), config).unwrap();
     let server = Server::at(home, &[]);
