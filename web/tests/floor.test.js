@@ -124,6 +124,9 @@ describe('rooms, hours and weeks', () => {
     assert((await status(page)).startsWith(metadata.total_detections.toLocaleString('en')));
     await page.hover('#rooms-table tbody tr:nth-child(2)');
     assert.equal(await page.locator('path.room.is-pointed').count(), 1);
+    await page.focus('#rooms-table tbody tr:nth-child(3)');
+    await page.mouse.move(300, 300);
+    assert.equal(await page.locator('path.room.is-pointed').count(), 1, 'a room with the focus');
     await done();
   });
 
@@ -196,6 +199,12 @@ describe('rooms, hours and weeks', () => {
     const { metadata } = await kiln.json('office/grid?resolution=0.5&category=floor-2');
     assert((await status(page)).startsWith(metadata.total_detections.toLocaleString('en')));
     assert.equal((await hash(page)).get('space'), 'floor-2');
+    await page.selectOption('#space', '');
+    await settle(page);
+    await page.reload();
+    await shown(page);
+    const all = await kiln.json('office/grid?resolution=0.5');
+    assert((await status(page)).startsWith(all.metadata.total_detections.toLocaleString('en')), 'all spaces');
     await done();
   });
 });
