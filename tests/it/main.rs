@@ -52,6 +52,7 @@ mod plane_tiles;
 mod polygons;
 mod postgis;
 mod render;
+mod rooms;
 mod schemes;
 mod server;
 mod server_lifecycle;

@@ -1,9 +1,10 @@
 // The page of layers in meters, and the 3-D page, in a browser.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 
 import { isHot, middle, open } from './browser.js';
-import { FLOORS, serve } from './kiln.js';
+import { FLOORS, serve, site, STOCKHOLM } from './kiln.js';
 
 let kiln, chromium;
 before(async () => {
@@ -123,6 +124,9 @@ describe('rooms, hours and weeks', () => {
     assert((await status(page)).startsWith(metadata.total_detections.toLocaleString('en')));
     await page.hover('#rooms-table tbody tr:nth-child(2)');
     assert.equal(await page.locator('path.room.is-pointed').count(), 1);
+    await page.focus('#rooms-table tbody tr:nth-child(3)');
+    await page.mouse.move(300, 300);
+    assert.equal(await page.locator('path.room.is-pointed').count(), 1, 'a room with the focus');
     await done();
   });
 
@@ -195,6 +199,12 @@ describe('rooms, hours and weeks', () => {
     const { metadata } = await kiln.json('office/grid?resolution=0.5&category=floor-2');
     assert((await status(page)).startsWith(metadata.total_detections.toLocaleString('en')));
     assert.equal((await hash(page)).get('space'), 'floor-2');
+    await page.selectOption('#space', '');
+    await settle(page);
+    await page.reload();
+    await shown(page);
+    const all = await kiln.json('office/grid?resolution=0.5');
+    assert((await status(page)).startsWith(all.metadata.total_detections.toLocaleString('en')), 'all spaces');
     await done();
   });
 });
@@ -327,5 +337,35 @@ describe('the 3-D page', () => {
     assert((await page.evaluate(() => document.documentElement.scrollWidth)) <= 320);
     await page.context().close();
     assert.equal((await fetch(`${kiln.url}/nowhere/surface`)).status, 404);
+  });
+});
+
+describe('3-D maps of other libraries', () => {
+  test('the snippet for MapLibre GL in the documentation raises the terrain where the points are', async () => {
+    const guide = readFileSync(new URL('../../docs/occupancy.md', import.meta.url), 'utf8');
+    const code = /```js\n(maplibregl\.addProtocol[^]*?)```/.exec(guide)[1].replaceAll('http://localhost:3000/cities', `${kiln.url}/one`);
+    const { lat, lng } = STOCKHOLM;
+    const pages = {
+      '/page': `<!doctype html><link rel="stylesheet" href="/node_modules/maplibre-gl/dist/maplibre-gl.css">
+        <style>#map { width: 500px; height: 400px }</style><div id="map"></div><script type="module">
+        const maplibregl = await import('/node_modules/maplibre-gl/dist/maplibre-gl.mjs');
+        const style = { version: 8, sources: {}, layers: [{ id: 'ground', type: 'background' }] };
+        const map = new maplibregl.Map({ container: 'map', center: [${lng}, ${lat}], zoom: 6, pitch: 50, attributionControl: false, style });
+        map.on('load', () => {
+          ${code}
+          map.on('idle', () => {
+            window.heights = [[${lng}, ${lat}], [${lng + 1.5}, ${lat}]].map((place) => map.queryTerrainElevation(place));
+          });
+        });
+        </script>`,
+    };
+    const host = await site(pages);
+    const { page, done } = await chromium.page({}, [kiln.url, host.url]);
+    await page.goto(`${host.url}/page`);
+    await page.waitForFunction(() => window.heights?.every((height) => height !== null), null, { timeout: 60_000 });
+    const [there, elsewhere] = await page.evaluate(() => window.heights);
+    assert(there - elsewhere > 100, `${there} m and ${elsewhere} m`);
+    await done();
+    host.stop();
   });
 });

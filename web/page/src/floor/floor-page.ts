@@ -129,9 +129,9 @@ export class FloorPage {
     const { time, categories } = await fetchJson<Statistics>(`${BASE}/${this.layer.name}/statistics?zoom=0`);
     this.range = time && [Date.parse(time.start), Date.parse(time.end)];
     const spaces = categories?.names ?? [];
-    if (this.state.space !== null && !spaces.includes(this.state.space)) this.state.space = null;
     // The spaces of a layer share a plane: all of them at once would be a sum of floors.
-    if (this.state.space === null && spaces.length > 1 && !location.hash.includes('space=')) this.state.space = spaces[0]!;
+    if (this.state.space === undefined) this.state.space = spaces.length > 1 ? spaces[0] : null;
+    else if (this.state.space !== null && !spaces.includes(this.state.space)) this.state.space = null;
     this.panel.showSpaces(spaces);
     this.updateTimes();
   }

@@ -33,7 +33,7 @@ function hexOf(ramp: Ramp): string[] {
 export function styleOf(state: FloorState, catalog: Catalog): HeatStyle {
   const style: HeatStyle = { scheme: state.scheme, curve: state.curve, opacity: state.opacity / 100, radius: `${state.radius}m` };
   if (!fadesIn(catalog, state.scheme)) style.transparent_low = FADE;
-  if (state.space !== null) style.category = [state.space];
+  if (state.space) style.category = [state.space];
   if (state.time) [style.start, style.end] = [new Date(state.time[0]), new Date(state.time[1])];
   return style;
 }

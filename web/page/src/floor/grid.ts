@@ -46,7 +46,7 @@ interface GridReply {
 /** The query parameters of a grid. */
 export function gridParameters({ cell, space }: FloorState, window: [number, number] | null): URLSearchParams {
   const parameters = new URLSearchParams({ resolution: String(cell) });
-  if (space !== null) parameters.set('category', JSON.stringify([space]));
+  if (space) parameters.set('category', JSON.stringify([space]));
   if (window) {
     parameters.set('start', new Date(window[0]).toISOString());
     parameters.set('end', new Date(window[1]).toISOString());

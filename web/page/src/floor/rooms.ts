@@ -52,8 +52,9 @@ export class RoomTable {
       title.scope = 'row';
       row.append(title);
       for (const value of values) row.insertCell().textContent = value;
-      row.addEventListener('pointerenter', () => this.pointed(name));
-      row.addEventListener('pointerleave', () => this.pointed(null));
+      row.tabIndex = 0;
+      for (const event of ['pointerenter', 'focus']) row.addEventListener(event, () => this.pointed(name));
+      for (const event of ['pointerleave', 'blur']) row.addEventListener(event, () => this.pointed(null));
     }
     this.box.replaceChildren(table);
   }

@@ -23,8 +23,8 @@ export interface FloorState {
   /** The center of the map, in meters. */
   x: number;
   y: number;
-  /** The space: a category of the layer. Null: all. */
-  space: string | null;
+  /** The space: a category of the layer. Null: all. Undefined: not chosen, before the spaces are known. */
+  space: string | null | undefined;
   view: View;
   /** The side of a cell, in meters. */
   cell: number;
@@ -63,7 +63,7 @@ export function initial(layer: LayerEntry): FloorState {
     zoom: 0,
     x: 0,
     y: 0,
-    space: null,
+    space: undefined,
     view: 'cells',
     cell: CELL_SIDES_M.find((cell) => cell >= 0.5 && side / cell <= DEFAULT_CELLS) ?? Number((side / DEFAULT_CELLS).toPrecision(1)),
     scheme: style['scheme'] ?? 'heat',
@@ -82,7 +82,8 @@ export function write(state: FloorState, layer: LayerEntry): string {
   const digits = Math.max(0, Math.ceil(state.zoom / 3) + 1);
   const at = [state.zoom, Number(state.x.toFixed(digits)), Number(state.y.toFixed(digits))].join('/');
   const parameters = new URLSearchParams({ layer: state.layer, at });
-  for (const name of ['space', 'view', 'cell', 'scheme', 'curve', 'opacity', 'radius'] as const) {
+  if (state.space !== undefined) parameters.set('space', state.space ?? '');
+  for (const name of ['view', 'cell', 'scheme', 'curve', 'opacity', 'radius'] as const) {
     if (state[name] !== start[name]) parameters.set(name, String(state[name]));
   }
   if (state.time) parameters.set('time', state.time.map((time) => new Date(time).toISOString()).join('..'));
@@ -100,7 +101,7 @@ export function read(text: string, layer: LayerEntry, schemes: string[]): { stat
     const value = Number(parameters.get(name) || NaN);
     return Number.isFinite(value) ? Math.min(Math.max(value, min), max) : undefined;
   };
-  state.space = parameters.get('space');
+  if (parameters.has('space')) state.space = parameters.get('space') || null;
   state.view = choice('view', VIEWS) ?? state.view;
   state.scheme = choice('scheme', schemes) ?? state.scheme;
   state.curve = choice('curve', CURVES) ?? state.curve;
