@@ -52,7 +52,8 @@ fn uploaded_rooms_are_listed_and_summed_until_they_are_removed() {
         assert_eq!((reply.header("content-type"), &*reply.body), (Some("application/geo+json"), text.as_bytes()));
         assert_eq!(listed(&server), json!(2));
         let grid = server.get("/floor/grid?resolution=1&rooms=true").ok(200).json();
-        let sums: Vec<_> = grid["rooms"].as_array().unwrap().iter().map(|room| (&room["name"], &room["value"])).collect();
+        let sums: Vec<_> =
+            grid["rooms"].as_array().unwrap().iter().map(|room| (&room["name"], &room["value"])).collect();
         assert_eq!(sums, [(&json!("Hall"), &json!(2)), (&json!("Lobby"), &json!(1))]);
     }
     put(&server, ROOMS, "application/json", &rooms(&[room("Lobby", 10.0)])).ok(204);
