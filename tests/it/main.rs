@@ -46,6 +46,7 @@ mod masks_opencv;
 mod masks_page;
 mod masks_security;
 mod min_count;
+mod occupancy_duckdb;
 mod overlays;
 mod parameter_names;
 mod picture_rules;
