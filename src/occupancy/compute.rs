@@ -210,7 +210,8 @@ fn too_many(request: &GridRequest, extent: Option<Bounds>, count: Option<u64>) -
         (Some(count), CellSystem::Square { .. }) => format!("{count} cells of {resolution}"),
         _ => format!("more than {limit} cells of {resolution}"),
     };
-    let finest = request.bounds.or(extent).map(|bounds| {
+    let is_length = !matches!(request.cells, CellSystem::Hexagon { .. });
+    let finest = request.bounds.or(extent).filter(|_| is_length).map(|bounds| {
         let side = CellWindow::finest_side(request.cells, bounds, limit);
         format!("; the finest resolution for these bounds is {side}m")
     });

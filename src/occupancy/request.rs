@@ -77,6 +77,10 @@ impl GridOptions {
             rooms: self.room_list(polygons, rooms)?,
             max_cells,
         };
+        if let (CellSystem::Hexagon { .. }, false) = (request.cells, request.omit_empty) {
+            let detail = "hexagons without points are not listed; use true";
+            return Err(Error::invalid(Parameter::OMIT_EMPTY, detail));
+        }
         if let Some(Bounds { west, east, .. }) = self.bounds
             && !space.wraps()
             && west >= east
@@ -121,7 +125,14 @@ impl GridOptions {
 /// The cells of a shape and size in a coordinate space.
 fn cell_system(shape: CellShape, resolution: Resolution, space: CoordinateSpace) -> Result<CellSystem> {
     match shape {
-        CellShape::H3 => Err(Error::invalid(Parameter::CELLS, "h3 is not supported; use square")),
+        CellShape::H3 if !space.wraps() => {
+            Err(Error::invalid(Parameter::CELLS, "h3 applies to layers on the globe; the layer is on a plane"))
+        }
+        CellShape::H3 if resolution.has_unit || resolution.number.fract() != 0.0 || resolution.number > 15.0 => {
+            let detail = format!("{resolution} is not a resolution of H3; expected 0 to 15");
+            Err(Error::invalid(Parameter::RESOLUTION, detail))
+        }
+        CellShape::H3 => CellSystem::hexagon(resolution.number as u8),
         CellShape::Square if space.wraps() => CellSystem::ground(resolution.number),
         CellShape::Square => CellSystem::square(resolution.number),
     }

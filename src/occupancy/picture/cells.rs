@@ -42,6 +42,10 @@ fn quantized(grid: &Grid, style: &GridStyle, values: &raster::Grid<f32>) -> Resu
 type Drawn = (raster::Grid<u8>, Bounds, [f64; 2]);
 
 fn squares(grid: &Grid, style: &GridStyle, bounds: Bounds, limits: PictureLimits) -> Result<Drawn> {
+    if let CellSystem::Hexagon { .. } = grid.system() {
+        let detail = "h3 has no pictures of cells; use another picture, or the format geojson";
+        return Err(Error::invalid(Parameter::CELLS, detail));
+    }
     let too_small = || Error::invalid(Parameter::RESOLUTION, "the cells are too small for a picture of these bounds");
     // The bounds are those of cells, so they end at an edge.
     let window = CellWindow::new(grid.system(), bounds, false).ok_or_else(too_small)?;

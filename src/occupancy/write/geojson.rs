@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 use crate::occupancy::Grid;
 use crate::occupancy::picture::ContourLine;
 
-/// Writes the cells as a FeatureCollection of polygons with the properties `value` and `count`, and those of a
-/// comparison.
+/// Writes the cells as a FeatureCollection of polygons with the properties `value` and `count`, those of a comparison,
+/// and for hexagons `cell`, the H3 index.
 ///
 /// The coordinates of a layer on a plane are meters, which the member `coordinate_space` of the collection states:
 /// `"plane, in meters"`. That of a layer on the globe is `"WGS 84, in degrees"`.
@@ -23,6 +23,9 @@ pub fn write_geojson(grid: &Grid, out: impl Write) -> Result<()> {
     let features = grid.cells.iter().map(|cell| {
         let ring = grid.system().polygon(cell.cell);
         let mut properties = Map::new();
+        if let Some(name) = grid.system().name(cell.cell) {
+            properties.insert("cell".into(), name.into());
+        }
         for column in columns.iter().skip(2) {
             properties.insert(column.name.to_owned(), number((column.value)(cell)));
         }
