@@ -124,8 +124,8 @@ describe('rooms, hours and weeks', () => {
     assert((await status(page)).startsWith(metadata.total_detections.toLocaleString('en')));
     await page.hover('#rooms-table tbody tr:nth-child(2)');
     assert.equal(await page.locator('path.room.is-pointed').count(), 1);
-    await page.focus('#rooms-table tbody tr:nth-child(3)');
     await page.mouse.move(300, 300);
+    await page.focus('#rooms-table tbody tr:nth-child(3)');
     assert.equal(await page.locator('path.room.is-pointed').count(), 1, 'a room with the focus');
     await done();
   });
