@@ -87,7 +87,7 @@ impl CellWindow {
 
     /// The finest resolution of H3 with which `bounds` surely have at most `limit` cells, or 0.
     pub fn finest_h3(bounds: Bounds, limit: u64) -> u8 {
-        /// The area of the smallest hexagons is about half of the mean.
+        /// The smallest cells have more than half of the mean area.
         const SMALLEST_SHARE: f64 = 0.5;
         let Bounds { west, south, east, north } = bounds;
         let turn = if east <= west { 360.0 } else { 0.0 };
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn the_finest_resolution_of_h3_has_at_most_the_limit_of_cells() {
         assert_eq!(CellWindow::finest_h3(Bounds::WORLD, 1_000_000), 4);
-        assert_eq!(CellWindow::finest_h3(bounds(18.0, 59.2, 18.2, 59.4), 1_000_000), 10);
+        assert_eq!(CellWindow::finest_h3(bounds(18.0, 59.2, 18.2, 59.4), 1_000_000), 11);
         assert_eq!(CellWindow::finest_h3(Bounds::WORLD, 1), 0);
     }
 
