@@ -85,6 +85,22 @@ impl CellWindow {
         (self.rows, self.columns(self.rows[0]).0)
     }
 
+    /// The finest resolution of H3 with which `bounds` surely have at most `limit` cells, or 0.
+    pub fn finest_h3(bounds: Bounds, limit: u64) -> u8 {
+        /// The smallest cells have more than half of the mean area.
+        const SMALLEST_SHARE: f64 = 0.5;
+        let Bounds { west, south, east, north } = bounds;
+        let turn = if east <= west { 360.0 } else { 0.0 };
+        let [south, north] = [south, north].map(|lat| lat.to_radians().sin());
+        let share = (east + turn - west) / 360.0 * (north - south) / 2.0;
+        let fits = |resolution: &u8| {
+            let cells = h3_cells(*resolution) * share / SMALLEST_SHARE;
+            // Those at the edges.
+            cells + 4.0 * cells.sqrt() + 8.0 <= limit as f64
+        };
+        (0..=15).rev().find(fits).unwrap_or(0)
+    }
+
     /// The finest side of cells, in meters, with which `bounds` have at most `limit` cells, rounded up to two digits.
     pub fn finest_side(system: CellSystem, bounds: Bounds, limit: u64) -> f64 {
         let Bounds { west, south, east, north } = bounds;
@@ -118,6 +134,11 @@ impl CellWindow {
         }
         side
     }
+}
+
+/// The number of cells of the globe at a resolution of H3.
+pub(super) fn h3_cells(resolution: u8) -> f64 {
+    2.0 + 120.0 * 7_f64.powi(resolution.into())
 }
 
 /// A number rounded up to two significant digits.
@@ -164,6 +185,13 @@ mod tests {
         all.sort_unstable();
         all.dedup();
         assert_eq!(all.len(), count, "no cell twice");
+    }
+
+    #[test]
+    fn the_finest_resolution_of_h3_has_at_most_the_limit_of_cells() {
+        assert_eq!(CellWindow::finest_h3(Bounds::WORLD, 1_000_000), 4);
+        assert_eq!(CellWindow::finest_h3(bounds(18.0, 59.2, 18.2, 59.4), 1_000_000), 11);
+        assert_eq!(CellWindow::finest_h3(Bounds::WORLD, 1), 0);
     }
 
     #[test]

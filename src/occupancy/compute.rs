@@ -210,10 +210,15 @@ fn too_many(request: &GridRequest, extent: Option<Bounds>, count: Option<u64>) -
         (Some(count), CellSystem::Square { .. }) => format!("{count} cells of {resolution}"),
         _ => format!("more than {limit} cells of {resolution}"),
     };
-    let is_length = !matches!(request.cells, CellSystem::Hexagon { .. });
-    let finest = request.bounds.or(extent).filter(|_| is_length).map(|bounds| {
-        let side = CellWindow::finest_side(request.cells, bounds, limit);
-        format!("; the finest resolution for these bounds is {side}m")
+    let finest = request.bounds.or(extent).map(|bounds| match request.cells {
+        CellSystem::Hexagon { .. } => {
+            let finest = CellWindow::finest_h3(bounds, limit);
+            format!("; a resolution of {finest} is coarse enough for these bounds")
+        }
+        cells => {
+            let side = CellWindow::finest_side(cells, bounds, limit);
+            format!("; the finest resolution for these bounds is {side}m")
+        }
     });
     let finest = finest.unwrap_or_default();
     let detail = format!("the grid has {cells} and exceeds the limit of {limit}, limits.cells{finest}");

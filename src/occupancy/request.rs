@@ -87,6 +87,10 @@ impl GridOptions {
         {
             return Err(Error::invalid(Parameter::BOUNDS, format!("west ({west}) must be less than east ({east})")));
         }
+        if let (CellSystem::Hexagon { .. }, false) = (request.cells, request.omit_empty) {
+            let detail = "empty cells are listed of squares only; omit the parameter, or use other cells";
+            return Err(Error::invalid(Parameter::OMIT_EMPTY, detail));
+        }
         if request.rooms.is_some() && request.bounds.is_some() {
             let detail = "rooms are counted as a whole and not within bounds; omit one of the parameters";
             return Err(Error::invalid(Parameter::ROOMS, detail));
@@ -126,13 +130,16 @@ impl GridOptions {
 fn cell_system(shape: CellShape, resolution: Resolution, space: CoordinateSpace) -> Result<CellSystem> {
     match shape {
         CellShape::H3 if !space.wraps() => {
-            Err(Error::invalid(Parameter::CELLS, "h3 applies to layers on the globe; the layer is on a plane"))
+            Err(Error::invalid(Parameter::CELLS, "h3 has cells of the globe, and the layer is on a plane; use square"))
         }
-        CellShape::H3 if resolution.has_unit || resolution.number.fract() != 0.0 || resolution.number > 15.0 => {
-            let detail = format!("{resolution} is not a resolution of H3; expected 0 to 15");
-            Err(Error::invalid(Parameter::RESOLUTION, detail))
+        CellShape::H3 => {
+            let Resolution { number, has_unit } = resolution;
+            if has_unit || number.fract() != 0.0 || number > 15.0 {
+                let message = format!("`{resolution}` is not a resolution of H3; expected a whole number from 0 to 15");
+                return Err(Error::invalid(Parameter::RESOLUTION, message));
+            }
+            CellSystem::hexagon(number as u8)
         }
-        CellShape::H3 => CellSystem::hexagon(resolution.number as u8),
         CellShape::Square if space.wraps() => CellSystem::ground(resolution.number),
         CellShape::Square => CellSystem::square(resolution.number),
     }

@@ -38,6 +38,7 @@ const ROOT_ITEMS: &[&str] = &[
     "Parameter",
     "Message",
     "postgis",
+    "protection",
     "raster",
     "simd",
     "source",

@@ -200,6 +200,44 @@ fn layers_on_the_globe_have_cells_of_meters() {
 }
 
 #[test]
+fn hexagons_have_their_h3_index() {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use parquet::record::RowAccessor;
+
+    let home = tempfile::tempdir().unwrap();
+    // The example of H3's documentation: the Statue of Liberty.
+    std::fs::write(home.path().join("a.csv"), "lon,lat\n-74.044444,40.689167\n-74.044444,40.689167\n").unwrap();
+    std::fs::write(home.path().join("kiln.toml"), "[layers.a]\ninput = \"a.csv\"\n").unwrap();
+    let server = Server::at(home, &[]);
+    let path = "/a/grid?cells=h3&resolution=10";
+    let grid = server.get(path).ok(200).json();
+    assert_eq!(grid["metadata"]["columns"], json!(["lon", "lat", "value", "cell"]));
+    let [cell] = &grid["array_cells"].as_array().unwrap()[..] else { panic!("{grid}") };
+    assert_eq!((&cell[2], &cell[3]), (&json!(2), &json!("8a2a1072b59ffff")));
+    let csv = String::from_utf8(server.get(&format!("{path}&format=csv")).ok(200).body).unwrap();
+    assert!(csv.starts_with("lon,lat,value,cell\n") && csv.ends_with(",2,8a2a1072b59ffff\n"), "{csv}");
+    let feature = server.get(&format!("{path}&format=geojson")).ok(200).json()["features"][0].clone();
+    assert_eq!((&feature["properties"]["cell"], &feature["properties"]["count"]), (&cell[3], &json!(2)));
+    assert_eq!(feature["geometry"]["coordinates"][0].as_array().unwrap().len(), 7);
+    let parquet = server.get(&format!("{path}&format=parquet")).ok(200);
+    let reader = SerializedFileReader::new(bytes::Bytes::from(parquet.body)).unwrap();
+    let row = reader.get_row_iter(None).unwrap().next().unwrap().unwrap();
+    assert_eq!((row.get_long(3).unwrap(), row.get_string(4).unwrap().as_str()), (2, "8a2a1072b59ffff"));
+    for picture in ["cells", "heat"] {
+        server.get(&format!("/a/grid?cells=h3&resolution=5&picture={picture}&bounds=-75,40,-73,41&size=64")).ok(200);
+    }
+    for (query, words) in [
+        ("cells=h3&resolution=16", &["resolution: `16` is not a resolution of H3", "0 to 15"][..]),
+        ("cells=h3&resolution=0.5", &["resolution: `0.5` is not a resolution of H3"]),
+        ("cells=h3&resolution=8m", &["resolution: `8m` is not a resolution of H3"]),
+        ("cells=h3&resolution=8&omit_empty=false", &["omit_empty: ", "squares only"]),
+    ] {
+        server.get(&format!("/a/grid?{query}")).rejected(400, words);
+    }
+    office("").get("/office/grid?cells=h3&resolution=8").rejected(400, &["cells: ", "on a plane", "square"]);
+}
+
+#[test]
 fn formats_have_the_same_cells() {
     use parquet::file::reader::{FileReader, SerializedFileReader};
     use parquet::record::RowAccessor;

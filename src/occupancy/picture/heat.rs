@@ -2,9 +2,10 @@
 
 use super::{GridPicture, GridStyle, PictureLimits, check_pixels, encode};
 use crate::error::{Error, Result};
-use crate::geo::{Canvas, Points, Projection};
+use crate::geo::{Canvas, EARTH_RADIUS_M, Points, Projection};
 use crate::layer::{Radius, Style, Unit, canvas_of, render, render_shaded};
-use crate::occupancy::{Grid, GridLayer, Quantity};
+use crate::occupancy::cell_window::h3_cells;
+use crate::occupancy::{CellSystem, Grid, GridLayer, Quantity};
 use crate::parameter::Parameter;
 use crate::raster;
 use crate::source::{CoordinateSpace, MemorySource, Query};
@@ -102,7 +103,12 @@ fn density(
     heat.values.map(|values| values.density).ok_or_else(none)
 }
 
-/// The side of a cell in meters.
+/// The side of a cell in meters; of a hexagon, that of a square of the mean area.
 fn side_m(grid: &Grid) -> f64 {
-    grid.request.resolution.number
+    match grid.system() {
+        CellSystem::Hexagon { resolution } => {
+            (4.0 * std::f64::consts::PI * EARTH_RADIUS_M * EARTH_RADIUS_M / h3_cells(resolution)).sqrt()
+        }
+        _ => grid.request.resolution.number,
+    }
 }

@@ -1,6 +1,6 @@
 //! The columns of a table of cells.
 
-use crate::occupancy::{Grid, GridCell};
+use crate::occupancy::{CellSystem, Grid, GridCell};
 
 /// A column of a table of cells.
 pub(super) struct Column {
@@ -25,4 +25,9 @@ pub(super) fn columns(grid: &Grid) -> Vec<Column> {
         columns.push(column("ratio", |cell| cell.values.ratio()));
     }
     columns
+}
+
+/// The column with the names of cells, after the other ones, if cells have names: the H3 indices of hexagons.
+pub(super) fn name_column(grid: &Grid) -> Option<&'static str> {
+    matches!(grid.system(), CellSystem::Hexagon { .. }).then_some("cell")
 }

@@ -30,6 +30,7 @@ pub fn write_geojson(grid: &Grid, out: impl Write) -> Result<()> {
             properties.insert(column.name.to_owned(), number((column.value)(cell)));
         }
         properties.insert("count".into(), cell.count.into());
+        properties.extend(grid.system().name(cell.cell).map(|name| ("cell".to_owned(), name.into())));
         json!({
             "type": "Feature",
             "geometry": {"type": "Polygon", "coordinates": [ring]},

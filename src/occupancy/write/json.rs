@@ -4,8 +4,8 @@ use std::fmt;
 
 use serde_json::{Map, Value, json};
 
-use super::columns::columns;
-use crate::occupancy::{Compared, Grid, Profile, RoomTotals};
+use super::columns::{columns, name_column};
+use crate::occupancy::{Compared, Grid, GridCell, Profile, RoomTotals};
 use crate::parameters::time_text;
 
 /// A number that is written without a fraction if it has none.
@@ -33,10 +33,14 @@ pub fn number(number: impl Into<Option<f64>>) -> Value {
     }
 }
 
-/// The cells of a grid as `[x, y, value]`, with the other columns of a comparison.
+/// The cells of a grid as `[x, y, value]`, with the other columns of a comparison, and the name of a cell that has one.
 fn array_cells(grid: &Grid) -> Vec<Vec<Value>> {
     let columns = columns(grid);
-    grid.cells.iter().map(|cell| columns.iter().map(|column| number((column.value)(cell))).collect()).collect()
+    let row = |cell: &GridCell| {
+        let name = grid.system().name(cell.cell).map(Value::from);
+        columns.iter().map(|column| number((column.value)(cell))).chain(name).collect()
+    };
+    grid.cells.iter().map(row).collect()
 }
 
 /// The bounds of the listed cells; null without cells.
@@ -67,7 +71,7 @@ pub fn detections_json(grid: &Grid) -> Value {
 pub fn grid_json(grid: &Grid) -> Value {
     let time = |time_us: Option<i64>| time_us.map_or(Value::Null, |time_us| time_text(time_us).into());
     let request = &grid.request;
-    let names: Vec<&str> = columns(grid).iter().map(|column| column.name).collect();
+    let names: Vec<&str> = columns(grid).iter().map(|column| column.name).chain(name_column(grid)).collect();
     let mut answer = json!({
         "array_cells": array_cells(grid),
         "metadata": {

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use parquet::basic::{Compression, ZstdLevel};
-use parquet::data_type::{DoubleType, Int64Type};
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type};
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
@@ -21,6 +21,8 @@ pub enum TableColumn {
     Doubles(Vec<Option<f64>>),
     /// Integers.
     Integers(Vec<i64>),
+    /// Texts.
+    Texts(Vec<String>),
 }
 
 /// Writes columns of the same length as a Parquet file with one row group. The names must be lower-case words. `metadata`
@@ -32,6 +34,7 @@ pub fn write_table(out: impl Write + Send, columns: &[(&str, TableColumn)], meta
     let field = |(name, column): &(&str, TableColumn)| match column {
         TableColumn::Doubles(_) => format!("optional double {name};"),
         TableColumn::Integers(_) => format!("required int64 {name};"),
+        TableColumn::Texts(_) => format!("required binary {name} (string);"),
     };
     let fields: String = columns.iter().map(field).collect();
     let schema = parse_message_type(&format!("message table {{ {fields} }}")).map_err(encoding_error)?;
@@ -54,6 +57,10 @@ pub fn write_table(out: impl Write + Send, columns: &[(&str, TableColumn)], meta
             }
             TableColumn::Integers(values) => {
                 next.typed::<Int64Type>().write_batch(values, None, None).map_err(encoding_error)?;
+            }
+            TableColumn::Texts(values) => {
+                let values: Vec<ByteArray> = values.iter().map(|text| text.as_str().into()).collect();
+                next.typed::<ByteArrayType>().write_batch(&values, None, None).map_err(encoding_error)?;
             }
         }
         next.close().map_err(encoding_error)?;
