@@ -50,7 +50,7 @@ with_defaults! {
         /// Instead of an input, an SQL query of the database whose rows are the points.
         pub sql: Option<String>,
         /// Instead of an input, the layer of the store that has this name. Requests create and describe it; the
-        /// section sets min_count, rooms and floorplan.
+        /// section sets `min_count`, rooms and floorplan.
         #[serde(skip_serializing_if = "std::ops::Not::not")]
         #[schemars(!skip_serializing_if)]
         pub store: bool,
@@ -64,7 +64,7 @@ with_defaults! {
         #[schemars(!skip_serializing_if)]
         pub columns: Vec<String>,
         /// Interval at which the table is read again. If it is missing, that of `[postgis]`. Of a layer of the store
-        /// with min_count: interval in which its released points do not change. If it is missing, they follow the
+        /// with `min_count`: interval in which its released points do not change. If it is missing, they follow the
         /// points.
         pub refresh: Option<TimeSpan>,
         /// Display name of the layer.
@@ -94,9 +94,9 @@ with_defaults! {
         /// points themselves.
         #[schemars(range(min = 2, max = 1_000_000_000))]
         pub min_count: Option<u64>,
-        /// Side of the cells of min_count, such as 100m. If it is missing, 100m, or 1m on a plane.
+        /// Side of the cells of `min_count`, such as 100m. If it is missing, 100m, or 1m on a plane.
         pub min_count_cell: Option<Length>,
-        /// Length of the periods of min_count, such as 1h or 7d, or all to drop the times. If it is missing, 1d.
+        /// Length of the periods of `min_count`, such as 1h or 7d, or all to drop the times. If it is missing, 1d.
         pub min_count_period: Option<Period>,
         /// GeoJSON file with the rooms of the layer: polygons with properties.name, in the coordinates of the points.
         #[schemars(extend("format" = "geojson-file"), example = &"rooms.geojson")]
@@ -238,9 +238,9 @@ impl LayerConfig {
                 "the section of a layer of the store needs min_count, rooms or floorplan",
             ));
         }
-        let Self { min_count, min_count_cell, min_count_period, refresh, store, rooms, floorplan, .. } = self.clone();
+        let Self { store, refresh, min_count, min_count_cell, min_count_period, rooms, floorplan, .. } = self.clone();
         let keys =
-            Self { min_count, min_count_cell, min_count_period, refresh, store, rooms, floorplan, ..Self::default() };
+            Self { store, refresh, min_count, min_count_cell, min_count_period, rooms, floorplan, ..Self::default() };
         if *self != keys {
             let message = "a layer of the store has its own description; only min_count, min_count_cell, \
                            min_count_period, refresh, rooms and floorplan can be set";

@@ -1,6 +1,7 @@
 //! Layers with a minimum count: no output depends on points that are not released.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -17,7 +18,7 @@ fn crowd() -> String {
         for (time, category) in [(MONDAY, "bus"), ("2024-01-02T17:30:00Z", "tram")] {
             for i in 0..40 {
                 let (lon, lat) = (lon + f64::from(i % 7) * 1e-5, lat + f64::from(i % 5) * 1e-5);
-                rows.push_str(&format!("{lon},{lat},{},{time},{category}\n", 1 + i % 3));
+                writeln!(rows, "{lon},{lat},{},{time},{category}", 1 + i % 3).unwrap();
             }
         }
     }
@@ -74,7 +75,8 @@ fn home(rows: &str) -> tempfile::TempDir {
 /// A request: method, path and query, and the body of a POST.
 struct Sample(&'static str, String, Value);
 
-/// Requests to each route that reads layers, by its path in the OpenAPI document.
+/// Requests to each route that reads layers, by its path in the `OpenAPI` document.
+#[allow(clippy::too_many_lines, reason = "a list")]
 fn samples() -> BTreeMap<&'static str, Vec<Sample>> {
     let mut samples: BTreeMap<&str, Vec<Sample>> = BTreeMap::new();
     let filters = [
@@ -238,7 +240,9 @@ fn comparable(server: &Server, reply: &Reply) -> (u16, Vec<(String, String)>, Ve
             let mut body = text(body);
             if let Ok(Value::Object(mut members)) = serde_json::from_str::<Value>(&body) {
                 // Times of this run.
-                ["expires_at", "request_id"].iter().for_each(|name| drop(members.remove(*name)));
+                for name in ["expires_at", "request_id"] {
+                    members.remove(name);
+                }
                 body = Value::Object(members).to_string();
             }
             body.into_bytes()
