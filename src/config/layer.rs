@@ -238,7 +238,7 @@ impl LayerConfig {
                 "the section of a layer of the store needs min_count, rooms or floorplan",
             ));
         }
-        let Self { min_count, min_count_cell, min_count_period, refresh, store, rooms, floorplan, .. } = self.clone();
+        let Self { store, refresh, min_count, min_count_cell, min_count_period, rooms, floorplan, .. } = self.clone();
         let keys =
             Self { store, refresh, min_count, min_count_cell, min_count_period, rooms, floorplan, ..Self::default() };
         if *self != keys {
