@@ -1,4 +1,4 @@
-//! Occupancy grids against DuckDB: counts per cell of the same Parquet file, which `occupancy_duckdb.py` groups.
+//! Occupancy grids against `DuckDB`: counts per cell of the same Parquet file, which `occupancy_duckdb.py` groups.
 
 use std::collections::BTreeMap;
 
