@@ -31,6 +31,7 @@ const hash = async (page) => new URLSearchParams((await page.evaluate(() => loca
 const status = (page) => page.textContent('#status');
 /** The texts of the cells of the table of rooms, row by row. */
 const table = (page) => page.$$eval('#rooms-table tbody tr', (rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent)));
+const foot = (page) => page.$$eval('#rooms-table tfoot tr', (rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent)));
 const amount = (text) => Number(text.replaceAll(',', '').replaceAll('−', '-').replace(/[^0-9.-]/g, ''));
 /** Waits until the page shows what a change requests. */
 async function settle(page) {
@@ -81,6 +82,26 @@ describe('the floor on screen', () => {
     await done();
   });
 
+  test('the lines of contours are darker than the plan and lighter than a dark one', async () => {
+    for (const week of ['', '&weeks=2024-W02..2024-W04&zone=UTC']) {
+      const { page, requested, done } = await visit(`layer=office&${AT}&space=floor-1&view=contours${week}`);
+      await page.waitForSelector('img.picture');
+      const url = new URL(requested.find((url) => url.includes('picture=contours')));
+      const linear = (part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+      for (const color of url.searchParams.get('gradient').split(',')) {
+        assert.match(color, /^#[0-9a-f]{6}ff$/);
+        const [r, g, b] = [1, 3, 5].map((at) => linear(parseInt(color.slice(at, at + 2), 16) / 255));
+        const luminance = 0.2126 * r + 0.7152 * g + 0.0722 * b;
+        assert(luminance > 0.08 && luminance < 0.29, `${color}: ${luminance}`);
+      }
+      // The lines are as wide at all zooms: the picture has 0.75 pixels per pixel of the screen.
+      assert.equal(url.searchParams.get('size'), '480x288');
+      await page.evaluate(() => (location.hash = location.hash.replace('at=4/', 'at=5/')));
+      await page.waitForFunction(() => document.querySelector('img.picture')?.naturalWidth === 960);
+      await done();
+    }
+  });
+
   test('contours are a picture by the server', async () => {
     const { page, requested, done } = await visit(`layer=office&${AT}&space=floor-1&view=contours`);
     await page.waitForSelector('img.picture');
@@ -113,14 +134,22 @@ describe('the floor on screen', () => {
 describe('rooms, hours and weeks', () => {
   test('the sums of rooms are those of the API', async () => {
     const { page, done } = await visit(`layer=office&${AT}&space=floor-1`);
-    const { rooms, metadata } = await grid('');
+    const { rooms, outside, metadata } = await grid('');
     const rows = await table(page);
     assert.deepEqual(rows.map(([name]) => name), ['Boardroom', 'Kitchen', 'Open office']);
     rows.forEach(([, sum, density, share], i) => {
       assert.equal(amount(sum), rooms[i].value);
       assert(Math.abs(amount(density) / rooms[i].value_per_m2 - 1) < 0.01, density);
-      assert(Math.abs(amount(share) / ((100 * rooms[i].value) / metadata.total_detections) - 1) < 0.01, share);
+      assert(Math.abs(amount(share) - (100 * rooms[i].value) / metadata.total_detections) < 0.1, share);
     });
+    const decimals = rows.map(([, , density]) => density.split('.')[1]?.length ?? 0);
+    assert.equal(new Set(decimals).size, 1, rows.map(([, , density]) => density).join(' '));
+    const [rest, total] = await foot(page);
+    assert.deepEqual([rest[0], amount(rest[1]), total[0], amount(total[1])], ['Outside rooms', outside.value, 'Total', metadata.total_detections]);
+    const shares = [...rows, rest].map((row) => Math.round(10 * amount(row[3])));
+    assert.equal(shares.reduce((sum, share) => sum + share), 1000, 'shares sum to 100 %');
+    assert.equal(total[3], '100.0 %');
+    await page.waitForFunction((count) => document.querySelector('#about').textContent.startsWith(`${count} of `), metadata.total_detections.toLocaleString('en'));
     assert((await status(page)).startsWith(metadata.total_detections.toLocaleString('en')));
     await page.hover('#rooms-table tbody tr:nth-child(2)');
     assert.equal(await page.locator('path.room.is-pointed').count(), 1);
@@ -133,6 +162,13 @@ describe('rooms, hours and weeks', () => {
   test('two weeks are compared: rooms, hours, colors and the URL', async () => {
     const { page, done } = await visit(`layer=office&${AT}&space=floor-1&zone=UTC`);
     await page.check('#compare-weeks');
+    // The data are from Tuesday, 2 January, to Wednesday, 31 January.
+    assert.equal((await hash(page)).get('weeks'), '2024-W03..2024-W04');
+    const weeks = await page.$$eval('#week-b option', (options) => options.map(({ value, textContent }) => [value, textContent.includes('(incomplete)')]));
+    assert.deepEqual(weeks, [['2024-W01', true], ['2024-W02', false], ['2024-W03', false], ['2024-W04', false], ['2024-W05', true]]);
+    assert.equal(await page.textContent('#week-ranges'), 'B − A: 22 – 28 Jan 2024 minus 15 – 21 Jan 2024');
+    await page.selectOption('#week-a', '2024-W05');
+    assert.match(await page.textContent('#week-ranges'), /minus 29 Jan – 4 Feb 2024 \(incomplete\)$/);
     await page.selectOption('#week-a', '2024-W02');
     await page.selectOption('#week-b', '2024-W04');
     await settle(page);
@@ -144,6 +180,9 @@ describe('rooms, hours and weeks', () => {
       assert(Math.abs(amount(ratio) / (is / was) - 1) < 0.01, ratio);
     });
     assert.equal(await page.textContent('.kiln-legend-title'), 'Difference, B − A');
+    const [rest, total] = await foot(page);
+    assert.deepEqual(rest.slice(1, 4).map(amount), [before.outside.value, after.outside.value, after.outside.value - before.outside.value]);
+    assert.deepEqual(total.slice(1, 3).map(amount), [before.metadata.total_detections, after.metadata.total_detections]);
     assert.match(await page.getAttribute('.profile', 'aria-label'), /B − A/);
     assert.equal(await page.isVisible('#times'), false);
     // A quieter week: blue prevails.
@@ -217,6 +256,20 @@ describe('other states', () => {
     assert.match(await page.textContent('#rooms-table'), /no rooms/);
     assert.match(await status(page), /^3 detections in 2 cells/);
     await done();
+  });
+
+  test('an unknown layer or space is reported until another one is selected', async () => {
+    const { page, done } = await visit(`layer=office&${AT}&space=cellar`);
+    assert.equal(await page.textContent('#notice'), 'There is no space `cellar`; showing floor-1.');
+    assert.equal((await hash(page)).get('space'), 'floor-1');
+    await page.selectOption('#space', 'floor-2');
+    assert.equal(await page.isVisible('#notice'), false);
+    await page.evaluate(() => (location.hash = location.hash.replace('floor-2', 'attic')));
+    await page.waitForFunction(() => document.querySelector('#notice').textContent === 'There is no space `attic`; showing floor-1.');
+    await done();
+    const other = await visit('layer=nolayer');
+    assert.match(await other.page.textContent('#notice'), /^There is no layer `nolayer`; showing .+\.$/);
+    await other.done();
   });
 
   test('a period without detections', async () => {
@@ -323,6 +376,24 @@ describe('the 3-D page', () => {
     await page.waitForTimeout(300);
     assert(middle(await chromium.look(page), isHot).count > 20);
     assert.match(await page.$eval('#map', (link) => link.href), /\/#.*space=floor-1/);
+    await done();
+  });
+
+  test('a comparison links to its week B, which the 3-D page names with the space', async () => {
+    const { page, done } = await visit(`layer=office&${AT}&space=floor-2&weeks=2024-W02..2024-W04&zone=Europe/Stockholm`);
+    assert.equal(await page.textContent('#surface'), '3-D surface of week B: 22 – 28 Jan 2024');
+    await page.click('#surface');
+    await ready(page);
+    assert.equal(await page.textContent('#title'), 'Office · floor-2');
+    assert.equal(await page.textContent('#period'), '22 Jan 2024 – 28 Jan 2024');
+    assert.equal(await page.title(), 'Office · floor-2, 22 Jan 2024 – 28 Jan 2024 in 3-D - Kiln');
+    const { metadata } = await kiln.json('office/grid?resolution=0.5&category=floor-2&start=2024-01-21T23:00:00Z&end=2024-01-28T23:00:00Z');
+    assert((await status(page)).startsWith(metadata.total_detections.toLocaleString('en')));
+    await page.click('a#map');
+    await page.waitForSelector('body.floor');
+    await shown(page);
+    assert.equal((await hash(page)).get('weeks'), '2024-W02..2024-W04');
+    assert.equal((await hash(page)).get('time'), null);
     await done();
   });
 

@@ -36,6 +36,12 @@ export function showStatus(text: string, isError = false): void {
   status.classList.toggle('error', isError);
 }
 
+/** Adds a notice of what the page has replaced in the state of the URL. Without a text it removes all. */
+export function showNotice(text = ''): void {
+  const notice = byId('notice');
+  notice.textContent = text && [notice.textContent, text].filter(Boolean).join(' ');
+}
+
 export const number = (value: number) => value.toLocaleString('en');
 export const points = (count: number) => `${number(count)} ${count === 1 ? 'point' : 'points'}`;
 

@@ -4,7 +4,7 @@ import './base.css';
 import './style.css';
 
 import { fetchCatalog, isPlane, layerOf, openLayer, type Catalog, type LayerEntry } from './catalog.js';
-import { byId, showStatus } from './dom.js';
+import { byId, showNotice, showStatus } from './dom.js';
 import { basemap, fit, GlobePage, makeMap, WORLD } from './globe-page.js';
 import { theme } from './theme.js';
 
@@ -35,11 +35,14 @@ async function startFloor(catalog: Catalog, layer: LayerEntry): Promise<void> {
 
 async function start(): Promise<void> {
   markKeyboardUse();
+  for (const [target, event] of [[byId('controls'), 'input'], [window, 'hashchange']] as const) target.addEventListener(event, () => showNotice());
   const catalog = await fetchCatalog().catch(async (error: Error) => {
     await startGlobe(null);
     throw error;
   });
   const layer = layerOf(location.hash.slice(1), catalog);
+  const name = new URLSearchParams(location.hash.slice(1)).get('layer');
+  if (layer && name && name !== layer.name) showNotice(`There is no layer \`${name}\`; showing ${layer.title}.`);
   await (layer && isPlane(layer) ? startFloor(catalog, layer) : startGlobe(catalog));
 }
 

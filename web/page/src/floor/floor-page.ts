@@ -4,7 +4,7 @@ import L from 'leaflet';
 import { fetchJson, legendOf } from 'kiln-leaflet';
 
 import { BASE, type Catalog, type LayerEntry, type Statistics } from '../catalog.js';
-import { byId, debounced, make, number, showStatus } from '../dom.js';
+import { byId, debounced, make, number, points, showNotice, showStatus } from '../dom.js';
 import { Times } from '../times.js';
 import { FloorLegend } from './floor-legend.js';
 import { fitFloor, makeFloorMap } from './floor-map.js';
@@ -13,7 +13,7 @@ import { FloorPicture, styleOf } from './floor-picture.js';
 import { cellAt, differenceOf, fetchGrid, type Cells, type Grid } from './grid.js';
 import { Plan } from './plan.js';
 import { ProfileGrid, type Profile } from './profile.js';
-import { amountScale, differenceRamp, differenceScale, percentile, rampOf, type Ramp, type Scale } from './ramps.js';
+import { amountScale, differenceLineRamp, differenceRamp, differenceScale, lineRamp, percentile, rampOf, type Ramp, type Scale } from './ramps.js';
 import { RoomTable } from './rooms.js';
 import { read, write, type FloorState } from './state.js';
 import { weeksOf, type Week } from './weeks.js';
@@ -41,6 +41,9 @@ export class FloorPage {
   /** The times of the layer. Null: it has none. */
   private range: [number, number] | null = null;
   private weeks: Week[] = [];
+  private spaces: string[] = [];
+  /** The points of each space that has been shown. */
+  private readonly counts = new Map<string, number>();
   private readonly hasRooms: boolean;
   private readonly bounds: L.LatLngBounds;
   private loaded: { key: string; shown: Shown } | null = null;
@@ -91,7 +94,11 @@ export class FloorPage {
       this.moved();
       this.remember();
     });
-    this.map.on('zoomend', () => void this.showHeatLegend().catch(() => undefined));
+    this.map.on('zoomend', () => {
+      void this.showHeatLegend().catch(() => undefined);
+      // Their lines are as wide at all zooms.
+      if (this.state.view === 'contours') this.refreshSoon();
+    });
     this.map.on('mousemove', ({ latlng }) => {
       byId('under').hidden = !this.loaded;
       byId('under').textContent = this.valueAt(latlng);
@@ -106,6 +113,7 @@ export class FloorPage {
       if (write(state, this.layer) === write(this.state, this.layer)) return;
       const { zoom, x, y } = this.state;
       this.state = placed ? state : { ...state, zoom, x, y };
+      this.replaceUnknownSpace();
       if (placed) this.map.setView([state.y, state.x], state.zoom, { animate: false });
       this.updateTimes();
       void this.refresh();
@@ -131,9 +139,31 @@ export class FloorPage {
     const spaces = categories?.names ?? [];
     // The spaces of a layer share a plane: all of them at once would be a sum of floors.
     if (this.state.space === undefined) this.state.space = spaces.length > 1 ? spaces[0] : null;
-    else if (this.state.space !== null && !spaces.includes(this.state.space)) this.state.space = null;
+    this.spaces = spaces;
+    this.replaceUnknownSpace();
     this.panel.showSpaces(spaces);
     this.updateTimes();
+  }
+
+  /** Replaces a space that the layer does not have, and says so. */
+  private replaceUnknownSpace(): void {
+    const { spaces, state: { space } } = this;
+    if (!space || spaces.includes(space)) return;
+    this.state.space = spaces.length > 1 ? spaces[0] : null;
+    showNotice(`There is no space \`${space}\`; showing ${this.state.space ?? 'all points'}.`);
+  }
+
+  /** Shows the number of points of the space. */
+  private async showCount(): Promise<void> {
+    const { space } = this.state;
+    if (space && !this.counts.has(space)) {
+      const query = new URLSearchParams({ zoom: '0', category: JSON.stringify([space]) });
+      const { points } = await fetchJson<Statistics>(`${BASE}/${this.layer.name}/statistics?${query}`);
+      this.counts.set(space, points);
+    }
+    if (space !== this.state.space) return;
+    const all = points(this.layer.points);
+    byId('about').textContent = space ? `${number(this.counts.get(space)!)} of ${all}` : all;
   }
 
   /** Updates the weeks and the time range. */
@@ -181,6 +211,7 @@ export class FloorPage {
     const key = JSON.stringify([state.cell, state.space, state.zone, windows]);
     if (this.loaded?.key === key) return this.loaded.shown;
     showStatus('Loading…');
+    void this.showCount().catch(() => undefined);
     const grids = await Promise.all(windows.map((window) => fetchGrid(state, window, this.hasRooms, this.range !== null, signal)));
     const [first, second] = grids as [Grid, Grid | undefined];
     const shown = second
@@ -193,7 +224,9 @@ export class FloorPage {
   private async draw(shown: Shown, signal: AbortSignal): Promise<void> {
     const { state } = this;
     const isPair = shown.before !== null;
-    const ramp = await (isPair ? differenceRamp(state.layer) : rampOf(state.layer, state.scheme));
+    const isLines = state.view === 'contours';
+    const areaRamp = await (isPair ? differenceRamp(state.layer) : rampOf(state.layer, state.scheme));
+    const ramp = !isLines ? areaRamp : isPair ? await differenceLineRamp(state.layer) : lineRamp(areaRamp);
     if (signal.aborted) return;
     const scaleOf = (values: number[]): Scale => {
       const max = percentile(values.filter(Boolean).map(Math.abs), NORMALIZE) || 1;
@@ -204,7 +237,7 @@ export class FloorPage {
     const title = isPair ? 'Difference, B − A' : this.layer.title;
     this.legend.show(shown.cells.values.size ? { title, unit: this.cellUnit(), ramp, scale } : null);
     this.showRooms(shown);
-    this.showProfile(shown, ramp, scaleOf);
+    this.showProfile(shown, areaRamp, scaleOf);
     this.reportStatus(shown);
     const span = await this.picture.show(state, shown.cells, ramp, scale, this.windows(), this.bounds, signal);
     // A smoothed picture has values of its own.
@@ -220,7 +253,7 @@ export class FloorPage {
     const { opacity: _, ...style } = styleOf(state, this.catalog);
     const { span, ticks, colors } = await legendOf(BASE, state.layer, style, zoom, signal);
     if (this.state.view !== 'heat' || this.state.weeks || !span) return;
-    const scale = { position: () => 0, ticks };
+    const scale = { max: span.vmax, position: () => 0, ticks };
     this.legend.show({ title: this.layer.title, unit: span.unit, ramp: { css: colors, colors: [] }, scale });
   }
 
@@ -231,8 +264,8 @@ export class FloorPage {
 
   private showRooms({ before, grid }: Shown): void {
     if (!this.hasRooms) this.rooms.showMessage('The layer has no rooms.');
-    else if (before) this.rooms.showPair(before.rooms ?? [], grid.rooms ?? []);
-    else this.rooms.show(grid.rooms ?? [], grid.total);
+    else if (before) this.rooms.showPair(before, grid);
+    else this.rooms.show(grid);
   }
 
   private showProfile({ before, grid }: Shown, ramp: Ramp, scaleOf: (values: number[]) => Scale): void {
@@ -277,8 +310,8 @@ export class FloorPage {
   /** Writes the state to the URL. */
   private remember(): void {
     history.replaceState(null, '', `#${write(this.state, this.layer)}`);
-    // The 3-D page shows one window: of two weeks the second.
+    // The 3-D page shows one window: of two weeks the second, as its link says. It keeps the weeks for the way back.
     const time = this.windows().at(-1) ?? null;
-    byId<HTMLAnchorElement>('surface').href = `${this.layer.name}/surface#${write({ ...this.state, time, weeks: null }, this.layer)}`;
+    byId<HTMLAnchorElement>('surface').href = `${this.layer.name}/surface#${write({ ...this.state, time }, this.layer)}`;
   }
 }

@@ -3,7 +3,7 @@ import { byId, option, points } from '../dom.js';
 import { foldable } from '../fold.js';
 import { schemeGroups } from '../panel.js';
 import { CELL_SIDES_M, VIEWS, type Curve, type FloorState, type View } from './state.js';
-import { browserZone, type Week } from './weeks.js';
+import { browserZone, lastTwo, nameOf, type Week } from './weeks.js';
 
 /** The controls of a plane layer: shows a state and reports changes. */
 export class FloorPanel {
@@ -49,7 +49,7 @@ export class FloorPanel {
   showWeeks(weeks: Week[]): void {
     this.weeks = weeks;
     byId('weeks').hidden = weeks.length < 2;
-    const options = () => weeks.map(({ id, label }) => option(id, `${label} · ${id.slice(5)}`));
+    const options = () => weeks.map((week) => option(week.id, `${week.label} · ${week.id.slice(5)}${week.isComplete ? '' : ' (incomplete)'}`));
     this.select('week-a').replaceChildren(...options());
     this.select('week-b').replaceChildren(...options());
     this.show(this.state);
@@ -75,6 +75,9 @@ export class FloorPanel {
     // A difference has colors and a linear scale of its own.
     this.select('scheme').disabled = this.select('curve').disabled = state.weeks !== null;
     if (state.weeks) [this.select('week-a').value, this.select('week-b').value] = state.weeks;
+    const [before, after] = (state.weeks ?? []).map((id) => this.weeks.find((week) => week.id === id));
+    byId('week-ranges').textContent = before && after ? `B − A: ${nameOf(after)} minus ${nameOf(before)}` : '';
+    byId('surface').textContent = after ? `3-D surface of week B: ${after.label}` : '3-D surface';
   }
 
   private applyChange({ id, value, checked, name }: HTMLInputElement): void {
@@ -89,15 +92,9 @@ export class FloorPanel {
     else if (id === 'opacity') state.opacity = amount;
     else if (id === 'spread') state.radius = amount;
     else if (id === 'zone') state.zone = value;
-    else if (id === 'compare-weeks') state.weeks = checked ? this.lastTwoWeeks() : null;
+    else if (id === 'compare-weeks') state.weeks = checked ? lastTwo(this.weeks) : null;
     else if (id === 'week-a' || id === 'week-b') state.weeks = [this.select('week-a').value, this.select('week-b').value];
     else return;
     this.changed(state, name || id);
-  }
-
-  /** The last two weeks of the layer. */
-  private lastTwoWeeks(): [string, string] | null {
-    const [before, after] = this.weeks.slice(-2);
-    return before && after ? [before.id, after.id] : null;
   }
 }

@@ -12,7 +12,10 @@ import type { FloorState } from './state.js';
 const FADE = 0.2;
 /** The longer side of a picture by the server, in CSS pixels. */
 const PICTURE_PX = 1200;
-const GRADIENT_COLORS = 9;
+/** Pixels of a picture of contours per CSS pixel: the lines of the server are 1.8 pixels wide. */
+const LINE_SCALE = 0.75;
+const MIN_LINES_PX = 300;
+const GRADIENT_COLORS = 17;
 const PANE = 'heat';
 
 type Window = [number, number] | null;
@@ -63,7 +66,7 @@ export class FloorPicture {
       return null;
     }
     const isDrawnHere = state.view === 'cells' || !cells.values.size;
-    const span = isDrawnHere ? null : await this.showPicture(state, ramp, windows, bounds, signal);
+    const span = isDrawnHere ? null : await this.showPicture(state, ramp, scale, windows, bounds, signal);
     if (signal.aborted) return null;
     if (isDrawnHere) {
       this.remove();
@@ -94,8 +97,8 @@ export class FloorPicture {
   }
 
   /** Shows a picture by the server. The one before stays until it has loaded. */
-  private async showPicture(state: FloorState, ramp: Ramp, windows: Window[], bounds: L.LatLngBounds, signal: AbortSignal): Promise<Span | null> {
-    const url = `${BASE}/${state.layer}/grid?${this.pictureParameters(state, ramp, windows, bounds)}`;
+  private async showPicture(state: FloorState, ramp: Ramp, scale: Scale, windows: Window[], bounds: L.LatLngBounds, signal: AbortSignal): Promise<Span | null> {
+    const url = `${BASE}/${state.layer}/grid?${this.pictureParameters(state, ramp, scale, windows, bounds)}`;
     const response = await request(url, { signal });
     const picture = URL.createObjectURL(await response.blob());
     if (signal.aborted) {
@@ -109,10 +112,14 @@ export class FloorPicture {
     return found && { max: Number(found[2]), unit: found[3]!.replace('m2', 'm²') };
   }
 
-  private pictureParameters(state: FloorState, ramp: Ramp, [first, second]: Window[], bounds: L.LatLngBounds): URLSearchParams {
+  private pictureParameters(state: FloorState, ramp: Ramp, colors: Scale, [first, second]: Window[], bounds: L.LatLngBounds): URLSearchParams {
     const parameters = gridParameters(state, second ?? first ?? null);
     const [west, south, east, north] = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
-    const scale = (PICTURE_PX / Math.max(east - west, north - south)) * Math.min(devicePixelRatio, 2);
+    const side = Math.max(east - west, north - south);
+    const isLines = state.view === 'contours';
+    const onScreen = this.map.getZoomScale(this.map.getZoom(), 0) * side * LINE_SCALE;
+    const pixels = isLines ? Math.min(Math.max(onScreen, MIN_LINES_PX), 2 * PICTURE_PX) : PICTURE_PX * Math.min(devicePixelRatio, 2);
+    const scale = pixels / side;
     parameters.set('format', 'png');
     parameters.set('picture', state.view);
     parameters.set('opacity', String(state.opacity / 100));
@@ -122,8 +129,11 @@ export class FloorPicture {
     if (first && second) {
       parameters.set('compare', first.map((time) => new Date(time).toISOString()).join('/'));
       parameters.set('gradient', hexOf(ramp).join(','));
+      // A few cells would take all lines, up to the maximum.
+      if (isLines) parameters.set('vmax', String(colors.max / state.cell ** 2));
     } else {
-      parameters.set('scheme', state.scheme);
+      if (isLines) parameters.set('gradient', hexOf(ramp).join(','));
+      else parameters.set('scheme', state.scheme);
       parameters.set('curve', state.curve);
     }
     return parameters;

@@ -31,6 +31,8 @@ export interface Grid {
   total: number;
   /** Null if the layer has no rooms. */
   rooms: Room[] | null;
+  /** The sum outside of all rooms. */
+  outside: number;
   profile: Profile | null;
 }
 
@@ -40,6 +42,7 @@ interface GridReply {
   array_cells: [number, number, number][];
   metadata: { total_detections: number };
   rooms?: { name: string; value: number; area_m2: number }[];
+  outside?: { value: number };
   profile?: { values: (number | null)[] };
 }
 
@@ -69,6 +72,7 @@ export async function fetchGrid(state: FloorState, window: [number, number] | nu
     cells: cellsOf(reply.array_cells, state.cell),
     total: reply.metadata.total_detections,
     rooms: reply.rooms?.map(({ name, value, area_m2: area }) => ({ name, value, area })) ?? null,
+    outside: reply.outside?.value ?? 0,
     profile: reply.profile?.values.map((value) => value ?? 0) ?? null,
   };
 }

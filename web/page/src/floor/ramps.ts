@@ -33,7 +33,41 @@ export async function differenceRamp(layer: string): Promise<Ramp> {
     const distance = Math.abs((2 * i) / (colors.length - 1) - 1);
     return [red, green, blue, Math.round(255 * Math.min(1, 0.1 + 1.8 * distance))];
   });
-  return { colors: faded, css: faded.map(([red, green, blue, alpha]) => `rgb(${red} ${green} ${blue} / ${(alpha / 255).toFixed(3)})`) };
+  return withCss(faded);
+}
+
+const withCss = (colors: Ramp['colors']): Ramp => ({
+  colors,
+  css: colors.map(([red, green, blue, alpha]) => `rgb(${Math.round(red)} ${Math.round(green)} ${Math.round(blue)} / ${(alpha / 255).toFixed(3)})`),
+});
+
+/** The relative luminance of lines, from a dark color to white: it contrasts with a white plan and with a dark one (WCAG 2.2). */
+const LINE_LUMINANCE = [0.09, 0.27] as const;
+
+const toLinear = (part: number) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+const fromLinear = (part: number) => (part <= 0.0031308 ? part * 12.92 : 1.055 * part ** (1 / 2.4) - 0.055);
+
+/** The colors of lines of differences. No line is at 0: the gray middle is left out. */
+export async function differenceLineRamp(layer: string): Promise<Ramp> {
+  const ramp = await rampOf(layer, DIFFERENCE_SCHEME);
+  const count = ramp.colors.length;
+  const at = (position: number) => (position < 0.5 ? 0.6 * position : 1 - 0.6 * (1 - position));
+  return lineRamp(withCss(ramp.colors.map((_, i) => colorAt(ramp, at(i / (count - 1))))));
+}
+
+/** The colors of a ramp for thin lines: opaque, with the same hues, neither light nor very dark. */
+export function lineRamp({ colors }: Ramp): Ramp {
+  return withCss(colors.map(([red, green, blue]) => {
+    const parts = [red, green, blue].map((part) => toLinear(part / 255)) as [number, number, number];
+    const luminanceOf = ([r, g, b]: [number, number, number]) => 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    const luminance = luminanceOf(parts);
+    const wanted = LINE_LUMINANCE[0] + (LINE_LUMINANCE[1] - LINE_LUMINANCE[0]) * luminance;
+    // Toward black, or toward white.
+    const white = luminance < wanted ? (wanted - luminance) / (1 - luminance) : 0;
+    const black = luminance > wanted ? wanted / luminance : 1;
+    const [r, g, b] = parts.map((part) => 255 * fromLinear(part * black * (1 - white) + white)) as [number, number, number];
+    return [r, g, b, 255];
+  }));
 }
 
 /** Parses `#rrggbb` or `#rrggbbaa`. */
@@ -57,6 +91,8 @@ export function positionOf(curve: Curve, share: number): number {
 
 /** A function from a value to its position on the colors, and the ticks of its legend. */
 export interface Scale {
+  /** The value of the last color. */
+  max: number;
   position(value: number): number;
   ticks: { position: number; label: string }[];
 }
@@ -67,21 +103,21 @@ const label = (value: number) => Number(value.toPrecision(3)).toLocaleString('en
 export function amountScale(max: number, curve: Curve): Scale {
   const position = (value: number) => positionOf(curve, Math.min(Math.max(value / max, 0), 1));
   const values = [0, ...niceValues(max)];
-  return { position, ticks: values.map((value) => ({ position: position(value), label: label(value) })) };
+  return { max, position, ticks: values.map((value) => ({ position: position(value), label: label(value) })) };
 }
 
 /** The linear scale from −`max` to `max`. */
 export function differenceScale(max: number): Scale {
   const position = (value: number) => 0.5 + Math.min(Math.max(value / max, -1), 1) / 2;
-  const values = niceValues(max);
+  const values = niceValues(max, 2.5);
   const all = [...values.map((value) => -value).reverse(), 0, ...values];
-  return { position, ticks: all.map((value) => ({ position: position(value), label: value > 0 ? `+${label(value)}` : label(value) })) };
+  return { max, position, ticks: all.map((value) => ({ position: position(value), label: value > 0 ? `+${label(value)}` : label(value) })) };
 }
 
-/** Round values up to `max`: about three. */
-function niceValues(max: number): number[] {
+/** Round values up to `max`: at most `count`. */
+function niceValues(max: number, count = 4): number[] {
   const power = 10 ** Math.floor(Math.log10(max));
-  const step = [0.1, 0.2, 0.25, 0.5, 1, 2, 2.5, 5].map((factor) => factor * power).find((step) => max / step <= 4.01) ?? power;
+  const step = [0.1, 0.2, 0.25, 0.5, 1, 2, 2.5, 5].map((factor) => factor * power).find((step) => max / step <= count + 0.01) ?? power;
   return Array.from({ length: Math.floor(max / step + 1e-9) }, (_, i) => (i + 1) * step);
 }
 

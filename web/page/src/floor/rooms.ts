@@ -1,12 +1,38 @@
 import { byId, make } from '../dom.js';
-import type { Room } from './grid.js';
+import type { Grid } from './grid.js';
+
+const OUTSIDE = 'Outside rooms';
+const TOTAL = 'Total';
 
 const whole = (value: number) => value.toLocaleString('en', { maximumFractionDigits: 0 });
 const signed = (value: number) => `${value > 0 ? '+' : value < 0 ? '−' : ''}${whole(Math.abs(value))}`;
-const short = (value: number) => Number(value.toPrecision(3)).toLocaleString('en');
 
-/** The ratio of B to A as text; `new` if only B has detections. */
-const ratio = (a: number, b: number) => (a > 0 ? `${short(b / a)}×` : b > 0 ? 'new' : '–');
+/** Numbers with the same count of decimals: three digits for the largest. */
+function aligned(values: (number | null)[]): string[] {
+  const max = Math.max(...values.map((value) => value ?? 0));
+  const decimals = max > 0 ? Math.min(Math.max(2 - Math.floor(Math.log10(max)), 0), 6) : 0;
+  return values.map((value) => value?.toLocaleString('en', { minimumFractionDigits: decimals, maximumFractionDigits: decimals }) ?? '–');
+}
+
+/** The ratios of B to A as text; `new` if only B has detections. */
+function ratios(pairs: [number, number][]): string[] {
+  const texts = aligned(pairs.map(([a, b]) => (a > 0 ? b / a : null)));
+  return pairs.map(([a, b], i) => (a > 0 ? `${texts[i]}×` : b > 0 ? 'new' : '–'));
+}
+
+/** Shares of a total in percent. Those of parts of the total are rounded so that they sum to 100 %. */
+function shares(values: number[], total: number): string[] {
+  if (total <= 0) return values.map(() => '–');
+  const exact = values.map((value) => (1000 * value) / total);
+  const tenths = exact.map(Math.floor);
+  const sum = values.reduce((sum, value) => sum + value, 0);
+  const isParts = Math.abs(sum - total) <= 1e-9 * total;
+  let missing = 1000 - tenths.reduce((sum, part) => sum + part, 0);
+  const byRemainder = exact.map((_, i) => i).sort((a, b) => exact[b]! - tenths[b]! - (exact[a]! - tenths[a]!));
+  for (const i of isParts ? byRemainder : []) if (missing-- > 0) tenths[i]!++;
+  // Rooms that overlap: each by itself.
+  return (isParts ? tenths : exact.map(Math.round)).map((part) => `${(part / 10).toFixed(1)} %`);
+}
 
 /** The table of rooms and their sums. */
 export class RoomTable {
@@ -22,22 +48,30 @@ export class RoomTable {
     this.box.replaceChildren(make('p', 'quiet', text));
   }
 
-  /** Shows the rooms of a window. `total` is the sum of all cells, also outside of rooms. */
-  show(rooms: Room[], total: number): void {
-    const rows = rooms.map(({ name, value, area }) => [name, whole(value), short(value / area), total > 0 ? `${short((100 * value) / total)} %` : '–']);
-    this.draw(['Room', 'Detections', 'per m²', 'Share'], rows);
+  /** Shows the rooms of a window, the remainder and the total. */
+  show({ rooms, outside, total }: Grid): void {
+    const all = rooms ?? [];
+    const values = [...all.map(({ value }) => value), outside];
+    const densities = aligned([...all.map(({ value, area }) => value / area), null]);
+    const parts = shares(values, total);
+    const row = (name: string, i: number) => [name, whole(values[i]!), densities[i]!, parts[i]!];
+    const rows = all.map(({ name }, i) => row(name, i));
+    const foot = [row(OUTSIDE, all.length), [TOTAL, whole(total), '–', total > 0 ? '100.0 %' : '–']];
+    this.draw(['Room', 'Detections', 'per m²', 'Share'], rows, foot);
   }
 
-  /** Shows the rooms of two windows, A and B. */
-  showPair(before: Room[], after: Room[]): void {
-    const rows = before.map(({ name, value }, i) => {
-      const other = after[i]?.value ?? 0;
-      return [name, whole(value), whole(other), signed(other - value), ratio(value, other)];
-    });
-    this.draw(['Room', 'A', 'B', 'B − A', 'B / A'], rows);
+  /** Shows the rooms of two windows, A and B, the remainder and the total. */
+  showPair(before: Grid, after: Grid): void {
+    const sums = ({ rooms, outside, total }: Grid) => [...(rooms ?? []).map(({ value }) => value), outside, total];
+    const [was, is] = [sums(before), sums(after)];
+    const pairs = was.map((value, i): [number, number] => [value, is[i] ?? 0]);
+    const factors = ratios(pairs);
+    const names = [...(before.rooms ?? []).map(({ name }) => name), OUTSIDE, TOTAL];
+    const rows = pairs.map(([a, b], i) => [names[i]!, whole(a), whole(b), signed(b - a), factors[i]!]);
+    this.draw(['Room', 'A', 'B', 'B − A', 'B / A'], rows.slice(0, -2), rows.slice(-2));
   }
 
-  private draw(titles: string[], rows: string[][]): void {
+  private draw(titles: string[], rows: string[][], foot: string[][]): void {
     const table = make('table', 'rooms');
     const head = table.createTHead().insertRow();
     for (const title of titles) {
@@ -46,16 +80,23 @@ export class RoomTable {
       head.append(cell);
     }
     const body = table.createTBody();
-    for (const [name = '', ...values] of rows) {
-      const row = body.insertRow();
-      const title = make('th', '', name);
-      title.scope = 'row';
-      row.append(title);
-      for (const value of values) row.insertCell().textContent = value;
+    for (const cells of rows) {
+      const row = this.addRow(body, cells);
       row.tabIndex = 0;
-      for (const event of ['pointerenter', 'focus']) row.addEventListener(event, () => this.pointed(name));
+      for (const event of ['pointerenter', 'focus']) row.addEventListener(event, () => this.pointed(cells[0] ?? null));
       for (const event of ['pointerleave', 'blur']) row.addEventListener(event, () => this.pointed(null));
     }
+    const sums = table.createTFoot();
+    for (const cells of foot) this.addRow(sums, cells);
     this.box.replaceChildren(table);
+  }
+
+  private addRow(section: HTMLTableSectionElement, [name = '', ...values]: string[]): HTMLTableRowElement {
+    const row = section.insertRow();
+    const title = make('th', '', name);
+    title.scope = 'row';
+    row.append(title);
+    for (const value of values) row.insertCell().textContent = value;
+    return row;
   }
 }

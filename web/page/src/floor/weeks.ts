@@ -10,6 +10,8 @@ export interface Week {
   start: number;
   /** The first instant of the next week. */
   end: number;
+  /** Whether the whole week is within the times of the data. */
+  isComplete: boolean;
 }
 
 /** Whether the browser knows an IANA time zone. */
@@ -31,10 +33,20 @@ export function weeksOf([first, last]: [number, number], zone: string, limit = 5
   for (let monday = mondayBefore(localDay(last, zone)); weeks.length < limit; monday -= 7 * DAY_MS) {
     const [start, end] = [instantOf(monday, zone), instantOf(monday + 7 * DAY_MS, zone)];
     if (end <= first) break;
-    weeks.unshift({ id: idOf(monday), label: labelOf(monday, monday + 6 * DAY_MS), start, end });
+    weeks.unshift({ id: idOf(monday), label: labelOf(monday, monday + 6 * DAY_MS), start, end, isComplete: start >= first && end <= last });
   }
   return weeks;
 }
+
+/** The last two weeks, of the complete ones if there are two. Null: there are fewer than two weeks. */
+export function lastTwo(weeks: Week[]): [string, string] | null {
+  const complete = weeks.filter(({ isComplete }) => isComplete);
+  const [before, after] = (complete.length < 2 ? weeks : complete).slice(-2);
+  return before && after ? [before.id, after.id] : null;
+}
+
+/** The dates of a week, and whether its data are incomplete. */
+export const nameOf = ({ label, isComplete }: Week) => (isComplete ? label : `${label} (incomplete)`);
 
 /** The offset of a time zone from UTC at an instant, in milliseconds. */
 function offsetAt(instant: number, zone: string): number {
