@@ -51,6 +51,27 @@ function gridParameters() {
   return parameters;
 }
 
+/** The selected time as text, or nothing if it is all. Midnights of the time zone are dates, and the last one is before the end. */
+function period() {
+  const [start, end] = (hash.get('time') ?? '').split('..').map((text) => new Date(text));
+  if (!(start < end)) return '';
+  const zone = hash.get('zone') ?? 'UTC';
+  const format = (time, options) => {
+    try {
+      return new Intl.DateTimeFormat('en-GB', { ...options, timeZone: zone }).format(time);
+    } catch {
+      return new Intl.DateTimeFormat('en-GB', { ...options, timeZone: 'UTC' }).format(time); // an unknown time zone
+    }
+  };
+  const isMidnight = (time) => format(time, { hour: '2-digit', minute: '2-digit', second: '2-digit' }) === '00:00:00';
+  const date = { day: 'numeric', month: 'short', year: 'numeric' };
+  if (isMidnight(start) && isMidnight(end)) {
+    const days = [start, new Date(end - 1)].map((time) => format(time, date));
+    return days[0] === days[1] ? days[0] : days.join(' – ');
+  }
+  return [start, end].map((time) => format(time, { ...date, hour: '2-digit', minute: '2-digit' })).join(' – ');
+}
+
 async function loadGrid() {
   pending?.abort();
   pending = new AbortController();
@@ -129,8 +150,10 @@ async function loadFloor() {
   const entry = catalog.layers.find(({ name }) => name === layer);
   if (!entry) throw new Error(`There is no layer ${layer}.`);
   if (entry.projections.includes('mercator')) throw new Error('This page shows layers in meters; this one is in degrees.');
-  byId('title').textContent = [entry.title, hash.get('space')].filter(Boolean).join(' · ');
-  document.title = `${entry.title} in 3-D - Kiln`;
+  const name = [entry.title, hash.get('space')].filter(Boolean).join(' · ');
+  byId('title').textContent = name;
+  byId('period').textContent = period();
+  document.title = `${[name, period()].filter(Boolean).join(', ')} in 3-D - Kiln`;
   const [[south, west], [north, east]] = entry.bounds;
   scene.bounds = [west, south, east, north];
   if (!entry.floorplan) return;
@@ -205,7 +228,10 @@ function listen() {
 function remember() {
   const text = hash.toString().replaceAll('%2F', '/').replaceAll('%3A', ':');
   history.replaceState(null, '', `#${text}`);
-  byId('map').href = `../#${text}`;
+  // A comparison of weeks, of which this page shows the second, has no time of its own on the map.
+  const back = new URLSearchParams(hash);
+  if (back.has('weeks')) back.delete('time');
+  byId('map').href = `../#${back.toString().replaceAll('%2F', '/').replaceAll('%3A', ':')}`;
 }
 
 async function start() {
