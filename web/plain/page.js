@@ -6,12 +6,13 @@ const PADDING = 0.1; // of the view, on each side, so that a short drag shows no
 const MAX_PIXELS = 2048; // of a picture's side
 const MAX_RATIO = 2; // device pixels per CSS pixel
 const DEBOUNCE_MS = 120;
+const LEGEND_PX = 90; // height that the legend covers
 const FIRST_ZOOM = { min: 2, max: 12 };
 const WORLD = [[-60, -180], [75, 180]];
 const PLANE_ZOOM = { min: -12, max: 8 }; // of layers in meters: at zoom z, a meter is 2^z pixels
 
 const byId = (id) => document.getElementById(id);
-const controls = Object.fromEntries(['layer', 'mode', 'scheme', 'radius', 'opacity', 'curve'].map((id) => [id, byId(id)]));
+const controls = Object.fromEntries(['layer', 'space', 'mode', 'scheme', 'radius', 'opacity', 'curve'].map((id) => [id, byId(id)]));
 const number = (value) => value.toLocaleString('en');
 const points = (count) => `${number(count)} ${count === 1 ? 'point' : 'points'}`;
 const clamp = (value, min, max) => Math.min(Math.max(value, min), max);
@@ -84,10 +85,16 @@ const style = () => ({
   curve: controls.curve.value,
 });
 
+/** The selected space of a layer in meters, a category, as a parameter: all of them at once would be a sum of floors. */
+const spaces = () => (controls.space.value ? [controls.space.value] : null);
+
+/** The style and the space as the query of a URL. */
+const styleQuery = (others = {}) => new URLSearchParams({ ...others, ...style(), ...(spaces() && { category: JSON.stringify(spaces()) }) });
+
 /** The request for a picture of the view. Its radius is in pixels of the picture, not in CSS pixels. */
 function overlayRequest({ bounds, size, scale }) {
   const radius = round(controls.radius.valueAsNumber * scale, 2);
-  return { layer: controls.layer.value, bounds, size, projection: isPlane ? 'plane' : 'mercator', ...style(), radius };
+  return { layer: controls.layer.value, bounds, size, projection: isPlane ? 'plane' : 'mercator', ...style(), radius, ...(spaces() && { category: spaces() }) };
 }
 
 const post = (request) => ({
@@ -132,7 +139,7 @@ async function refreshOverlay(area, signal) {
 /** Shows the tiles of the layer's TileJSON. */
 async function refreshTiles(signal) {
   const name = controls.layer.value;
-  const address = `${name}?${new URLSearchParams(style())}`;
+  const address = `${name}?${styleQuery()}`;
   const tileJson = await fetchJson(address, { signal });
   const here = (url) => url.slice(url.lastIndexOf(`/${name}/`) + 1); // relative to this page's own URL
   legendOfTiles = (zoom) => loadLegend(`${here(tileJson.legend)}&zoom=${Math.min(zoom, tileJson.maxzoom)}`);
@@ -158,7 +165,7 @@ async function showValue({ latlng }) {
   const name = controls.layer.value;
   const { lat, lng } = isPlane ? latlng : latlng.wrap();
   if (!name || (!isPlane && Math.abs(lat) > 85)) return;
-  const requested = new URLSearchParams({ z: Math.round(map.getZoom()), ...style() });
+  const requested = styleQuery({ z: Math.round(map.getZoom()) });
   const text = await fetchJson(`${name}/point/${round(lng, 7)},${round(lat, 7)}?${requested}`).then(
     ({ value, unit, percentile, points: near, radius_m: radius }) => {
       const reach = radius < 1000 ? `${Number(radius.toPrecision(3))} m` : `${number(Number((radius / 1000).toPrecision(3)))} km`;
@@ -319,6 +326,22 @@ function set(name, value) {
   }
 }
 
+/** Lists the spaces of a layer in meters, its categories, if there are two or more. The first is selected. */
+async function fillSpaces() {
+  const { categories } = await fetchJson(`${controls.layer.value}/statistics?zoom=0`);
+  const names = categories?.names ?? [];
+  byId('space-field').hidden = names.length < 2;
+  if (names.length < 2) return controls.space.replaceChildren();
+  controls.space.replaceChildren(...names.map((name) => option(name)), option('', 'all spaces'));
+}
+
+/** Says which layer or space of the hash does not exist, and what is shown instead. */
+function noticeUnknown(state) {
+  const unknown = ['layer', 'space'].filter((name) => state.get(name) && controls[name].value !== state.get(name));
+  const shown = (control) => control.selectedOptions[0]?.textContent ?? 'all points';
+  byId('notice').textContent = unknown.map((name) => `There is no ${name} \`${state.get(name)}\`; showing ${shown(controls[name])}.`).join(' ');
+}
+
 function updateOutputs() {
   byId('radius-value').textContent = `${controls.radius.value} px`;
   byId('opacity-value').textContent = `${controls.opacity.value} %`;
@@ -341,11 +364,19 @@ function escaped(text) {
   return element.innerHTML;
 }
 
-/** Fits the map to the bounds of the layer, at zoom 2 or higher. */
+/** Fits the map to the bounds of the layer: at zoom 2 or higher, or, in meters, beside the panel and above the legend. */
 function fit(bounds) {
   const box = L.latLngBounds(bounds ?? WORLD);
+  if (isPlane) {
+    const { floorplan } = layer();
+    if (floorplan) box.extend(floorplan.bounds);
+    const isNarrow = innerWidth <= 600;
+    const covered = isNarrow ? 0 : byId('panel').offsetWidth + 10;
+    const options = { paddingTopLeft: [20, isNarrow ? 60 : 20], paddingBottomRight: [covered + 20, LEGEND_PX], animate: false };
+    return void map.fitBounds(box, options);
+  }
   const fitting = map.getBoundsZoom(box.pad(0.05));
-  const zoom = isPlane ? fitting : clamp(fitting, FIRST_ZOOM.min, FIRST_ZOOM.max);
+  const zoom = clamp(fitting, FIRST_ZOOM.min, FIRST_ZOOM.max);
   const [low, high] = [map.project(box.getSouthWest(), zoom), map.project(box.getNorthEast(), zoom)];
   map.setView(map.unproject(low.add(high).divideBy(2), zoom), zoom, { animate: false });
 }
@@ -360,8 +391,8 @@ function applyLayerStyle() {
 }
 
 function chooseLayer() {
-  if (inMeters(layer()) !== isPlane) {
-    // The other kind of layers needs another map.
+  if (isPlane || inMeters(layer())) {
+    // The other kind of layers needs another map, and a layer in meters has a plan and spaces of its own.
     history.replaceState(null, '', `#${new URLSearchParams({ layer: controls.layer.value })}`);
     return location.reload();
   }
@@ -385,6 +416,7 @@ function writeHash() {
     radius: controls.radius.value,
     opacity: controls.opacity.value,
     curve: controls.curve.value,
+    ...(isPlane && controls.space.options.length && { space: controls.space.value }),
   };
   history.replaceState(null, '', `#${new URLSearchParams(state).toString().replaceAll('%2F', '/')}`);
 }
@@ -397,6 +429,8 @@ function readHash() {
     applyLayerStyle();
   }
   for (const name of Object.keys(controls)) set(name, state.get(name));
+  if (state.get('space') === '') controls.space.value = '';
+  noticeUnknown(state);
   updateOutputs();
   describeLayer();
   const place = (state.get('at') ?? '').split('/').map(Number);
@@ -492,6 +526,7 @@ function listen() {
   map.on('zoomend', () => void refreshLegend());
   map.on('click', showValue);
   byId('controls').addEventListener('input', ({ target }) => {
+    byId('notice').textContent = '';
     if (target === controls.layer) chooseLayer();
     updateOutputs();
     writeHash();
@@ -500,8 +535,9 @@ function listen() {
   byId('controls').addEventListener('submit', (event) => event.preventDefault());
   byId('copy').addEventListener('click', copySnippet);
   addEventListener('hashchange', () => {
+    const before = controls.layer.value;
     readHash();
-    if (inMeters(layer()) !== isPlane) location.reload();
+    if (inMeters(layer()) !== isPlane || (isPlane && before !== controls.layer.value)) location.reload();
     later();
   });
 }
@@ -518,6 +554,7 @@ async function start() {
   }
   if (isPlane) drawPlan();
   else drawLand().catch((error) => showStatus(error.message, true));
+  if (isPlane) await fillSpaces().catch((error) => showStatus(error.message, true));
   fillSchemes();
   applyLayerStyle();
   if (!catalog.layers.length) showStatus('The server has no layers.', true);
