@@ -55,7 +55,12 @@ pub(crate) struct Zoom(pub(crate) i8);
 
 impl Value for Zoom {
     fn read(text: &str, kind: Kind) -> Result<Self, Message> {
-        f64::read(text, kind).map(|zoom| Self(zoom.round() as i8))
+        let invalid = |_| {
+            let ([min, plane_min], max) = ([0, PlaneTile::MIN_ZOOM], PlaneTile::MAX_ZOOM);
+            let globe = format!("`{}` is not a number from {min} to {max}", text.trim());
+            format!("{globe}, or from {plane_min} to {max} for a layer on a plane").into()
+        };
+        f64::read(text, kind).map(|zoom| Self(zoom.round() as i8)).map_err(invalid)
     }
 
     fn write(&self) -> Option<String> {
