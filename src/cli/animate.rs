@@ -96,7 +96,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let format = Format::of(&args.output)?;
     let every_us = i64::try_from(args.every.as_secs()).ok().and_then(|seconds| seconds.checked_mul(1_000_000));
     let every_us = every_us.ok_or_else(|| Error::invalid(Parameter::EVERY, "the interval is too long"))?;
-    let ResolvedLayer { layer, query, remarks } = ResolvedLayer::find(&args.inputs, &args.store, &args.rows)?;
+    let ResolvedLayer { layer, query, remarks, .. } = ResolvedLayer::find(&args.inputs, &args.store, &args.rows)?;
     let style = args.style.resolve(&args.style.options().or(layer.style().clone()))?;
     let stop = AtomicBool::new(false);
     let query = args.rows.filtered(

@@ -74,7 +74,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     let output = args.output.as_deref().unwrap_or_default();
     let format = Format::of(output)?;
-    let ResolvedLayer { layer, query, remarks } = ResolvedLayer::find(&args.inputs, &args.store, &args.rows)?;
+    let ResolvedLayer { layer, query, remarks, .. } = ResolvedLayer::find(&args.inputs, &args.store, &args.rows)?;
     let style = args.style.resolve(&args.style.options().or(layer.style().clone()))?;
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
     let export = TileExport { layer: &layer, query, style, zooms: args.zoom, bounds: args.bounds, threads };
@@ -101,7 +101,7 @@ fn run_bins(args: &Args, output: &str, start: Instant) -> Result<()> {
     if args.style.options() != StyleOptions::default() {
         return Err(Error::invalid(Parameter::BINS, "counts and sums have no style; omit the style flags"));
     }
-    let ResolvedLayer { layer, query, remarks } = ResolvedLayer::find(&args.inputs, &args.store, &args.rows)?;
+    let ResolvedLayer { layer, query, remarks, .. } = ResolvedLayer::find(&args.inputs, &args.store, &args.rows)?;
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
     let export = BinsExport { layer: &layer, query, zooms: args.zoom, bounds: args.bounds, threads };
     let progress = Progress::default();

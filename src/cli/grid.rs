@@ -16,8 +16,9 @@ use super::signals::run_cancellable;
 use super::store::StoreArgs;
 use super::summary::plural;
 use super::{print_message, print_notes, progress};
+use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::layer::{FilterOptions, SchemeFolders};
+use crate::layer::{FilterOptions, Layer, SchemeFolders};
 use crate::occupancy::picture::{GridStyle, PictureLimits, contours, draw};
 use crate::occupancy::write::{grid_json, write_contours, write_csv, write_geojson, write_parquet};
 use crate::occupancy::{
@@ -98,15 +99,15 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let FilterOptions { start_us, end_us, categories } = rows.take_filter();
     let categories = categories.unwrap_or_default();
     let inputs = args.layer.as_ref().map_or_else(|| args.inputs.clone(), |name| vec![name.clone()]);
-    let ResolvedLayer { layer, remarks, .. } = ResolvedLayer::find(&inputs, &args.store, &rows)?;
+    let ResolvedLayer { layer, remarks, is_stored, .. } = ResolvedLayer::find(&inputs, &args.store, &rows)?;
     let config = args.store.load()?;
     let space = layer.coordinate_space();
     let polygons = args.polygons.as_ref().map(|path| Rooms::read(path, space).map(Arc::new)).transpose()?;
-    let configured = config.layers.get(layer.name()).and_then(|layer| layer.rooms.as_ref());
-    let configured = configured.map(|path| Rooms::read(path, space).map(Arc::new)).transpose()?;
     let options = &args.grid.options.0;
+    let wants_rooms = options.rooms == Some(true) && polygons.is_none();
+    let rooms = if wants_rooms { args.rooms_of(&config, &layer, is_stored)? } else { None };
     let mut request =
-        options.resolve(space, layer.weight().is_some(), polygons, configured.as_ref(), config.limits.cells)?;
+        options.resolve(space, layer.weight().is_some(), polygons, rooms.as_ref(), config.limits.cells)?;
     request.time_us = [start_us, end_us];
     let rooms = [(Parameter::ROOMS, request.rooms.is_some()), (Parameter::PROFILE, request.profile.is_some())];
     if let Some((flag, _)) = rooms.into_iter().find(|(_, given)| *given && format != GridFormat::Json) {
@@ -154,6 +155,20 @@ pub(super) fn run(args: &Args) -> Result<()> {
 }
 
 impl Args {
+    /// The rooms of the layer: those of the configuration, or else of the store.
+    fn rooms_of(&self, config: &Config, layer: &Layer, is_stored: bool) -> Result<Option<Arc<Rooms>>> {
+        let (name, space) = (layer.name(), layer.coordinate_space());
+        if let Some(path) = config.layers.get(name).and_then(|layer| layer.rooms.as_ref()) {
+            return Rooms::read(path, space).map(|rooms| Some(Arc::new(rooms)));
+        }
+        let text = if is_stored { self.store.open()?.rooms(name)? } else { None };
+        let parse = |text: String| {
+            let rooms = Rooms::parse(&text, space).map(Arc::new);
+            rooms.map_err(|error| Error::input(format!("{name}/rooms"), error.into_message().with_keys()))
+        };
+        text.map(parse).transpose()
+    }
+
     /// The format: the given one, or that of the extension.
     fn format(&self) -> Result<GridFormat> {
         if let Some(format) = self.format {

@@ -140,6 +140,16 @@ impl Args {
                 "the points of a database are on the globe, the layer on a plane",
             ));
         }
+        if let (true, Some(layer)) = (self.replace, before)
+            && layer.coordinate_space() != space
+        {
+            let name = &self.layer;
+            let detail = format!(
+                "the layer `{name}` is on the globe and stays there when its points are replaced; remove it first with \
+                 `kiln drop {name} --yes`"
+            );
+            return Err(Error::invalid(Parameter::CRS, detail));
+        }
         Ok(space)
     }
 

@@ -23,6 +23,8 @@ pub(super) struct ResolvedLayer {
     pub(super) query: Query<'static>,
     /// Remarks on the inputs that were read.
     pub(super) remarks: Vec<String>,
+    /// Whether the layer is one of the store or the database, rather than of files.
+    pub(super) is_stored: bool,
 }
 
 impl ResolvedLayer {
@@ -48,8 +50,9 @@ impl ResolvedLayer {
             stored => stored,
         };
         let layer = layer.ok_or_else(|| unknown_layer(&folder, name))?;
+        let is_stored = config.layers.get(name).is_none_or(|layer| layer.inputs.is_empty());
         let remarks = remarks_with_rejections(&layer.report(), Parameter::key);
-        Ok(Self { layer, query: rows.query(), remarks })
+        Ok(Self { layer, query: rows.query(), remarks, is_stored })
     }
 
     fn from_inputs(inputs: &[String], rows: &RowArgs) -> Result<Self> {
@@ -72,7 +75,7 @@ impl ResolvedLayer {
         }
         let remarks = remarks_with_rejections(&layer.report(), Parameter::flag);
         // The layer contains only the points that match the filters.
-        Ok(Self { layer: Arc::new(layer), query: Query::default(), remarks })
+        Ok(Self { layer: Arc::new(layer), query: Query::default(), remarks, is_stored: false })
     }
 }
 

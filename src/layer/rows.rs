@@ -25,7 +25,7 @@ parameter_set! {
         /// Column of the time; `none` for points without times.
         pub time: String = column(Parameter::TIME).default("time, timestamp, datetime, date"),
         /// Column of the category; `none` for points without categories.
-        pub category: String = column(Parameter::CATEGORY_COLUMN).default("category, type, class, kind"),
+        pub category: String = column(Parameter::CATEGORY_COLUMN).default("category, type, class, kind, space_id, space"),
         /// Column of the track, the id of a person or device, for the time that each spends in a cell; `none` for points
         /// without tracks. Tracks are never output.
         pub track: String = column(Parameter::TRACK)

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::grid::{compared, union};
+use super::profile::check_released_times;
 use super::{
     Aggregates, Cell, CellSystem, CellWindow, Compared, Dwell, Grid, GridCell, GridRequest, OccupancyGrid,
     OccupancyRequest, Profile, Quantity, RoomTable, RoomTotals, Rooms, TimeGrouping,
@@ -12,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::geo::{Bounds, Polygon};
 use crate::layer::Layer;
 use crate::parameter::Parameter;
+use crate::protection::Protection;
 use crate::source::{PointSet, Query};
 
 /// The aggregates of points and their profile, if requested.
@@ -28,6 +30,8 @@ pub struct GridLayer<'a> {
     pub weight: Option<&'a str>,
     /// The extent of the points; `None` without points.
     pub extent: Option<Bounds>,
+    /// The protection of the points by a minimum count, if they have one.
+    pub protection: Option<&'a Protection>,
     /// The number of threads.
     pub threads: usize,
 }
@@ -36,15 +40,21 @@ impl<'a> GridLayer<'a> {
     /// The points of `layer` that `query` selects.
     pub fn new(layer: &'a Layer, query: &'a Query<'a>, threads: usize) -> Self {
         let extent = layer.extent().bounds(layer.coordinate_space().wraps());
-        Self { points: &**layer.point_set(), query, weight: layer.weight(), extent, threads }
+        let protection = layer.protection();
+        Self { points: &**layer.point_set(), query, weight: layer.weight(), extent, protection, threads }
     }
 
     /// Computes a grid.
     ///
     /// # Errors
     /// As [`PointSet::occupancy`]; [`Error::Invalid`] for `resolution` if there are more cells than the request allows,
-    /// for `profile` if the points have no times, and for `bounds` or `rooms` if the query has a polygon already.
+    /// for `profile` if the points have no times or [released](check_released_times) ones of too long periods, and for
+    /// `bounds` or `rooms` if the query has a polygon already.
     pub fn grid(&self, request: GridRequest) -> Result<Grid> {
+        if let (Some(protection), Some((_, zone))) = (self.protection, &request.profile) {
+            let time_us = self.points.totals().and_then(|totals| totals.time_us);
+            check_released_times(protection, zone, time_us)?;
+        }
         let [first, second] = self.queries(&request)?;
         let mut grid = Self::grid_of(&[*self], request)?;
         grid.profile = self.profile(first.as_ref(), &grid.request)?;

@@ -87,10 +87,6 @@ impl GridOptions {
         {
             return Err(Error::invalid(Parameter::BOUNDS, format!("west ({west}) must be less than east ({east})")));
         }
-        if let (CellSystem::Hexagon { .. }, false) = (request.cells, request.omit_empty) {
-            let detail = "empty cells are listed of squares only; omit the parameter, or use other cells";
-            return Err(Error::invalid(Parameter::OMIT_EMPTY, detail));
-        }
         if request.rooms.is_some() && request.bounds.is_some() {
             let detail = "rooms are counted as a whole and not within bounds; omit one of the parameters";
             return Err(Error::invalid(Parameter::ROOMS, detail));

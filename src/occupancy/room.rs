@@ -50,13 +50,6 @@ struct Geometry {
     coordinates: Value,
 }
 
-#[derive(Deserialize)]
-struct Collection {
-    r#type: String,
-    #[serde(default)]
-    features: Vec<Feature>,
-}
-
 impl Rooms {
     /// The maximum number of rooms.
     pub const MAX: usize = 256;
@@ -70,17 +63,29 @@ impl Rooms {
         let expected = "expected a FeatureCollection of polygons with properties.name";
         let text = text.trim_start_matches('\u{FEFF}');
         let not_geojson = |error: &dyn std::fmt::Display| invalid(format!("not GeoJSON: {error}; {expected}"));
-        let collection: Collection = serde_json::from_str(text).map_err(|error| not_geojson(&error))?;
-        if collection.r#type != "FeatureCollection" {
-            let kind: String = collection.r#type.chars().take(40).collect();
-            return Err(invalid(format!("{kind:?} is not a list of rooms; {expected}")));
+        let mut collection: Value = serde_json::from_str(text).map_err(|error| not_geojson(&error))?;
+        match collection.get("type").and_then(Value::as_str) {
+            Some("FeatureCollection") => {}
+            Some(kind) => {
+                let kind: String = kind.chars().take(40).collect();
+                return Err(invalid(format!("{kind:?} is not a list of rooms; {expected}")));
+            }
+            None if collection.is_object() => return Err(not_geojson(&"the object has no type")),
+            None => return Err(not_geojson(&"it is not an object")),
         }
-        if collection.features.is_empty() || collection.features.len() > Self::MAX {
-            let count = collection.features.len();
+        let features = match collection.get_mut("features").map(Value::take) {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Array(features)) => features,
+            Some(_) => return Err(not_geojson(&"the features are not a list")),
+        };
+        if features.is_empty() || features.len() > Self::MAX {
+            let count = features.len();
             return Err(invalid(format!("there are {count} features; expected from 1 to {} rooms", Self::MAX)));
         }
         let (mut rooms, mut all, mut names) = (Vec::new(), Polygons::new(), BTreeSet::new());
-        for (index, feature) in collection.features.into_iter().enumerate() {
+        for (index, feature) in features.into_iter().enumerate() {
+            let feature: Feature = serde_json::from_value(feature)
+                .map_err(|_| not_geojson(&format!("feature {} is not a Feature with a geometry", index + 1)))?;
             let name = room_name(&feature.properties)
                 .ok_or_else(|| invalid(format!("feature {} has no name in properties.name", index + 1)))?;
             let invalid = |detail: String| invalid(format!("room `{name}`: {detail}"));
@@ -253,9 +258,18 @@ mod tests {
             let message = parse(features).unwrap_err().to_string();
             assert!(message.starts_with("polygons: ") && message.contains(words), "{message}");
         }
-        for text in ["", "5", "{\"type\": \"FeatureCollection\", \"features\": [NaN]}", "{\"type\": \"Polygon\"}"] {
+        for text in [
+            "",
+            "5",
+            "true",
+            "{}",
+            "[]",
+            "{\"type\": \"FeatureCollection\", \"features\": [5]}",
+            "{\"type\": \"FeatureCollection\", \"features\": [NaN]}",
+            "{\"type\": \"Polygon\"}",
+        ] {
             let message = Rooms::parse(text, CoordinateSpace::Plane).unwrap_err().to_string();
-            assert!(message.contains("expected a FeatureCollection"), "{message}");
+            assert!(message.contains("expected a FeatureCollection") && !message.contains("struct"), "{message}");
         }
     }
 }

@@ -35,7 +35,9 @@ parameter_set! {
         /// Colors from cold to hot in place of a scheme, such as `transparent,blue,lime 60%,red`.
         pub gradient: Gradient = of_style(Parameter::GRADIENT),
         /// Opacity of the picture, 0 to 1: `0.5`, `50%`; or `value`, which rises with the value from 0 to 1.
-        pub opacity: GridOpacity = Declaration::new(Parameter::OPACITY, Kind::Share).default("1").example("value"),
+        pub opacity: GridOpacity = Declaration::new(Parameter::OPACITY, Kind::Share)
+            .default("1; value for the heat of a comparison")
+            .example("value"),
         /// Share of the colors, from the cold end, over which the picture fades in: `20%`.
         pub transparent_low: Opacity = of_style(Parameter::TRANSPARENT_LOW),
         /// Background of the picture: an opaque CSS color.

@@ -22,9 +22,13 @@ impl FromStr for TimeWindow {
 
     fn from_str(text: &str) -> Result<Self> {
         let invalid = |reason: &str| Error::invalid(Parameter::COMPARE, format!("`{text}` {reason}"));
-        let times = text.split_once('/').and_then(|(start, end)| parse_time_us(start).zip(parse_time_us(end)));
-        let (start_us, end_us) =
-            times.ok_or_else(|| invalid("is not START/END, two times such as 2024-01-01/2024-01-08"))?;
+        let (start, end) =
+            text.split_once('/').ok_or_else(|| invalid("is not START/END, two times such as 2024-01-01/2024-01-08"))?;
+        let time = |time: &str| {
+            let reason = || format!("is not START/END: `{}` is not a time such as 2024-01-01", time.trim());
+            parse_time_us(time).ok_or_else(|| invalid(&reason()))
+        };
+        let (start_us, end_us) = (time(start)?, time(end)?);
         if start_us >= end_us {
             return Err(invalid("does not start before its end"));
         }
@@ -51,7 +55,7 @@ mod tests {
         assert_eq!(window.to_string(), "2024-01-01T00:00:00Z/2024-01-08T12:00:00Z");
         for (bad, words) in [
             ("2024-01-01", "is not START/END"),
-            ("2024-01-01/soon", "is not START/END"),
+            ("2024-01-01/2024-02-30", "is not START/END: `2024-02-30` is not a time"),
             ("2024-01-08/2024-01-01", "does not start before its end"),
             ("2024/2024", "does not start before its end"),
         ] {

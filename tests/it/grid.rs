@@ -230,7 +230,7 @@ fn hexagons_have_their_h3_index() {
         ("cells=h3&resolution=16", &["resolution: `16` is not a resolution of H3", "0 to 15"][..]),
         ("cells=h3&resolution=0.5", &["resolution: `0.5` is not a resolution of H3"]),
         ("cells=h3&resolution=8m", &["resolution: `8m` is not a resolution of H3"]),
-        ("cells=h3&resolution=8&omit_empty=false", &["omit_empty: ", "squares only"]),
+        ("cells=h3&resolution=8&omit_empty=false", &["omit_empty: hexagons without points are not listed; use true"]),
     ] {
         server.get(&format!("/a/grid?{query}")).rejected(400, words);
     }

@@ -106,6 +106,9 @@ fn invalid_queries_are_errors() {
     rejected(&|body| body["filter"]["stop"] = json!("2023-01-01T00:00:00Z"), &["start: not before stop"]);
     rejected(&|body| body["filter"]["spaces"] = json!(1), &["unknown field `spaces`", "space_id"]);
     rejected(&|body| drop(body["filter"].as_object_mut().unwrap().remove("space_id")), &["missing field `space_id`"]);
+    rejected(&|body| body["filter"]["space_id"] = json!(5), &["filter.space_id is neither a text nor a list of texts"]);
+    rejected(&|body| body["filter"] = json!(5), &["found integer `5`; expected an object"]);
+    server.post("/v3/detections", &json!({})).rejected(400, &["a query of detections: missing field `data_types`"]);
     rejected(&|body| options(body, "grid_resolution", json!(0)), &["grid_resolution: 0 is not a length"]);
     rejected(&|body| options(body, "grid_resolution", json!(-0.5)), &["grid_resolution: -0.5"]);
     rejected(&|body| options(body, "heatmap_type", json!("peak")), &["heatmap_type: `peak`", "occupancy"]);

@@ -19,6 +19,9 @@ fn invalid_parameters_are_errors_with_what_would_be_accepted() {
         ("resolution=1&start=2024-02-01&stop=2024-01-01", &["start: not before end"]),
         ("resolution=1&compare=2024-01-01", &["compare: ", "START/END"]),
         ("resolution=1&compare=2024-01-02/2024-01-01", &["compare: ", "does not start before its end"]),
+        ("resolution=1&compare=2024-01-01/2024-02-30", &["compare: ", "`2024-02-30` is not a time"]),
+        ("resolution=1&start=2024-01-01T00:00:00+01:00", &["start: ", "write the + of an offset as %2B"]),
+        ("resolution=1&picture=heat&levels=5", &["levels: it applies to pictures of contours"]),
         ("resolution=1&profile=hour_of_week", &["tz: missing", "Europe/Paris"]),
         ("resolution=1&profile=hour_of_week&tz=Europe/Pari", &["tz: unknown time zone `Europe/Pari`", "Europe/Paris"]),
         ("resolution=1&tz=UTC", &["tz: it applies to profile only"]),
@@ -37,6 +40,9 @@ fn invalid_parameters_are_errors_with_what_would_be_accepted() {
         server.get(&format!("/office/grid?{query}")).rejected(400, words);
     }
     server.get("/offices/grid?resolution=1").rejected(404, &["did you mean office?"]);
+    let space = ["there is no layer `floor-1`", "a space of the layer office: /office/grid?space_id=floor-1"];
+    server.get("/floor-1/grid?resolution=1").rejected(404, &space);
+    server.post("/floor-1/grid", &json!({"resolution": 1})).rejected(404, &space);
 }
 
 #[test]
@@ -115,6 +121,12 @@ fn invalid_rooms_are_errors() {
         room("[[0, 0], [1, 0], [1, 1], [0, 0]]").as_bytes(),
     );
     with_bounds.rejected(400, &["rooms: rooms are counted as a whole"]);
-    server.post("/office/grid", &json!({"resolution": 1, "polygons": []})).rejected(400, &["polygons: not GeoJSON"]);
+    for (polygons, words) in [
+        (json!([]), "polygons: not GeoJSON: it is not an object"),
+        (json!(true), "polygons: not GeoJSON: it is not an object"),
+        (json!({}), "polygons: not GeoJSON: the object has no type"),
+    ] {
+        server.post("/office/grid", &json!({"resolution": 1, "polygons": polygons})).rejected(400, &[words]);
+    }
     server.send("POST", "/office/grid", &[("content-type", "image/png")], b"{}").rejected(415, &["application/json"]);
 }

@@ -257,6 +257,18 @@ fn send(server: &Server, Sample(method, path, body): &Sample) -> Reply {
 }
 
 #[test]
+fn a_profile_needs_released_times_of_an_hour() {
+    let server = Server::at(home(&crowd()), &[]);
+    let grid = |layer: &str| server.get(&format!("/{layer}/grid?resolution=1km&profile=hour_of_day&tz=UTC"));
+    for layer in ["files", "stored"] {
+        let words = ["profile: the layer's times are released per 1d (min_count_period); a profile needs 1h or less"];
+        grid(layer).rejected(400, &words);
+    }
+    let profile = grid("wide").ok(200).json()["profile"]["values"].clone();
+    assert_eq!((&profile[9], &profile[17], &profile[0]), (&json!(80), &json!(80), &json!(0)));
+}
+
+#[test]
 fn every_route_returns_the_same_with_and_without_points_that_are_not_released() {
     let [with, without] = [crowd() + &lonely(), crowd()].map(|rows| Server::at(home(&rows), &[]));
     let openapi = with.get("/openapi.json").ok(200).json();

@@ -112,6 +112,28 @@ fn imports_into_a_layer_of_the_other_space_are_rejected() {
 }
 
 #[test]
+fn x_and_y_without_a_coordinate_reference_system_are_degrees_with_a_remark() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    fs::write(home.join("floor.csv"), "x,y,space_id\n5,6,hall\n7,8,lobby\n").unwrap();
+    let remark = "x and y were read as longitude and latitude in degrees; for meters on a plane use --crs plane";
+    assert!(import(home, &["floor.csv", "--layer", "world"]).done().contains(remark));
+    assert_eq!(layer(home, "world")["categories"]["first"], json!(["hall", "lobby"]));
+    assert!(kiln(home, ["render", "floor.csv", "-o", "a.png"]).done().contains(remark));
+    for args in [&["--crs", "plane"][..], &["--crs", "EPSG:4326"], &["--lon", "x", "--lat", "y"]] {
+        let args = [&["floor.csv", "--layer", "other", "--replace"], args].concat();
+        let summary = import(home, &args).done();
+        assert!(!summary.contains("degrees"), "{summary}");
+        kiln(home, ["drop", "other", "--yes"]).done();
+    }
+    import(home, &["floor.csv", "--layer", "world", "--replace", "--crs", "plane"])
+        .failed(2, &["--crs", "`kiln drop world --yes`"]);
+    for crs in ["meters", "simple"] {
+        import(home, &["floor.csv", "--layer", "new", "--crs", crs]).failed(1, &["in meters on a plane, use plane"]);
+    }
+}
+
+#[test]
 fn plane_layers_are_created_by_requests() {
     let server = server("");
     let created = server.put("floor", &json!({"title": "Floor 2", "crs": "plane"})).ok(201).json();

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::kiln::kiln;
 use crate::server::{Reply, Server};
 
 const ROOMS: &str = "/floor/rooms";
@@ -56,6 +57,9 @@ fn uploaded_rooms_are_listed_and_summed_until_they_are_removed() {
             grid["rooms"].as_array().unwrap().iter().map(|room| (&room["name"], &room["value"])).collect();
         assert_eq!(sums, [(&json!("Hall"), &json!(2)), (&json!("Lobby"), &json!(1))]);
     }
+    let grid = kiln(server.folder(), ["grid", "floor", "--resolution", "1", "--rooms", "--format", "json", "-q"]);
+    let grid: Value = serde_json::from_slice(&grid.stdout).unwrap();
+    assert_eq!((&grid["rooms"][0]["name"], &grid["rooms"][0]["value"]), (&json!("Hall"), &json!(2)));
     put(&server, ROOMS, "application/json", &rooms(&[room("Lobby", 10.0)])).ok(204);
     let grid = server.get("/floor/grid?resolution=1&rooms=true").ok(200).json();
     assert_eq!((grid["rooms"].as_array().unwrap().len(), &grid["outside"]["value"]), (1, &json!(2)));

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::error::Error;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::parameter::Parameter;
 use crate::parameters::{Kind, ParameterSet};
 
 /// The parameters of a request. Reading a parameter removes it; [`finish`](Self::finish) rejects the remaining ones as
@@ -95,8 +96,16 @@ impl Fields {
                 {
                     continue;
                 }
+                let is_decoded = matches!(value, Value::Text(_));
                 let text = value.into_text(name, entry.declaration.kind)?;
-                entry.set(&mut options, &text).map_err(|error| with_name(name, error))?;
+                let is_time = entry.declaration.kind == Kind::Time || entry.declaration.parameter == Parameter::COMPARE;
+                entry.set(&mut options, &text).map_err(|error| match error {
+                    Error::Invalid { message, .. } if is_decoded && is_time && lacks_plus(&text) => {
+                        let message = message.with_keys();
+                        Problem::parameter(name, format!("{message}; write the + of an offset as %2B"))
+                    }
+                    other => with_name(name, other),
+                })?;
             }
         }
         Ok(options)
@@ -182,6 +191,14 @@ fn scalar(name: &str, json: &str) -> HttpResult<String> {
         return Err(Problem::parameter(name, "expected a string or a number"));
     }
     Ok(json.to_owned())
+}
+
+/// Whether a time in `text` has a space in place of the + of its offset: `2024-01-01T00:00:00 01:00`.
+fn lacks_plus(text: &str) -> bool {
+    text.split('/').filter_map(|time| time.trim().rsplit_once(' ')).any(|(time, offset)| {
+        let is_offset = offset.len() >= 2 && offset.chars().all(|digit| digit.is_ascii_digit() || digit == ':');
+        time.contains(':') && is_offset
+    })
 }
 
 /// Converts the error of a value to a problem, with the name or alias that the request used.
@@ -298,6 +315,21 @@ mod tests {
         assert_eq!(categories(Fields::from_query("category=[\"a,b\"]")), ["a,b"]);
         assert_eq!(categories(Fields::from_json(br#"{"category": "a,b"}"#)), ["a,b"]);
         assert_eq!(categories(Fields::from_json(br#"{"category": ["a", "b"]}"#)), ["a", "b"]);
+    }
+
+    #[test]
+    fn an_offset_whose_plus_was_decoded_is_an_error_with_a_hint() {
+        let problem = |query: &str| {
+            let mut fields = Fields::from_query(query).unwrap();
+            let filter = fields.read::<FilterOptions>().map(drop);
+            to_json(&filter.and_then(|()| fields.read::<crate::occupancy::GridOptions>().map(drop)).unwrap_err())
+        };
+        let hint = "write the + of an offset as %2B";
+        for query in ["start=2024-01-01T00:00:00+01:00", "compare=2024-01-01/2024-01-02T00:00:00+01:00"] {
+            assert!(problem(query).contains(hint), "{query}: {}", problem(query));
+        }
+        assert!(!problem("start=now+then").contains(hint));
+        assert!(Fields::from_query("start=2024-01-01T00:00:00%2B01:00").unwrap().read::<FilterOptions>().is_ok());
     }
 
     #[test]

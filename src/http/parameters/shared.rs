@@ -49,16 +49,22 @@ parameter_set! {
 
 from_str_values!(TimeSpan);
 
-/// A tile zoom. Maps report fractional zooms, and display the tiles of the nearest integer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Zoom(pub(crate) i8);
+/// A zoom of tiles, which may be fractional. Maps display the tiles of the nearest integer, which
+/// [`check_zoom`](super::tile_address::check_zoom) returns.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Zoom(pub(crate) f64);
 
 impl Value for Zoom {
     fn read(text: &str, kind: Kind) -> Result<Self, Message> {
-        f64::read(text, kind).map(|zoom| Self(zoom.round() as i8))
+        let invalid = |_| {
+            let ([min, plane_min], max) = ([0, PlaneTile::MIN_ZOOM], PlaneTile::MAX_ZOOM);
+            let globe = format!("`{}` is not a number from {min} to {max}", text.trim());
+            format!("{globe}, or from {plane_min} to {max} for a layer on a plane").into()
+        };
+        f64::read(text, kind).map(Self).map_err(invalid)
     }
 
     fn write(&self) -> Option<String> {
-        Some(self.0.to_string())
+        Some((self.0.round() as i8).to_string())
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::shared::Zoom;
 use crate::error::Result;
 use crate::geo::{Canvas, PlaneTile, TileCoord};
 use crate::http::server::problem::{HttpResult, Problem};
@@ -67,11 +68,11 @@ pub(crate) fn tile_zooms(layer: &Layer) -> [i8; 2] {
     if is_globe { [0, TileCoord::MAX_ZOOM as i8] } else { [PlaneTile::MIN_ZOOM, PlaneTile::MAX_ZOOM] }
 }
 
-/// Checks a zoom from the parameter `name`.
-pub(crate) fn check_zoom(layer: &Layer, name: &str, zoom: i8) -> HttpResult<i8> {
+/// The nearest integer of a zoom from the parameter `name`, if the layer has tiles of this zoom.
+pub(crate) fn check_zoom(layer: &Layer, name: &str, Zoom(zoom): Zoom) -> HttpResult<i8> {
     let [min, max] = tile_zooms(layer);
-    if (min..=max).contains(&zoom) {
-        return Ok(zoom);
+    if (f64::from(min)..=f64::from(max)).contains(&zoom) {
+        return Ok(zoom.round() as i8);
     }
     let hint = if min == 0 { "; only a layer on a plane has negative zooms" } else { "" };
     Err(Problem::parameter(name, format!("`{zoom}` is not a number from {min} to {max}{hint}")))

@@ -128,7 +128,7 @@ pub(crate) async fn detections(
         return Err(Problem::media_type(format!("unsupported media type `{media_type}`; send application/json")));
     }
     let request: DetectionsRequest = serde_json::from_slice(&body)
-        .map_err(|error| Problem::body(format!("the body is not a query of detections: {error}")))?;
+        .map_err(|error| Problem::body(format!("the body is not a query of detections: {}", reason(&error))))?;
     request.check()?;
     let max_cells = app.config.limits.cells;
     request.grid(true, max_cells)?;
@@ -165,6 +165,28 @@ impl SpacesOfLayer {
         let filter = query.filter.clone().and(&filter);
         query.with_filter(filter)
     }
+}
+
+/// The reason why a body is not a query, in the words of JSON.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    if !error.is_data() {
+        return text;
+    }
+    if text.contains("untagged enum SpaceIds") {
+        return "filter.space_id is neither a text nor a list of texts".to_owned();
+    }
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
+    let words = [("a map", "an object"), ("a sequence", "a list"), ("a string", "a text"), ("f64", "a number")];
+    let Some((found, expected)) = text.strip_prefix("invalid type: ").and_then(|text| text.split_once(", expected "))
+    else {
+        return text.to_owned();
+    };
+    let expected = if expected.starts_with("struct ") { "an object" } else { expected };
+    let expected = words.iter().find(|(word, _)| *word == expected).map_or(expected, |(_, word)| word);
+    let found = if found == "map" { "object" } else { found };
+    let found = if found == "sequence" { "list" } else { found };
+    format!("found {found}; expected {expected}")
 }
 
 /// The text that identifies the points.

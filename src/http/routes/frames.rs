@@ -100,7 +100,7 @@ pub(crate) async fn frames(
     let every = every
         .ok_or_else(|| Problem::parameter("every", "missing; expected the duration of a frame, such as 1h or 1d"))?;
     let zoom = match zoom {
-        Some(Zoom(zoom)) => check_zoom(&layer, "zoom", zoom)?,
+        Some(zoom) => check_zoom(&layer, "zoom", zoom)?,
         None => default_zoom(&layer, style.side_px),
     };
     let tile = TileAddress::first_of(&layer, zoom)?;

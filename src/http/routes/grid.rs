@@ -19,6 +19,7 @@ use crate::http::server::digest::{digest, keyed_digest};
 use crate::http::server::etag::{etag, is_cached};
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::{FilterOptions, Layer};
+use crate::layer_name;
 use crate::occupancy::picture::{GridPicture, GridStyle, PictureLimits, contours, draw};
 use crate::occupancy::write::{grid_json, write_contours, write_csv, write_geojson, write_parquet};
 use crate::occupancy::{
@@ -135,7 +136,7 @@ pub(crate) async fn grid(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> HttpResult<Response<Body>> {
-    let layer = app.layer(&layer)?;
+    let layer = find_layer(&app, &layer).await?;
     let fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
     GridWork::read(&app, layer, fields, None).await?.reply(&app, &headers).await
 }
@@ -164,7 +165,7 @@ pub(crate) async fn grid_of_body(
     headers: HeaderMap,
     body: Bytes,
 ) -> HttpResult<Response<Body>> {
-    let layer = app.layer(&layer)?;
+    let layer = find_layer(&app, &layer).await?;
     let query = query.unwrap_or_default();
     let work = if is_geojson(&headers, &body) {
         let text = String::from_utf8(body.into()).map_err(|_| Problem::body("the body is not UTF-8"))?;
@@ -178,6 +179,23 @@ pub(crate) async fn grid_of_body(
     };
     // Clients do not cache the response to a POST, so conditional headers do not apply.
     work.reply(&app, &HeaderMap::new()).await
+}
+
+/// The layer of a request.
+///
+/// # Errors
+/// 404 if there is no such layer; the detail says so if the name is that of a space.
+async fn find_layer(app: &Arc<App>, name: &str) -> HttpResult<Arc<Layer>> {
+    let unknown = match app.layer(name) {
+        Err(problem) if problem.status() == StatusCode::NOT_FOUND && layer_name::is_valid(name) => problem,
+        layer => return layer,
+    };
+    let (shared, id) = (Arc::clone(app), name.to_owned());
+    let (layers, _) = app.pool.run(move |stop| shared.spaces.layers_with(&shared, &id, stop)).await?;
+    let Some(layer) = layers.first() else { return Err(unknown) };
+    let layer = layer.name();
+    let detail = format!("it is a space of the layer {layer}: /{layer}/grid?space_id={name}");
+    Err(Problem::not_found(format!("there is no layer `{name}`; {detail}")))
 }
 
 /// Whether a body is GeoJSON rather than an object of parameters.
@@ -366,7 +384,9 @@ fn encode(
 /// The values of the headers of a picture.
 fn headers_of(picture: &GridPicture) -> String {
     let GridPicture { bounds, span: [vmin, vmax], unit, height_scale, .. } = picture;
-    let bounds = format!("{},{},{},{}", bounds.west, bounds.south, bounds.east, bounds.north);
+    // Adding 0 turns -0 into 0.
+    let [west, south, east, north] = [bounds.west, bounds.south, bounds.east, bounds.north].map(|edge| edge + 0.0);
+    let bounds = format!("{west},{south},{east},{north}");
     // Header values are ASCII.
     let unit = unit.replace('²', "2").replace('°', " degrees ");
     let scale = height_scale.map(|scale| scale.to_string()).unwrap_or_default();

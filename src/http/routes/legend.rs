@@ -85,7 +85,7 @@ fn read_request(app: &App, layer: &str, query: &str) -> HttpResult<(RenderReques
     let LegendOptions { title, pixel_ratio, zoom, bounds } = fields.read()?;
     let title = title.unwrap_or_else(|| layer.title().to_owned());
     let ratio = pixel_ratio.unwrap_or(1.0) as f32;
-    if let Some(Zoom(zoom)) = zoom {
+    if let Some(zoom) = zoom {
         if bounds.is_some() {
             return Err(Problem::parameter("zoom", "zoom and bounds are mutually exclusive; omit one of them"));
         }

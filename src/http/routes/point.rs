@@ -130,7 +130,7 @@ pub(crate) async fn point(
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
     let PointOptions { zoom, categories } = fields.read()?;
     let zoom = match zoom {
-        Some(Zoom(zoom)) => check_zoom(&layer, "z", zoom)?,
+        Some(zoom) => check_zoom(&layer, "z", zoom)?,
         None => default_zoom(&layer, TileStyle::SIDE_PX),
     };
     let max_categories = categories.unwrap_or(0);

@@ -45,6 +45,29 @@ impl Spaces {
         })
     }
 
+    /// The plane layers with points of the category `id`, and the names and categories of the other ones.
+    pub(crate) fn layers_with(
+        &self,
+        app: &App,
+        id: &str,
+        stop: &AtomicBool,
+    ) -> Result<(Vec<Arc<Layer>>, BTreeSet<String>)> {
+        let (mut layers, mut others) = (Vec::new(), BTreeSet::new());
+        for layer in app.catalog.layers() {
+            if layer.coordinate_space() != CoordinateSpace::Plane || layer.parent().is_some() {
+                continue;
+            }
+            let categories = self.categories(&layer, app.render_threads(), stop)?;
+            if categories.contains(id) {
+                layers.push(layer);
+            } else {
+                others.insert(layer.name().to_owned());
+                others.extend(categories.iter().cloned());
+            }
+        }
+        Ok((layers, others))
+    }
+
     /// Finds spaces by their ids: each is a plane layer of that name, or else a category of the points of a plane layer.
     pub(crate) fn find(&self, app: &App, ids: &[String], stop: &AtomicBool) -> Result<HttpResult<Vec<SpacesOfLayer>>> {
         let mut found: Vec<SpacesOfLayer> = Vec::new();
@@ -54,20 +77,7 @@ impl Spaces {
                 found.push(SpacesOfLayer { layer, categories: Vec::new() });
                 continue;
             }
-            let mut layers = Vec::new();
-            let mut known = BTreeSet::new();
-            for layer in app.catalog.layers() {
-                if layer.coordinate_space() != CoordinateSpace::Plane || layer.parent().is_some() {
-                    continue;
-                }
-                let categories = self.categories(&layer, app.render_threads(), stop)?;
-                if categories.contains(id) {
-                    layers.push(layer);
-                } else {
-                    known.insert(layer.name().to_owned());
-                    known.extend(categories.iter().cloned());
-                }
-            }
+            let (layers, known) = self.layers_with(app, id, stop)?;
             match &layers[..] {
                 [layer] => match found.iter_mut().find(|other| Arc::ptr_eq(&other.layer, layer)) {
                     Some(other) if !other.categories.is_empty() => other.categories.push(id.clone()),

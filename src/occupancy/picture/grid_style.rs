@@ -48,6 +48,9 @@ impl GridStyleOptions {
     /// [`Error::Invalid`] if a parameter is out of range or contradicts another one; errors of `find`.
     pub fn resolve(&self, diverges: bool, find: impl FnOnce(&str) -> Result<Scheme>) -> Result<GridStyle> {
         let picture = self.picture.unwrap_or_default();
+        if self.levels.is_some() && picture != PictureKind::Contours {
+            return Err(Error::invalid(Parameter::LEVELS, "it applies to pictures of contours"));
+        }
         let default = match picture {
             _ if diverges => "bwr",
             PictureKind::Heat => Scheme::DEFAULT,
@@ -83,7 +86,7 @@ impl GridStyleOptions {
             cell_px: self.cell_px,
             levels: self.levels.unwrap_or(8),
             height_scale: self.height_scale,
-            palette: self.palette(&scheme, diverges),
+            palette: self.palette(&scheme, picture, diverges),
             scheme,
             vmin: self.vmin,
             vmax: self.vmax,
@@ -94,9 +97,11 @@ impl GridStyleOptions {
         })
     }
 
-    fn palette(&self, scheme: &Scheme, diverges: bool) -> Palette {
+    fn palette(&self, scheme: &Scheme, picture: PictureKind, diverges: bool) -> Palette {
         let palette = Palette::from(scheme).fading_in(self.transparent_low.map_or(0.0, Opacity::value));
-        let palette = match self.opacity {
+        // The smoothed difference covers all that is near a point: without a difference, it is white.
+        let default = (diverges && picture == PictureKind::Heat).then_some(GridOpacity::ByValue);
+        let palette = match self.opacity.or(default) {
             None => palette,
             Some(GridOpacity::Uniform(opacity)) => palette.with_opacity(opacity),
             Some(GridOpacity::ByValue) if diverges => {
@@ -195,6 +200,7 @@ mod tests {
             (true, "vmin", "-3", "vmin: the colors of a comparison are symmetric"),
             (true, "picture", "terrain", "picture: a comparison has no heights"),
             (false, "scheme", "firre", "scheme: "),
+            (false, "levels", "5", "levels: it applies to pictures of contours"),
         ] {
             use crate::parameters::ParameterSet;
             let mut options = GridStyleOptions::default();

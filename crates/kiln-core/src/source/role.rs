@@ -46,7 +46,7 @@ impl Role {
             Self::Lat => &["lat", "latitude", "y"],
             Self::Weight => &["weight", "value", "w", "count"],
             Self::Time => &["time", "timestamp", "datetime", "date"],
-            Self::Category => &["category", "type", "class", "kind"],
+            Self::Category => &["category", "type", "class", "kind", "space_id", "space"],
             Self::Track => &["track", "track_id", "trajectory", "object_id", "person_id", "device_id"],
             Self::Geometry => &[
                 "geometry",
@@ -224,8 +224,8 @@ mod tests {
         );
         assert_eq!(
             Role::Category.unnamed("property", names).to_string(),
-            "no property has a usual name for the category (category, type, class, kind); name one with \
-             category_column: \"id\", \"population\", \"time\""
+            "no property has a usual name for the category (category, type, class, kind, space_id, space); name \
+             one with category_column: \"id\", \"population\", \"time\""
         );
         assert!(list_names(["a"; 500]).ends_with("\"a\", … (500 in all)"));
         assert_eq!(quoted(&"é".repeat(100)), format!("\"{}\"…", "é".repeat(40)));

@@ -273,6 +273,15 @@ impl Planner<'_> {
         role.name_in(&self.query.columns.names).is_some()
     }
 
+    /// Whether coordinates are read as degrees, although their columns were detected by the names x and y.
+    fn assumes_degrees(&self, lon: &RequestedColumn, lat: &RequestedColumn) -> bool {
+        let Columns { lon: lon_name, lat: lat_name, .. } = &self.query.columns.names;
+        let is_unnamed = lon_name.is_none() && lat_name.is_none() && !self.table.is_positional();
+        let is_detected = is_unnamed && self.options.crs.is_none();
+        let is_called = |column: &RequestedColumn, name| column.name.eq_ignore_ascii_case(name);
+        is_detected && self.query.columns.space.wraps() && is_called(lon, "x") && is_called(lat, "y")
+    }
+
     fn coordinates(
         &mut self,
         candidates: &Candidates,
@@ -286,6 +295,10 @@ impl Planner<'_> {
                 if is_assumed && self.table.is_positional() {
                     let text = "columns without names are read as longitude, latitude and weight; set ";
                     self.notices.push(message!(text, Parameter::ORDER, " to lat-lon if the latitude is first"));
+                }
+                if self.assumes_degrees(lon, lat) {
+                    let text = "x and y were read as longitude and latitude in degrees; for meters on a plane use ";
+                    self.notices.push(message!(text, Parameter::CRS, " plane"));
                 }
                 let (lon, lat) = if is_swapped { (lat, lon) } else { (lon, lat) };
                 let hemispheres = candidates.hemispheres.as_ref().filter(|[ns, ew]| {

@@ -314,6 +314,10 @@ fn wkt_code(wkt: &str, name: &str) -> Result<Option<u32>, String> {
 }
 
 fn unsupported(name: &str) -> String {
+    const PLANES: [&str; 7] = ["m", "meter", "meters", "metre", "metres", "simple", "cartesian"];
+    if PLANES.iter().any(|plane| name.eq_ignore_ascii_case(plane)) {
+        return format!("unsupported coordinate reference system {name}; for x and y in meters on a plane, use plane");
+    }
     format!(
         "unsupported coordinate reference system {name:.80}; expected WGS 84, Web Mercator or another EPSG code of a common \
          projection, such as EPSG:25832, or reproject the file with `ogr2ogr -t_srs EPSG:4326`"

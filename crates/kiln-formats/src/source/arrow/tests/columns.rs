@@ -268,7 +268,10 @@ fn columns_can_be_named_and_errors_list_the_available_ones() {
     let query = named(Some("Easting"), Some("northing"), None).with_start(Some(0));
     fails(&query, "no column has a usual name for the time (time, timestamp, datetime, date); name one with time: ");
     let query = named(Some("Easting"), Some("northing"), None).with_category_filter(vec!["a".to_owned()]);
-    fails(&query, "(category, type, class, kind); name one with category_column: \"Easting\", \"northing\"");
+    fails(
+        &query,
+        "(category, type, class, kind, space_id, space); name one with category_column: \"Easting\", \"northing\"",
+    );
     // Requested times and categories are optional unless a filter needs them.
     let optional = named(Some("Easting"), Some("northing"), None).with_times(true).with_categories(true);
     assert_eq!(scan_marked(&file, &optional).0, marks(&[(8.0, None, None)]));

@@ -224,7 +224,10 @@ fn columns_can_be_named_and_errors_list_the_available_ones() {
         "no column has a usual name for the time (time, timestamp, datetime, date); name one with time: \"Easting\"",
     );
     let query = named(Some("Easting"), Some("northing"), None).with_category_filter(vec!["a".to_owned()]);
-    fails(&query, "(category, type, class, kind); name one with category_column: \"Easting\", \"northing\"");
+    fails(
+        &query,
+        "(category, type, class, kind, space_id, space); name one with category_column: \"Easting\", \"northing\"",
+    );
 }
 
 #[test]
