@@ -191,6 +191,11 @@ mod tests {
         };
         assert_eq!(alphas(false, [0, 51, 255]), [0, 51, 255]);
         assert_eq!(alphas(true, [1, 128, 255]), [255, 0, 255]);
+        // The default of the smoothed difference, and not of its cells.
+        for (picture, alpha) in [(PictureKind::Heat, 0), (PictureKind::Cells, 255)] {
+            let options = GridStyleOptions { picture: Some(picture), ..GridStyleOptions::default() };
+            assert_eq!(style(true, &options).unwrap().palette.rgba(128)[3], alpha, "{picture}");
+        }
     }
 
     #[test]
