@@ -302,6 +302,6 @@ fn the_plan_of_the_config_may_precede_a_stored_layer() {
     }
     server.send("DELETE", "/floor", &[], b"").ok(204);
     create(&server, "{}");
-    let run = kiln(server.folder(), ["serve", "-l", "127.0.0.1:0"]);
+    let run = kiln(server.folder(), ["serve", "-l", "127.0.0.1:0", "--read-only"]);
     assert!(run.code != 0 && run.stderr.contains("the layer is on the globe"), "{}", run.stderr);
 }
