@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::inputs::expand_inputs;
 use super::rows::RowArgs;
 use super::store::{StoreArgs, unknown_layer};
+use super::summary::plural;
 use crate::config::{Config, check_layer_name};
 use crate::error::{Error, Result};
 use crate::inputs::OpenInputs;
@@ -51,7 +52,8 @@ impl ResolvedLayer {
         };
         let layer = layer.ok_or_else(|| unknown_layer(&folder, name))?;
         let is_stored = config.layers.get(name).is_none_or(|layer| layer.inputs.is_empty());
-        let remarks = remarks_with_rejections(&layer.report(), Parameter::key);
+        let mut remarks = remarks_with_rejections(&layer.report(), Parameter::key);
+        remarks.extend(damage_remark(&folder, &layer)?);
         Ok(Self { layer, query: rows.query(), remarks, is_stored })
     }
 
@@ -77,6 +79,20 @@ impl ResolvedLayer {
         // The layer contains only the points that match the filters.
         Ok(Self { layer: Arc::new(layer), query: Query::default(), remarks, is_stored: false })
     }
+}
+
+/// The remark on points of a layer of the store in damaged segments, which are not read.
+fn damage_remark(store: &Store, layer: &Layer) -> Result<Option<String>> {
+    let Some(stored) = store.layer(layer.parent().map_or(layer.name(), |parent| parent.name()))? else {
+        return Ok(None);
+    };
+    let snapshot = stored.snapshot();
+    let points: u64 = snapshot.damaged().iter().map(|damage| damage.points).sum();
+    Ok((points > 0).then(|| {
+        let name = stored.name();
+        let points = plural(points, "point");
+        format!("{points} of `{name}` in damaged segments are not read; `kiln layer {name}` prints details")
+    }))
 }
 
 /// Opens the layer `name` of the configuration or its database.

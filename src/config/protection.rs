@@ -50,9 +50,10 @@ impl FromStr for Length {
         let of_unit = |(unit, meters): &(&str, f64)| Some((trimmed.strip_suffix(unit)?, *meters));
         let (number, meters) = Self::UNITS.iter().find_map(of_unit).unwrap_or((trimmed, 1.0));
         let length = number.trim_end().parse::<f64>().ok().map(|number| number * meters);
-        let is_valid = |length: &f64| length.is_finite() && *length > 0.0;
+        let is_valid = |length: &f64| length.is_finite() && *length >= Protection::MIN_CELL_M;
         length.filter(is_valid).map(Self).ok_or_else(|| {
-            Error::invalid(Parameter::MIN_COUNT_CELL, format!("`{text}` is not a length such as 100m, 2.5km or 50cm"))
+            let message = format!("`{text}` is not a length from 1mm, such as 100m, 2.5km or 50cm");
+            Error::invalid(Parameter::MIN_COUNT_CELL, message)
         })
     }
 }
@@ -189,6 +190,9 @@ mod tests {
     fn periods_are_read_and_printed() {
         for text in ["all", "90s", "7d"] {
             assert_eq!(text.parse::<Period>().unwrap().to_string(), text);
+        }
+        for (text, is_length) in [("1mm", true), ("0.9mm", false), ("1e-9", false), ("0", false)] {
+            assert_eq!(text.parse::<Length>().is_ok(), is_length, "{text}");
         }
         assert!(["", "0", "ever", "-1d"].iter().all(|bad| bad.parse::<Period>().is_err()));
     }

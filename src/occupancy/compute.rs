@@ -191,7 +191,7 @@ impl<'a> GridLayer<'a> {
         };
         let mut table = Vec::with_capacity(rooms.rooms().len());
         for room in rooms.rooms() {
-            table.push(totals(room.name.clone(), Some(room.area_m2), sums(Some(&room.polygon))?));
+            table.push(totals(room.name.clone(), room.area_m2, sums(Some(&room.polygon))?));
         }
         let (all, inside) = (sums(None)?, sums(Some(rooms.union()))?);
         let mut outside = all;
@@ -215,8 +215,11 @@ fn window(request: &GridRequest, extent: Option<Bounds>) -> Result<Option<CellWi
 
 /// The error of a grid with too many cells.
 fn too_many(request: &GridRequest, extent: Option<Bounds>, count: Option<u64>) -> Error {
+    /// From here on the count may be inexact.
+    const FAR_TOO_MANY: u64 = 1_000_000_000_000_000_001;
     let (limit, resolution) = (request.max_cells, request.resolution);
     let cells = match (count, request.cells) {
+        (Some(FAR_TOO_MANY..), _) => format!("more than 10^18 cells of {resolution}"),
         (Some(count), CellSystem::Square { .. }) => format!("{count} cells of {resolution}"),
         _ => format!("more than {limit} cells of {resolution}"),
     };

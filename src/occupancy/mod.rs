@@ -7,6 +7,7 @@
 
 #[cfg(feature = "server")]
 mod aggregates;
+mod area;
 #[cfg(feature = "server")]
 mod cell_window;
 #[cfg(feature = "server")]

@@ -1,19 +1,22 @@
 //! Rooms: named polygons.
 
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::area::area_m2;
 use crate::error::{Error, Result};
-use crate::geo::{EARTH_RADIUS_M, Polygon};
+use crate::geo::Polygon;
 use crate::parameter::Parameter;
 use crate::source::CoordinateSpace;
 
 /// A polygon or multipolygon with its rings, each a list of positions.
-type Polygons = Vec<Vec<Vec<[f64; 2]>>>;
+pub(super) type Polygons = Vec<Vec<Vec<[f64; 2]>>>;
 
 /// A named area of a layer.
 #[derive(Clone, Debug)]
@@ -22,8 +25,9 @@ pub struct Room {
     pub name: String,
     /// The polygon, in the coordinates of the layer.
     pub polygon: Arc<Polygon>,
-    /// The area in square meters: exact on a plane, on the sphere otherwise.
-    pub area_m2: f64,
+    /// The area in square meters of what is inside: exact on a plane, on the sphere otherwise. `None` if the rings
+    /// are too complex to compute it.
+    pub area_m2: Option<f64>,
 }
 
 /// The rooms of a layer, in order.
@@ -101,12 +105,19 @@ impl Rooms {
         Ok(Self { list: rooms, union: Arc::new(union), text: text.into() })
     }
 
-    /// Reads the rooms of a file: see [`parse`](Self::parse).
+    /// Reads the rooms of a file of at most 64 MiB: see [`parse`](Self::parse).
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be read, [`Error::Input`] if it has no rooms.
+    /// [`Error::Io`] if the file cannot be read, [`Error::Input`] if it is too large or has no rooms.
     pub fn read(path: &Path, space: CoordinateSpace) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, "read", error))?;
+        const MAX_BYTES: u64 = 64 << 20;
+        let unreadable = |error: std::io::Error| Error::io(path, "read", error);
+        let mut text = String::new();
+        let file = File::open(path).map_err(unreadable)?;
+        file.take(MAX_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;
+        if text.len() as u64 > MAX_BYTES {
+            return Err(Error::input(path, format!("larger than {} MiB", MAX_BYTES >> 20)));
+        }
         Self::parse(&text, space).map_err(|error| Error::input(path, error.into_message().with_keys()))
     }
 
@@ -166,28 +177,6 @@ fn new_polygon(polygons: &Polygons, space: CoordinateSpace) -> Result<Polygon> {
     if space.wraps() { Polygon::new(polygons) } else { Polygon::on_plane(polygons) }
 }
 
-/// The area of polygons in square meters, each its first ring without the other ones.
-fn area_m2(polygons: &Polygons, space: CoordinateSpace) -> f64 {
-    let area = |ring: &Vec<[f64; 2]>| {
-        let first = ring.first().copied().unwrap_or_default();
-        let edge = |ends: &[[f64; 2]]| {
-            let ([x0, y0], [x1, y1]) = (ends[0], ends[1]);
-            if space.wraps() {
-                // The area between an edge and the equator on the sphere, with the sine linear along the edge.
-                let [south, north] = [y0, y1].map(|lat| lat.to_radians().sin());
-                (x1 - x0).to_radians() * south.midpoint(north) * EARTH_RADIUS_M * EARTH_RADIUS_M
-            } else {
-                // Relative to the first vertex, so that a distant origin costs no precision.
-                ((x0 - first[0]) * (y1 - first[1]) - (x1 - first[0]) * (y0 - first[1])) / 2.0
-            }
-        };
-        ring.windows(2).map(edge).sum::<f64>().abs()
-    };
-    let polygon =
-        |rings: &Vec<Vec<[f64; 2]>>| rings.first().map_or(0.0, area) - rings.iter().skip(1).map(area).sum::<f64>();
-    polygons.iter().map(polygon).sum::<f64>().max(0.0)
-}
-
 fn invalid(message: String) -> Error {
     Error::invalid(Parameter::POLYGONS, message)
 }
@@ -221,17 +210,15 @@ mod tests {
         let rooms =
             parse(json!([feature(json!("Lab"), hole), feature(json!(12), json!([square(-5.0, -5.0, 2.5)]))])).unwrap();
         let names: Vec<_> = rooms.rooms().iter().map(|room| (room.name.as_str(), room.area_m2)).collect();
-        assert_eq!(names, [("Lab", 91.0), ("12", 6.25)]);
+        assert_eq!(names, [("Lab", Some(91.0)), ("12", Some(6.25))]);
         assert!(rooms.rooms()[0].polygon.contains(1.0, 101.0) && !rooms.rooms()[0].polygon.contains(3.0, 103.0));
         assert!(rooms.union().contains(-5.0, -5.0) && !rooms.union().contains(-2.5, -2.5));
     }
 
     #[test]
-    fn the_area_on_the_globe_is_that_on_the_sphere() {
-        // An octant: a quarter of a hemisphere.
-        let ring = vec![[0.0, 0.0], [90.0, 0.0], [90.0, 90.0], [0.0, 90.0], [0.0, 0.0]];
-        let octant = std::f64::consts::FRAC_PI_2 * EARTH_RADIUS_M * EARTH_RADIUS_M;
-        assert!((area_m2(&vec![vec![ring]], CoordinateSpace::Globe) / octant - 1.0).abs() < 1e-12);
+    fn a_file_without_an_end_is_too_large() {
+        let error = Rooms::read(Path::new("/dev/zero"), CoordinateSpace::Plane).unwrap_err().to_string();
+        assert!(error.contains("larger than 64 MiB"), "{error}");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Values of parameters, from text and back.
 
+use jiff::{SignedDuration, civil};
+
 use super::Kind;
 use crate::error::Error;
 use crate::geo::Bounds;
@@ -189,6 +191,40 @@ fn invalid(value: impl std::fmt::Display, kind: Kind) -> Message {
 
 /// Formats a time as RFC 3339, to the microsecond.
 pub(crate) fn time_text(time_us: i64) -> String {
-    // A time outside of the calendar's range is written as a number.
-    jiff::Timestamp::from_microsecond(time_us).map_or_else(|_| time_us.to_string(), |time| time.to_string())
+    // The last days that can be read are beyond the range of timestamps. Those of the year 10000 are written with an
+    // offset.
+    const OFFSETS: [(&str, SignedDuration); 2] =
+        [("Z", SignedDuration::ZERO), ("-23:59", SignedDuration::from_mins(23 * 60 + 59))];
+    if let Ok(time) = jiff::Timestamp::from_microsecond(time_us) {
+        return time.to_string();
+    }
+    let local = |(zone, offset): (&str, SignedDuration)| {
+        let since_1970 = SignedDuration::from_micros(time_us) - offset;
+        Some(format!("{}{zone}", civil::date(1970, 1, 1).at(0, 0, 0, 0).checked_add(since_1970).ok()?))
+    };
+    OFFSETS.into_iter().find_map(local).unwrap_or_else(|| time_us.to_string())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_written_time_is_read_as_the_same_time() {
+        for text in [
+            "9999-12-31",
+            "9999-12-31T23:59:59.999999",
+            "9999-12-31T23:59:59.999999-23:59",
+            "9999-12-30T12:00:00Z",
+            "0000-01-01",
+            "0000-01-01T00:00:00+23:59",
+            "2024-05-01T10:00:00.5",
+            "99999999999",
+        ] {
+            let time_us = parse_time_us(text).unwrap();
+            assert_eq!(parse_time_us(&time_text(time_us)), Some(time_us), "{text}: {}", time_text(time_us));
+        }
+        assert_eq!(time_text(parse_time_us("9999-12-31").unwrap()), "9999-12-31T00:00:00Z");
+    }
 }

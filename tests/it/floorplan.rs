@@ -279,3 +279,29 @@ fn an_invalid_plan_of_the_config_is_reported_with_its_key() {
         run.stderr
     );
 }
+
+#[test]
+fn the_plan_of_the_config_may_precede_a_stored_layer() {
+    let home = tempfile::tempdir().unwrap();
+    configure(home.path(), "");
+    let plan = "floorplan = { image = \"floor.png\", bounds = [0, 0, 40, 24] }";
+    std::fs::write(home.path().join("kiln.toml"), format!("[layers.floor]\nstore = true\n{plan}\n")).unwrap();
+    let mut server = Server::at(home, &[]);
+    let create = |server: &Server, body: &str| {
+        let length = body.len().to_string();
+        let headers = [("content-type", "application/json"), ("content-length", &*length)];
+        server.send("PUT", "/floor", &headers, body.as_bytes()).ok(201);
+    };
+    create(&server, "{\"crs\": \"plane\"}");
+    for restarted in [false, true] {
+        if restarted {
+            server.restart();
+        }
+        let described = server.get("/floor/floorplan.json").ok(200).json();
+        assert_eq!(described["bounds"], json!([[0.0, 0.0], [24.0, 40.0]]));
+    }
+    server.send("DELETE", "/floor", &[], b"").ok(204);
+    create(&server, "{}");
+    let run = kiln(server.folder(), ["serve", "-l", "127.0.0.1:0", "--read-only"]);
+    assert!(run.code != 0 && run.stderr.contains("the layer is on the globe"), "{}", run.stderr);
+}

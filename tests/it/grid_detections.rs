@@ -56,6 +56,15 @@ fn any_span_and_cell_size_are_answered() {
 }
 
 #[test]
+fn a_layer_and_a_part_of_it_are_not_counted_twice() {
+    let server = office("");
+    for ids in [["office", "floor-1"], ["floor-1", "office"]] {
+        let reply = server.post("/v3/detections", &query(&json!(ids), 0.5));
+        reply.rejected(400, &["space_id", "`office`", "counted twice"]);
+    }
+}
+
+#[test]
 fn a_space_is_a_layer_or_a_category_and_several_are_added() {
     let server = office("");
     let total = |space_id: Value| {

@@ -11,6 +11,8 @@ fn invalid_parameters_are_errors_with_what_would_be_accepted() {
         ("", &["resolution: missing", "0.5 or 100m"][..]),
         ("resolution=0", &["resolution: 0 is not a length"]),
         ("resolution=-1", &["resolution: `-1` is not above 0"]),
+        ("resolution=1e-10&omit_empty=false", &["resolution: the grid has more than 10^18 cells", "limits.cells"]),
+        ("resolution=1&bounds=0,0,4,4&bbox=0,0,1,1", &["bbox: it is given twice, also as bounds"]),
         ("resolution=NaN", &["resolution: `NaN`"]),
         ("resolution=wide", &["resolution: `wide` is not a length"]),
         ("resolution=1&heatmap_type=peak", &["heatmap_type: `peak`", "occupancy, mean, max, sum, dwell"]),

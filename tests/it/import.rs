@@ -366,6 +366,9 @@ fn damaged_layers_are_reported_and_can_be_dropped() {
     let run = kiln(home, ["layer", "broken", "--json"]);
     let described: Value = serde_json::from_slice(&run.stdout).unwrap();
     assert_eq!((run.code, &described["damaged"][0]["points"], &described["points"]), (1, &100.into(), &100.into()));
+    let run = kiln(home, ["grid", "broken", "--resolution", "100km"]);
+    let note = "100 points of `broken` in damaged segments are not read";
+    assert!(run.code == 0 && run.stderr.contains(note), "{}", run.stderr);
     kiln(home, ["layer", "lost"]).failed(1, &["manifest.json", "damaged"]);
     let run = kiln(home, ["layers", "--json"]);
     let list: Value = serde_json::from_slice(&run.stdout).unwrap();

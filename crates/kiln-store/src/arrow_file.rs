@@ -9,9 +9,9 @@ use arrow_array::{ArrayRef, RecordBatch};
 use arrow_buffer::Buffer;
 use arrow_ipc::convert::try_fb_to_schema;
 use arrow_ipc::reader::{FileDecoder, read_footer_length};
-use arrow_ipc::root_as_footer;
 use arrow_ipc::writer::FileWriter;
-use arrow_schema::{ArrowError, Schema, SchemaRef};
+use arrow_ipc::{root_as_footer, root_as_message};
+use arrow_schema::{ArrowError, DataType, Schema, SchemaRef};
 use memmap2::{Advice, Mmap, UncheckedAdvice};
 use serde::{Deserialize, Serialize};
 
@@ -201,21 +201,85 @@ fn decode(file: &Buffer) -> Result<(SchemaRef, Vec<RecordBatch>), String> {
     let footer = root_as_footer(&file[footer_at..trailer_at]).map_err(|error| error.to_string())?;
     let schema = footer.schema().ok_or("the schema is missing")?;
     let schema = Arc::new(try_fb_to_schema(schema).map_err(message)?);
+    if !schema.fields().iter().all(|field| is_written_type(field.data_type())) {
+        return Err("a column has another type than those of this file".to_owned());
+    }
     let mut decoder = FileDecoder::new(Arc::clone(&schema), footer.version()).with_require_alignment(true);
     let slice = |block: &arrow_ipc::Block| {
         let (offset, body) = (usize::try_from(block.offset()).ok()?, usize::try_from(block.bodyLength()).ok()?);
         let length = body.checked_add(usize::try_from(block.metaDataLength()).ok()?)?;
         (offset.checked_add(length)? <= footer_at).then(|| file.slice_with_length(offset, length))
     };
-    let out_of_bounds = "a batch is outside of the file";
+    let checked = |block: &arrow_ipc::Block, widths: &[i64]| {
+        let message = slice(block).ok_or("a batch is outside of the file")?;
+        check_message(&message, block.metaDataLength(), widths)?;
+        Ok::<_, String>(message)
+    };
     for block in footer.dictionaries().iter().flatten() {
-        decoder.read_dictionary(block, &slice(block).ok_or(out_of_bounds)?).map_err(message)?;
+        decoder.read_dictionary(block, &checked(block, &widths(&DataType::Utf8))?).map_err(message)?;
     }
+    let columns: Vec<i64> = schema.fields().iter().flat_map(|field| widths(field.data_type())).collect();
     let blocks = footer.recordBatches().into_iter().flatten();
     let batches = blocks.map(|block| {
-        let batch = decoder.read_record_batch(block, &slice(block).ok_or(out_of_bounds)?).map_err(message)?;
+        let batch = decoder.read_record_batch(block, &checked(block, &columns)?).map_err(message)?;
         batch.ok_or_else(|| "a batch is missing".to_owned())
     });
     let batches = batches.collect::<Result<_, String>>()?;
     Ok((schema, batches))
+}
+
+/// Whether columns of this type are written. The decoder panics on some invalid types.
+fn is_written_type(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Dictionary(codes, values) => **codes == DataType::UInt32 && **values == DataType::Utf8,
+        DataType::List(item) => item.data_type().is_primitive(),
+        other => other.is_primitive(),
+    }
+}
+
+/// The sizes in bytes of the values in each buffer of a column: validity first, then offsets, then values.
+fn widths(data_type: &DataType) -> Vec<i64> {
+    match data_type {
+        DataType::Utf8 => vec![1, 4, 1],
+        DataType::Dictionary(..) => vec![1, 4],
+        DataType::List(item) => [vec![1, 4], widths(item.data_type())].concat(),
+        other => vec![1, other.primitive_width().unwrap_or(1) as i64],
+    }
+}
+
+/// Checks what the decoder does not: that a message of `head_bytes` bytes of metadata contains its buffers, aligned, with
+/// values of `widths`.
+fn check_message(message: &[u8], head_bytes: i32, widths: &[i64]) -> Result<(), String> {
+    const PREFIX: usize = 8;
+    const ALIGNMENT: usize = 8;
+    let contradiction = || "the metadata of a batch contradicts its contents".to_owned();
+    let split = usize::try_from(head_bytes).ok().filter(|head| *head > PREFIX);
+    let (head, body) = split.and_then(|split| message.split_at_checked(split)).ok_or_else(contradiction)?;
+    // The decoder reads older files without the marker, too, which are never written.
+    let head = head.strip_prefix(&[0xFF; 4]).and_then(|head| head.get(PREFIX - 4..)).ok_or_else(contradiction)?;
+    let head = root_as_message(head).map_err(|error| error.to_string())?;
+    let dictionary = || head.header_as_dictionary_batch().and_then(|dictionary| dictionary.data());
+    let batch = head.header_as_record_batch().or_else(dictionary).ok_or_else(contradiction)?;
+    // Each row takes at least a bit.
+    let max_rows = body.len() as u64 * 8;
+    let is_count = |count: i64| u64::try_from(count).is_ok_and(|count| count <= max_rows);
+    let is_inside = |buffer: &arrow_ipc::Buffer| {
+        let (start, bytes) = (u64::try_from(buffer.offset()), u64::try_from(buffer.length()));
+        let end = start.ok().zip(bytes.ok()).and_then(|(start, bytes)| start.checked_add(bytes));
+        end.is_some_and(|end| end <= body.len() as u64)
+    };
+    let is_aligned = |buffer: &arrow_ipc::Buffer| {
+        body.as_ptr().addr().wrapping_add(buffer.offset() as usize).is_multiple_of(ALIGNMENT)
+    };
+    let is_buffer = |(buffer, width): (&arrow_ipc::Buffer, &i64)| {
+        is_inside(buffer) && is_aligned(buffer) && buffer.length() % width == 0
+    };
+    let buffers = batch.buffers().unwrap_or_default();
+    let is_node = |node: &arrow_ipc::FieldNode| is_count(node.length()) && is_count(node.null_count());
+    let is_valid = is_count(batch.length())
+        && batch.compression().is_none()
+        && batch.nodes().into_iter().flatten().all(is_node)
+        && buffers.len() == widths.len()
+        && buffers.iter().zip(widths).all(is_buffer);
+    if is_valid { Ok(()) } else { Err(contradiction()) }
 }

@@ -89,12 +89,16 @@ impl Fields {
     pub(crate) fn read<S: ParameterSet>(&mut self) -> HttpResult<S> {
         let mut options = S::default();
         for entry in S::ENTRIES {
+            let mut given = None;
             for name in entry.declaration.names() {
                 let Some(value) = self.take(name) else { continue };
                 // A form field that was left blank.
                 if entry.declaration.kind == Kind::Json && matches!(&value, Value::Text(text) if text.trim().is_empty())
                 {
                     continue;
+                }
+                if let Some(first) = given.replace(name) {
+                    return Err(Problem::parameter(name, format!("it is given twice, also as {first}")));
                 }
                 let is_decoded = matches!(value, Value::Text(_));
                 let text = value.into_text(name, entry.declaration.kind)?;
@@ -288,6 +292,12 @@ mod tests {
         let unknown = to_json(&fields.finish().unwrap_err());
         assert!(unknown.contains("radios") && unknown.contains("did you mean radius?"), "{unknown}");
         assert!(to_json(&Fields::from_query("a=1&a=2").unwrap_err()).contains("twice"));
+        for query in ["end=2024&stop=2025", "space_id=a&category=a"] {
+            let aliases = Fields::from_query(query).unwrap().read::<FilterOptions>().unwrap_err();
+            assert!(to_json(&aliases).contains("given twice, also as"), "{query}");
+        }
+        let null = Fields::from_json(br#"{"end": null, "stop": 2024}"#).unwrap().read::<FilterOptions>().unwrap();
+        assert!(null.end_us.is_some());
         assert!(to_json(&Fields::from_query("a=%zz").unwrap_err()).contains("hexadecimal"));
         assert!(Fields::from_json(b"[1,2]").is_err());
         for (json, detail) in [

@@ -277,8 +277,29 @@ fn time(name: &str, text: Option<&str>) -> HttpResult<Option<i64>> {
     if let Ok(time) = text.parse::<Timestamp>() {
         return Ok(Some(time.as_microsecond()));
     }
+    // The last days of the year 9999, often the end of a range without one, are beyond the range of timestamps.
+    let has_offset = text.split_once(['T', 't', ' ']).is_some_and(|(_, time)| time.contains(['Z', 'z', '+', '-']));
+    if let (true, Some(time_us)) = (has_offset, parse_time_us(text)) {
+        return Ok(Some(time_us));
+    }
     let text: String = text.chars().take(40).collect();
     let reason = if parse_time_us(&text).is_some() { "has no offset from UTC" } else { "is not a time" };
     let detail = format!("`{text}` {reason}; expected one such as 2024-01-01T00:00:00Z or 2024-01-01T00:00:00+01:00");
     Err(Problem::parameter(name, detail))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_an_offset() {
+        for text in ["9999-12-31T00:00:00Z", "9999-12-31T23:59:59+01:00", "2024-01-01T00:00:00Z"] {
+            assert_eq!(time("stop", Some(text)).unwrap(), parse_time_us(text), "{text}");
+        }
+        for text in ["9999-12-31T00:00:00", "9999-12-31", "2024-01-01", "2024-01-01T00:00:00", "1e9", "-1"] {
+            assert!(time("stop", Some(text)).is_err(), "{text}");
+        }
+    }
 }

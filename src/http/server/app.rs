@@ -100,7 +100,6 @@ impl App {
             input_layers.map(|(name, layer)| open_input_layer(&config, name, layer)).collect::<Result<Vec<_>>>()?
         };
         let floor_plans = floor_plans::open(&config)?;
-        floor_plans::check(&config, &floor_plans, &layers)?;
         let input_layers = layers.iter().map(|layer| layer.name().to_owned()).collect();
         let mut catalog = Catalog::new(layers);
         if let Some(database) = &database {
@@ -110,6 +109,7 @@ impl App {
         let protected = config.protected_layers()?.with_runner(run_blocking);
         let catalog = catalog.with_provider(Arc::<Store>::clone(&store)).with_protected(protected);
         let threads = config.server.render_threads.unwrap_or_else(crate::available_threads);
+        floor_plans::check(&config, &floor_plans, &catalog)?;
         let images = ImageFolder::open(&config.images.folder)?;
         let metrics = Metrics::new();
         let app = Self {

@@ -93,8 +93,21 @@ impl Spaces {
                 }
             }
         }
-        Ok(Ok(found))
+        Ok(match counted_twice(&found) {
+            Some(problem) => Err(problem),
+            None => Ok(found),
+        })
     }
+}
+
+/// The problem of a layer together with categories or a query of it.
+fn counted_twice(found: &[SpacesOfLayer]) -> Option<Box<Problem>> {
+    let whole = |spaces: &&SpacesOfLayer| spaces.categories.is_empty() && spaces.layer.parent().is_none();
+    let base = |layer: &Layer| layer.parent().map_or(layer.name(), |parent| parent.name()).to_owned();
+    let is_doubled = |name: &str| found.iter().filter(|spaces| base(&spaces.layer) == name).count() > 1;
+    let layer = found.iter().filter(whole).map(|spaces| spaces.layer.name()).find(|name| is_doubled(name))?;
+    let detail = format!("`{layer}` includes another of the ids, whose detections would be counted twice; omit either");
+    Some(Problem::parameter("space_id", detail))
 }
 
 /// The problem of an unknown space.

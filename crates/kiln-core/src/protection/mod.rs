@@ -34,6 +34,8 @@ impl Protection {
     pub const GLOBE_CELL_M: f64 = 100.0;
     /// The default side of a cell on a plane, in plane units (meters).
     pub const PLANE_CELL_M: f64 = 1.0;
+    /// The minimum side of a cell in meters, or plane units.
+    pub const MIN_CELL_M: f64 = 0.001;
     /// The default length of a period in microseconds: a day.
     pub const PERIOD_US: i64 = 86_400_000_000;
     /// The maximum number of groups of a set of points, released or not, which bounds the memory for them.
@@ -55,10 +57,10 @@ impl Protection {
     /// [`PLANE_CELL_M`](Self::PLANE_CELL_M) on a plane.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for `min_count_cell` if it is not a positive number.
+    /// [`Error::Invalid`] for `min_count_cell` if it is not a number from [`MIN_CELL_M`](Self::MIN_CELL_M).
     pub fn with_cell(mut self, cell_m: f64) -> Result<Self> {
-        if !(cell_m.is_finite() && cell_m > 0.0) {
-            let message = format!("{cell_m} is not a length; expected a number above 0");
+        if !(cell_m.is_finite() && cell_m >= Self::MIN_CELL_M) {
+            let message = format!("{cell_m} is not a length from 0.001 m");
             return Err(Error::invalid(Parameter::MIN_COUNT_CELL, message));
         }
         self.cell_m = Some(cell_m);

@@ -12,7 +12,7 @@ use super::app::App;
 use crate::config::{Config, FloorPlanConfig};
 use crate::error::{Error, Result};
 use crate::geo::Bounds;
-use crate::layer::Layer;
+use crate::layer::{Catalog, Layer};
 
 pub(crate) use plan::{FloorPlan, ImageFormat, PlanError, check_bounds};
 
@@ -42,13 +42,18 @@ pub(crate) fn open(config: &Config) -> Result<ConfiguredPlans> {
     plans.map(open).collect()
 }
 
-/// Checks that the layers with a floor plan in the config are on a plane.
+/// Checks that the layers with a floor plan in the config are on a plane. A layer of the store may be created later.
 ///
 /// # Errors
 /// [`Error::Config`] with the key of the first one that is not.
-pub(crate) fn check(config: &Config, plans: &ConfiguredPlans, layers: &[Layer]) -> Result<()> {
-    let is_plane = |name: &str| layers.iter().any(|layer| layer.name() == name && !layer.coordinate_space().wraps());
-    match plans.keys().find(|name| !is_plane(name)) {
+pub(crate) fn check(config: &Config, plans: &ConfiguredPlans, catalog: &Catalog) -> Result<()> {
+    let is_on_globe = |name: &str| {
+        // Tables are on the globe; finding one would query the database.
+        let is_table = config.layers.get(name).is_some_and(|layer| layer.table.is_some() || layer.sql.is_some());
+        // A damaged layer does not stop the server.
+        is_table || matches!(catalog.find(name), Ok(Some(layer)) if layer.coordinate_space().wraps())
+    };
+    match plans.keys().find(|name| is_on_globe(name)) {
         Some(name) => Err(config.error(
             format!("layers.{name}.floorplan"),
             "the layer is on the globe; only a layer on a plane has a floor plan",

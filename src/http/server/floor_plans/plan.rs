@@ -5,7 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::config::LimitsConfig;
-use crate::geo::Bounds;
+use crate::geo::{Bounds, Polygon};
+use crate::http::server::corners::corners;
 use crate::http::server::digest::digest;
 use crate::mask::{Background, ImageLimits, Limit};
 
@@ -115,12 +116,14 @@ impl FloorPlan {
     }
 }
 
-/// Checks that bounds on a plane have a finite area.
+/// Checks that bounds on a plane, rounded as in responses, have an area within the range of coordinates.
 pub(crate) fn check_bounds(bounds: Bounds) -> Result<(), String> {
     let Bounds { west, south, east, north } = bounds;
-    if ![west, south, east, north, east - west, north - south].iter().all(|number| number.is_finite()) {
-        return Err("west, south, east and north must be finite numbers".to_owned());
+    if ![west, south, east, north].iter().all(|number| number.abs() <= Polygon::MAX_PLANE) {
+        let max = Polygon::MAX_PLANE;
+        return Err(format!("west, south, east and north must be numbers from -{max} to {max}"));
     }
+    let [[south, west], [north, east]] = corners(bounds);
     let reject = |less: &str, more: &str, values: [f64; 2]| {
         let [low, high] = values;
         Err(format!("{less} ({low}) must be less than {more} ({high}); expected west, south, east, north in meters"))
@@ -192,8 +195,10 @@ mod tests {
         for (bad, word) in [
             (Bounds { east: 0.0, ..BOUNDS }, "west (0) must be less than east (0)"),
             (Bounds { north: -3.0, ..BOUNDS }, "south (-2.5) must be less than north (-3)"),
-            (Bounds { east: f64::NAN, ..BOUNDS }, "finite"),
-            (Bounds { west: -1.7e308, east: 1.7e308, ..BOUNDS }, "finite"),
+            (Bounds { east: 1e-10, ..BOUNDS }, "west (0) must be less than east (0)"),
+            (Bounds { east: f64::NAN, ..BOUNDS }, "from -1000000000 to 1000000000"),
+            (Bounds { west: -1.7e308, east: 1.7e308, ..BOUNDS }, "from -1000000000"),
+            (Bounds { north: 1.1e9, ..BOUNDS }, "from -1000000000"),
         ] {
             let why = check_bounds(bad).unwrap_err();
             assert!(why.contains(word), "{why}");
