@@ -48,7 +48,7 @@ impl<'a> GridLayer<'a> {
     ///
     /// # Errors
     /// As [`PointSet::occupancy`]; [`Error::Invalid`] for `resolution` if there are more cells than the request allows,
-    /// for `profile` if the points have no times or [released](check_released_times) ones of too long periods, and for
+    /// for `profile` if the points have no times or released ones of too long periods, and for
     /// `bounds` or `rooms` if the query has a polygon already.
     pub fn grid(&self, request: GridRequest) -> Result<Grid> {
         if let (Some(protection), Some((_, zone))) = (self.protection, &request.profile) {

@@ -1,7 +1,7 @@
 //! Occupancy grids: points grouped by cell, period and category as data, and grids of layers.
 //!
 //! The computation is that of `kiln-core`. With the feature `server`, [`GridOptions`] are the parameters of a grid, from
-//! which all front ends are derived; [`GridRequest`] is their meaning for a layer, and [`Grid::compute`] computes the
+//! which all front ends are derived; [`GridRequest`] is their meaning for a layer, and [`GridLayer::grid`] computes the
 //! grid with its comparison, sums per room and profiles. `write` and `picture` turn it into JSON, CSV, Parquet, GeoJSON
 //! and PNG.
 

@@ -146,7 +146,7 @@ impl OccupancyGrid {
 /// threads. `bounds` of the points, if they are known, make the scan faster; they do not change the result.
 ///
 /// # Errors
-/// As [`Source::scan`], and [`Error::Invalid`](crate::Error::Invalid) for `resolution` if there are more groups than
+/// As [`Source::scan`], and [`Error::Invalid`] for `resolution` if there are more groups than
 /// the request allows, for `start` if there are more detections for dwell than it allows, and for `track` or `time` if
 /// the points lack what dwell is computed from.
 pub fn scan_occupancy(

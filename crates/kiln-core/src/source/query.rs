@@ -97,7 +97,7 @@ pub struct ScanContext<'a> {
     pub max_rejections: usize,
     /// The progress to update.
     pub progress: Option<&'a Progress>,
-    /// The cancellation flag. Once the caller sets it, the scan returns [`Error::Cancelled`](crate::Error::Cancelled).
+    /// The cancellation flag. Once the caller sets it, the scan returns [`Error::Cancelled`].
     pub stop: Option<&'a AtomicBool>,
 }
 
