@@ -180,13 +180,13 @@ fn a_sink_that_breaks_stops_the_scan() {
 
 #[test]
 fn a_file_without_rows_is_not_an_error() {
-    let empty = batch(vec![("x", floats([])), ("y", floats([]))]);
+    let empty = batch(vec![("lon", floats([])), ("lat", floats([]))]);
     for file in both(&[empty]) {
         for workers in 1..=2 {
             assert_eq!(scan_with(&file, &Query::default(), workers).unwrap(), (vec![], ScanReport::default()));
         }
     }
-    let schema = batch(vec![("x", floats([])), ("y", floats([]))]).schema();
+    let schema = batch(vec![("lon", floats([])), ("lat", floats([]))]).schema();
     let mut writer = StreamWriter::try_new(Vec::new(), &schema).unwrap();
     writer.finish().unwrap();
     assert_eq!(scan(&writer.into_inner().unwrap(), &Query::default()).unwrap(), (vec![], ScanReport::default()));

@@ -133,8 +133,12 @@ fn an_invalid_weight_rejects_the_row_only_if_the_user_named_the_column() {
 
 #[test]
 fn a_common_name_without_numbers_is_skipped_for_the_next() {
-    let columns =
-        vec![("x", numbers(&[1.0])), ("y", numbers(&[2.0])), ("value", strings(&["low"])), ("count", strings(&["3"]))];
+    let columns = vec![
+        ("lon", numbers(&[1.0])),
+        ("lat", numbers(&[2.0])),
+        ("value", strings(&["low"])),
+        ("count", strings(&["3"])),
+    ];
     let (points, report) = scan(&rows(columns), &testing::weighted(None)).unwrap();
     assert_eq!((points, report.remarks().len()), (vec![(1.0, 2.0, 3.0)], 0));
 }
