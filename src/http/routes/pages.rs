@@ -89,7 +89,10 @@ pub(crate) async fn docs(State(app): State<Arc<App>>) -> Response<Body> {
 /// `#space=floor-1&cell=0.5`.
 #[utoipa::path(get, path = "/{layer}/surface", tag = "layers",
     params(("layer" = String, Path, description = "A layer of the catalog", example = "cities")),
-    responses((status = 200, description = "The page", content_type = "text/html", body = String)))]
+    responses(
+        (status = 200, description = "The page", content_type = "text/html", body = String),
+        (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
+    ))]
 pub(crate) async fn surface(State(app): State<Arc<App>>, Path(layer): Path<String>) -> HttpResult<Response<Body>> {
     app.layer(&layer)?;
     Ok(page(&app, include_bytes!("../../../web/plain/surface.html"), "'self'"))
