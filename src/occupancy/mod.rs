@@ -7,6 +7,7 @@
 
 #[cfg(feature = "server")]
 mod aggregates;
+#[cfg(feature = "server")]
 mod area;
 #[cfg(feature = "server")]
 mod cell_window;
