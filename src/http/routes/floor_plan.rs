@@ -235,11 +235,7 @@ fn check_writable(app: &App, name: &str) -> HttpResult<()> {
         let detail = format!("the layer `{name}` is on the globe; only a layer on a plane has a floor plan");
         return Err(Problem::conflict(detail));
     }
-    if app.input_layers.contains(name) {
-        let detail = format!("the layer `{name}` is read from input files; set layers.{name}.floorplan of the config");
-        return Err(Problem::conflict(detail));
-    }
-    app.stored_layer(name).map(drop)
+    app.check_stored(name, "floorplan")
 }
 
 /// Rejects a body that is declared as something other than an accepted image. The content determines the format: clients

@@ -69,7 +69,7 @@ pub(crate) async fn put(
     body: Bytes,
 ) -> HttpResult<Response<Body>> {
     app.writable_store(&headers)?;
-    check_writable(&app, &name)?;
+    app.check_stored(&name, "rooms")?;
     let media_type = media_type(&headers);
     // The last one is what curl sends by default.
     if !["", GEOJSON, "application/json", "application/x-www-form-urlencoded"].contains(&media_type.as_str()) {
@@ -115,7 +115,7 @@ pub(crate) async fn delete(
     headers: HeaderMap,
 ) -> HttpResult<Response<Body>> {
     app.writable_store(&headers)?;
-    check_writable(&app, &name)?;
+    app.check_stored(&name, "rooms")?;
     let (shared, layer) = (Arc::clone(&app), name.clone());
     let remove = move |_: &_| Ok(shared.store.remove_rooms(&layer)?);
     if app.write_limiter.run(std::future::ready(()), remove).await? {
@@ -123,15 +123,6 @@ pub(crate) async fn delete(
     } else {
         Err(no_rooms(&name))
     }
-}
-
-/// Checks that requests can change the rooms of the layer `name`.
-fn check_writable(app: &App, name: &str) -> HttpResult<()> {
-    if app.input_layers.contains(name) {
-        let detail = format!("the layer `{name}` is read from input files; set layers.{name}.rooms of the config");
-        return Err(Problem::conflict(detail));
-    }
-    app.stored_layer(name).map(drop)
 }
 
 fn no_rooms(name: &str) -> Box<Problem> {

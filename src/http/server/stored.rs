@@ -21,6 +21,16 @@ impl App {
         Ok(())
     }
 
+    /// Checks that requests can change a property of the layer `name` of the store: `key` is its key in the section of a
+    /// layer of the configuration, where layers of input files have it.
+    pub(crate) fn check_stored(&self, name: &str, key: &str) -> HttpResult<()> {
+        if self.input_layers.contains(name) {
+            let detail = format!("the layer `{name}` is read from input files; set layers.{name}.{key} of the config");
+            return Err(Problem::conflict(detail));
+        }
+        self.stored_layer(name).map(drop)
+    }
+
     /// Returns the layer `name` of the store.
     pub(crate) fn stored_layer(&self, name: &str) -> HttpResult<Arc<StoredLayer>> {
         self.check_not_input_layer(name)?;
