@@ -1,4 +1,4 @@
-//! Floor plans: an opaque file beside the manifest of a layer.
+//! Floor plans: an opaque file next to the manifest of a layer.
 
 use std::fs::File;
 

@@ -1,4 +1,4 @@
-//! Files beside the manifest of a layer, such as its floor plan.
+//! Files next to the manifest of a layer, such as its floor plan.
 //!
 //! Such a file goes with its layer: a removal of the layer removes it, and imports, compaction and the sweep keep it.
 

@@ -1,4 +1,4 @@
-//! Rooms: an opaque file beside the manifest of a layer.
+//! Rooms: an opaque file next to the manifest of a layer.
 
 use std::io::Read;
 

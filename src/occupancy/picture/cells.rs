@@ -39,9 +39,9 @@ fn quantized(grid: &Grid, style: &GridStyle, values: &raster::Grid<f32>) -> Resu
     Ok((indices, [span.vmin, span.vmax]))
 }
 
-type Drawn = (raster::Grid<u8>, Bounds, [f64; 2]);
+type CellImage = (raster::Grid<u8>, Bounds, [f64; 2]);
 
-fn squares(grid: &Grid, style: &GridStyle, bounds: Bounds, limits: PictureLimits) -> Result<Drawn> {
+fn squares(grid: &Grid, style: &GridStyle, bounds: Bounds, limits: PictureLimits) -> Result<CellImage> {
     if let CellSystem::Hexagon { .. } = grid.system() {
         let detail = "h3 has no pictures of cells; use another picture, or the format geojson";
         return Err(Error::invalid(Parameter::CELLS, detail));
@@ -83,7 +83,7 @@ fn squares(grid: &Grid, style: &GridStyle, bounds: Bounds, limits: PictureLimits
     Ok((indices, Bounds { west: low.west, south: low.south, east: high.east, north: high.north }, span))
 }
 
-fn sampled(grid: &Grid, style: &GridStyle, bounds: Bounds, limits: PictureLimits) -> Result<Drawn> {
+fn sampled(grid: &Grid, style: &GridStyle, bounds: Bounds, limits: PictureLimits) -> Result<CellImage> {
     if style.cell_px.is_some() {
         let detail = "it applies to square cells of a plane only; give the size of the picture";
         return Err(Error::invalid(Parameter::CELL_PX, detail));

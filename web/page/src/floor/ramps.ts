@@ -61,10 +61,10 @@ export function lineRamp({ colors }: Ramp): Ramp {
     const parts = [red, green, blue].map((part) => toLinear(part / 255)) as [number, number, number];
     const luminanceOf = ([r, g, b]: [number, number, number]) => 0.2126 * r + 0.7152 * g + 0.0722 * b;
     const luminance = luminanceOf(parts);
-    const wanted = LINE_LUMINANCE[0] + (LINE_LUMINANCE[1] - LINE_LUMINANCE[0]) * luminance;
+    const target = LINE_LUMINANCE[0] + (LINE_LUMINANCE[1] - LINE_LUMINANCE[0]) * luminance;
     // Toward black, or toward white.
-    const white = luminance < wanted ? (wanted - luminance) / (1 - luminance) : 0;
-    const black = luminance > wanted ? wanted / luminance : 1;
+    const white = luminance < target ? (target - luminance) / (1 - luminance) : 0;
+    const black = luminance > target ? target / luminance : 1;
     const [r, g, b] = parts.map((part) => 255 * fromLinear(part * black * (1 - white) + white)) as [number, number, number];
     return [r, g, b, 255];
   }));
