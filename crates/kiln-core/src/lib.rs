@@ -8,11 +8,13 @@
 //!
 //! Computation only: the crate opens no files and no sockets, and has no async code.
 
+pub mod calendar;
 pub mod color;
 pub mod encode;
 pub mod error;
 pub mod geo;
 pub mod layer_name;
+pub mod matrix;
 pub mod occupancy;
 pub mod parallel;
 pub mod parameter;

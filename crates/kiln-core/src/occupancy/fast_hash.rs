@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 /// A map with [`FastHash`].
-pub(super) type FastMap<K, V> = HashMap<K, V, FastHash>;
+pub(crate) type FastMap<K, V> = HashMap<K, V, FastHash>;
 
 /// Hashes integers by folded multiplication. The seed is random, so that nobody can choose coordinates whose hashes
 /// collide in every process.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct FastHash {
+pub(crate) struct FastHash {
     seed: u64,
 }
 
@@ -28,7 +28,7 @@ impl BuildHasher for FastHash {
 }
 
 #[derive(Debug)]
-pub(super) struct FoldedHasher {
+pub(crate) struct FoldedHasher {
     state: u64,
 }
 

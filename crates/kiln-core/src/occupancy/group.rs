@@ -39,10 +39,10 @@ pub struct Group {
 
 /// The sums of a group. Weights are summed in units of [`Sums::UNIT`], which is exact.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct GroupSums {
-    pub(super) count: u64,
-    pub(super) weight_units: i128,
-    pub(super) weight_max: f32,
+pub(crate) struct GroupSums {
+    pub(crate) count: u64,
+    pub(crate) weight_units: i128,
+    pub(crate) weight_max: f32,
 }
 
 impl GroupSums {
@@ -50,17 +50,17 @@ impl GroupSums {
     const ONE_UNITS: i128 = (1.0 / Sums::UNIT) as i128;
 
     /// The sums of one point.
-    pub(super) fn of(weight: f32) -> Self {
+    pub(crate) fn of(weight: f32) -> Self {
         Self { count: 1, weight_units: to_units(weight), weight_max: weight }
     }
 
     /// The sums of `count` points of weight 1.
-    pub(super) fn ones(count: u64) -> Self {
+    pub(crate) fn ones(count: u64) -> Self {
         Self { count, weight_units: i128::from(count) * Self::ONE_UNITS, weight_max: 1.0 }
     }
 
     /// The sums of that many copies of the points.
-    pub(super) fn times(self, copies: u32) -> Self {
+    pub(crate) fn times(self, copies: u32) -> Self {
         Self {
             count: self.count * u64::from(copies),
             weight_units: self.weight_units * i128::from(copies),
@@ -69,16 +69,20 @@ impl GroupSums {
     }
 
     /// Adds the sums of other points.
-    pub(super) fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.count += other.count;
         self.weight_units += other.weight_units;
         self.weight_max = self.weight_max.max(other.weight_max);
     }
 
+    /// The sum of the weights.
+    pub(crate) fn weight_sum(self) -> f64 {
+        self.weight_units as f64 * Sums::UNIT
+    }
+
     /// The group of these sums.
-    pub(super) fn group(self, key: GroupKey) -> Group {
-        let weight_sum = self.weight_units as f64 * Sums::UNIT;
-        Group { key, count: self.count, weight_sum, weight_max: self.weight_max, dwell_us: 0 }
+    pub(crate) fn group(self, key: GroupKey) -> Group {
+        Group { key, count: self.count, weight_sum: self.weight_sum(), weight_max: self.weight_max, dwell_us: 0 }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Groupings by time.
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::GroupKey;
+use crate::calendar::offset_at;
 use crate::geo::Points;
 
 /// A grouping of points by time.
@@ -67,22 +67,11 @@ impl<'a> TimeBuckets<'a> {
     }
 }
 
-/// The offset of a time zone from UTC in microseconds, and the range of times around `time_us` in which it is valid.
-fn offset_at(zone: &TimeZone, time_us: i64) -> (std::ops::Range<i64>, i64) {
-    let Ok(time) = Timestamp::from_microsecond(time_us) else {
-        return (time_us..time_us.saturating_add(1), 0);
-    };
-    let offset_us = i64::from(zone.to_offset(time).seconds()) * 1_000_000;
-    // `preceding` lists transitions before a time, so one more microsecond includes a transition at the time itself.
-    let after = Timestamp::from_microsecond(time_us + 1).unwrap_or(time);
-    let start = zone.preceding(after).next().map_or(i64::MIN, |transition| transition.timestamp().as_microsecond());
-    let end = zone.following(time).next().map_or(i64::MAX, |transition| transition.timestamp().as_microsecond());
-    (start..end, offset_us)
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
 
     #[test]

@@ -12,6 +12,7 @@ use super::group_filter::GroupFilter;
 use super::released::Released;
 use crate::error::{Error, Result};
 use crate::geo::{Canvas, Extent, Points};
+use crate::matrix::{MatrixAccumulator, MatrixRequest, PointMatrix};
 use crate::occupancy::{OccupancyAccumulator, OccupancyGrid, OccupancyRequest, scan_occupancy};
 use crate::parallel::spawn_each;
 use crate::parameter::{Message, Parameter};
@@ -166,6 +167,9 @@ impl Source for ProtectedPoints {
         })?;
         // Points of skipped blocks count as read.
         report.read = self.points;
+        if query.columns.weights && !self.released.is_weighted() {
+            report.unweighted = report.valid();
+        }
         report.weight.clone_from(&self.weight);
         Ok(report)
     }
@@ -260,6 +264,13 @@ impl PointSet for ProtectedPoints {
             merged.merge(worker)?;
         }
         Ok(OccupancyGrid { report: report?, ..merged.finish()? })
+    }
+
+    fn matrix(&self, query: &Query<'_>, request: &MatrixRequest, threads: usize) -> Result<PointMatrix> {
+        let mut workers = MatrixAccumulator::for_workers(request, threads)?;
+        let report = self.fold(&request.query(query), &mut workers, MatrixAccumulator::add_copies);
+        let matrix = MatrixAccumulator::finish_all(workers)?;
+        Ok(PointMatrix { report: report?, ..matrix })
     }
 
     fn count(&self, query: &Query<'_>) -> Result<u64> {

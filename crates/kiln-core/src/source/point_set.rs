@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicBool;
 use super::{Comparison, CoordinateSpace, Query, ScanReport, Sink, Source};
 use crate::error::{Error, Result};
 use crate::geo::{Canvas, Extent, Points, SystematicSample};
+use crate::matrix::{MatrixRequest, PointMatrix, scan_matrix};
 use crate::occupancy::{OccupancyGrid, OccupancyRequest, scan_occupancy};
 use crate::raster::{Bins, Cells, Reduction};
 
@@ -106,6 +107,23 @@ pub trait PointSet: Source + Debug {
         scan_occupancy(self, query, request, self.extent().bounds(false), threads)
     }
 
+    /// Groups the points that match `query` by the axes of `request`.
+    ///
+    /// # Errors
+    /// As [`cells`](Self::cells), and [`Error::Invalid`] for `x` if there are more cells than the request allows, and for
+    /// `x`, `y` or `value` if it is a column that the set does not have.
+    fn matrix(&self, query: &Query<'_>, request: &MatrixRequest, threads: usize) -> Result<PointMatrix> {
+        scan_matrix(self, query, request, threads)
+    }
+
+    /// The columns of a live table that axes and values of a matrix may select. Default: none.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if a query fails.
+    fn table_columns(&self) -> Result<Vec<TableColumn>> {
+        Ok(Vec::new())
+    }
+
     /// The longitudes and latitudes in degrees of a systematic sample of up to `count` points that match `query`. If
     /// exact positions are expensive, they may be rounded to the squares of a quadtree level, `level`, 0 to 32.
     ///
@@ -171,6 +189,15 @@ pub struct Description {
     pub comparable: Vec<String>,
     /// The defaults of style parameters, by name.
     pub style: BTreeMap<String, String>,
+}
+
+/// A column of a live table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableColumn {
+    /// The name.
+    pub name: String,
+    /// Whether its values are numbers.
+    pub is_numeric: bool,
 }
 
 /// Totals of a set of points.

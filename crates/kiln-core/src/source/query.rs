@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Comparison, CoordinateSpace, Progress};
+use crate::calendar::TimePartFilter;
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Polygon};
 use crate::parameter::Parameter;
@@ -38,6 +39,9 @@ pub struct ColumnSelection {
     /// Whether batches have categories, if the input has them. An input without categories is not an error, unless
     /// `names` names the column. Default: `false`.
     pub categories: bool,
+    /// Whether batches need no positions: those that are passed may be zeros, and the input needs no coordinates. Rows
+    /// with invalid positions may then pass. Not with a polygon. Default: `false`.
+    pub without_positions: bool,
     /// Whether batches have tracks, if the input has them. An input without tracks is not an error, unless `names` names
     /// the column. Default: `false`.
     pub tracks: bool,
@@ -79,6 +83,8 @@ pub struct Filter {
     pub start_us: Option<i64>,
     /// Exclusive end of the time range, in microseconds since 1970-01-01 UTC; `None`: unbounded.
     pub end_us: Option<i64>,
+    /// Filters by parts of the local time, which must all match.
+    pub time_parts: Vec<TimePartFilter>,
     /// The categories that match; empty: all.
     pub categories: Vec<String>,
     /// The polygon that contains the points; `None`: no restriction. It must be in the coordinate space of the points:
@@ -116,8 +122,13 @@ impl Filter {
         self.filters_time() || self.filters_category() || self.polygon.is_some() || !self.comparisons.is_empty()
     }
 
-    /// Whether the filter has a time range.
+    /// Whether the filter has conditions on times, so that points without a time do not match.
     pub fn filters_time(&self) -> bool {
+        self.filters_time_range() || !self.time_parts.is_empty()
+    }
+
+    /// Whether the filter has a time range.
+    pub fn filters_time_range(&self) -> bool {
         self.start_us.is_some() || self.end_us.is_some()
     }
 
@@ -134,6 +145,11 @@ impl Filter {
             (Some(own), Some(other)) => Some(own.min(other)),
             (own, other) => own.or(other),
         };
+        for filter in &other.time_parts {
+            if !self.time_parts.contains(filter) {
+                self.time_parts.push(filter.clone());
+            }
+        }
         if self.categories.is_empty() {
             self.categories.clone_from(&other.categories);
         } else if !other.categories.is_empty() {
@@ -157,6 +173,7 @@ impl fmt::Display for Filter {
                 write!(f, "{name}={time_us};")?;
             }
         }
+        self.time_parts.iter().try_for_each(|filter| write!(f, "{filter}"))?;
         for category in &self.categories {
             write!(f, "category=\"{}\";", category.escape_default())?;
         }
@@ -239,6 +256,13 @@ impl<'a> Query<'a> {
         self
     }
 
+    /// Sets whether batches need positions.
+    #[must_use]
+    pub fn with_positions(mut self, positions: bool) -> Self {
+        self.columns.without_positions = !positions;
+        self
+    }
+
     /// Sets whether batches have tracks.
     #[must_use]
     pub fn with_tracks(mut self, tracks: bool) -> Self {
@@ -271,6 +295,13 @@ impl<'a> Query<'a> {
     #[must_use]
     pub fn with_category_filter(mut self, categories: Vec<String>) -> Self {
         self.filter.categories = categories;
+        self
+    }
+
+    /// Sets the filters by parts of the local time.
+    #[must_use]
+    pub fn with_time_parts(mut self, time_parts: Vec<TimePartFilter>) -> Self {
+        self.filter.time_parts = time_parts;
         self
     }
 
@@ -337,12 +368,17 @@ mod tests {
         let filter = Filter {
             start_us: Some(-1),
             end_us: Some(2),
+            time_parts: vec![TimePartFilter {
+                hours: "7-9".parse().ok(),
+                weekdays: None,
+                months: None,
+                zone: jiff::tz::TimeZone::UTC,
+            }],
             categories: vec!["x;y".into(), "z".into()],
             polygon,
             comparisons: vec![comparison],
         };
-        let expected =
-            r#"start=-1;end=2;category="x;y";category="z";edge=0,9,0.5,9,9;edge=0,0,0.5,9,9;where="a\"b">=0.1;"#;
+        let expected = r#"start=-1;end=2;hours=7-9;tz=UTC;category="x;y";category="z";edge=0,9,0.5,9,9;edge=0,0,0.5,9,9;where="a\"b">=0.1;"#;
         assert_eq!(filter.to_string(), expected);
         let one = Filter { categories: vec!["x\";category=\"y".into()], ..Filter::default() };
         let two = Filter { categories: vec!["x".into(), "y".into()], ..Filter::default() };

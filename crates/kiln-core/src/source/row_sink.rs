@@ -198,8 +198,13 @@ impl<'i, 's> RowSink<'i, 's> {
 fn passes(query: &Query<'_>, time_us: Option<i64>, category: Option<&str>) -> bool {
     let after_start = query.filter.start_us.is_none_or(|start| time_us.is_some_and(|time| time >= start));
     let before_end = query.filter.end_us.is_none_or(|end| time_us.is_some_and(|time| time < end));
+    let in_parts = query
+        .filter
+        .time_parts
+        .iter()
+        .all(|filter| time_us.is_some_and(|time| filter.matches(&mut filter.clock(), time)));
     let is_in = |category: &str| query.filter.categories.iter().any(|selected| selected == category);
-    after_start && before_end && (!query.filter.filters_category() || category.is_some_and(is_in))
+    after_start && before_end && in_parts && (!query.filter.filters_category() || category.is_some_and(is_in))
 }
 
 /// Sets `passing` to whether each of the valid `points` matches the query.
@@ -217,6 +222,12 @@ pub(crate) fn find_passing(query: &Query<'_>, points: Points<'_>, passing: &mut 
         match points.time_us() {
             Some(time_us) => keep_times_within(passing, time_us, first, last),
             None => passing.fill(false),
+        }
+        for filter in &query.filter.time_parts {
+            let mut clock = filter.clock();
+            for (passes, &time_us) in passing.iter_mut().zip(points.time_us().unwrap_or_default()) {
+                *passes = *passes && filter.matches(&mut clock, time_us);
+            }
         }
     }
     if query.filter.filters_category() {
