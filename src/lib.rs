@@ -54,7 +54,8 @@ pub mod occupancy;
 pub mod parameters;
 
 pub use kiln_core::{
-    Error, Message, Parameter, Result, available_threads, color, error, geo, message, parameter, protection, raster,
+    Error, Message, Parameter, Result, available_threads, calendar, color, error, geo, message, parameter, protection,
+    raster,
 };
 #[cfg(feature = "masks")]
 pub use kiln_mask as mask;

@@ -105,7 +105,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             .with_coordinate_space(layer.coordinate_space())
             .with_weights(style.aggregation != Aggregation::Count && style.blend == Blend::Add)
             .with_stop(Some(&stop)),
-    );
+    )?;
     let frames = Frames::of(&layer, &query, every_us)?;
     let projection =
         if layer.coordinate_space() == CoordinateSpace::Globe { Projection::Mercator } else { Projection::Plane };

@@ -18,7 +18,7 @@ use super::summary::plural;
 use super::{print_message, print_notes, progress};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::layer::{FilterOptions, Layer, SchemeFolders};
+use crate::layer::{Layer, SchemeFolders};
 use crate::occupancy::picture::{GridStyle, PictureLimits, contours, draw};
 use crate::occupancy::write::{grid_json, write_contours, write_csv, write_geojson, write_parquet};
 use crate::occupancy::{
@@ -26,7 +26,7 @@ use crate::occupancy::{
 };
 use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
-use crate::source::{Filter, Query};
+use crate::source::Filter;
 
 /// Count points per cell, over any span of time, as data or as a picture.
 ///
@@ -96,8 +96,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let mut rows = args.rows.clone();
     rows.check()?;
     // The filter is not applied when files are read, since a comparison reads other times.
-    let FilterOptions { start_us, end_us, categories } = rows.take_filter();
-    let categories = categories.unwrap_or_default();
+    let filter = rows.take_filter();
+    let zone = filter.zone()?;
+    let filter = filter.filter()?;
     let inputs = args.layer.as_ref().map_or_else(|| args.inputs.clone(), |name| vec![name.clone()]);
     let ResolvedLayer { layer, remarks, is_stored, .. } = ResolvedLayer::find(&inputs, &args.store, &rows)?;
     let config = args.store.load()?;
@@ -107,8 +108,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let wants_rooms = options.rooms == Some(true) && polygons.is_none();
     let rooms = if wants_rooms { args.rooms_of(&config, &layer, is_stored)? } else { None };
     let mut request =
-        options.resolve(space, layer.weight().is_some(), polygons, rooms.as_ref(), config.limits.cells)?;
-    request.time_us = [start_us, end_us];
+        options.resolve(space, layer.weight().is_some(), polygons, rooms.as_ref(), config.limits.cells, zone)?;
+    request.time_us = [filter.start_us, filter.end_us];
+    let filter = Filter { start_us: None, end_us: None, ..filter };
     let rooms = [(Parameter::ROOMS, request.rooms.is_some()), (Parameter::PROFILE, request.profile.is_some())];
     if let Some((flag, _)) = rooms.into_iter().find(|(_, given)| *given && format != GridFormat::Json) {
         return Err(Error::invalid(flag, format!("{format} has cells only; use the format json")));
@@ -128,12 +130,15 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let mut output = target.create()?;
     let work = || {
         progress::with_scan_progress(args.quiet, |progress| {
-            let query = with_categories(layer.query(), &categories);
+            let query = layer.query();
+            let both = query.filter.clone().and(&filter);
+            let query = query.with_filter(both);
             let query = query.with_progress(progress).with_stop(Some(&stop));
             let points = GridLayer::new(&layer, &query, threads);
             let grid = points.grid(request)?;
+            let categories = &filter.categories;
             if categories.len() > 1 || !categories.is_empty() && grid.total.count == 0 {
-                check_categories(&layer, &categories, &stop, threads)?;
+                check_categories(&layer, categories, &stop, threads)?;
             }
             let note = write(&grid, &points, &style, format, limits, BufWriter::new(output.file()))
                 .map_err(|error| error.for_path(&args.output))?;
@@ -218,10 +223,4 @@ fn write(
     }
     out.flush().map_err(to_error)?;
     Ok(String::new())
-}
-
-/// The query for the points of categories.
-fn with_categories<'q>(query: Query<'q>, categories: &[String]) -> Query<'q> {
-    let filter = query.filter.clone().and(&Filter { categories: categories.to_vec(), ..Filter::default() });
-    query.with_filter(filter)
 }

@@ -193,7 +193,7 @@ impl Args {
         let existing = if self.replace { ExistingPoints::Replace } else { ExistingPoints::Keep };
         let threads = self.threads.map_or_else(crate::available_threads, usize::from);
         let read = source::Progress::default();
-        let query = self.rows.query().with_coordinate_space(space).with_progress(Some(&read));
+        let query = self.rows.query()?.with_coordinate_space(space).with_progress(Some(&read));
         let import = || layer.import(&opened.inputs, &query, existing, description, threads, stages);
         progress::with_stage_progress(self.quiet, &read, stages, import)
     }
@@ -215,7 +215,7 @@ impl Args {
                 }
             }
         } else {
-            "no row passes --start, --end and --category"
+            "no row passes the filters (--start, --end, --hours, --weekdays, --months, --category)"
         };
         Err(Error::input(names.join(", "), detail))
     }

@@ -162,7 +162,7 @@ fn draw(
     let (view, source) = (&args.view, &opened.inputs);
     let query = args
         .rows
-        .query()
+        .query()?
         .with_coordinate_space(if projection == Projection::Plane {
             CoordinateSpace::Plane
         } else {
@@ -189,8 +189,7 @@ fn draw(
     })?;
     extent_scan.report.require_points(&opened.names)?;
     if extent_scan.report.rejected + extent_scan.report.filtered == extent_scan.report.read {
-        let detail =
-            "no row passes --start, --end and --category, and the picture cannot be fitted to points; use --bounds";
+        let detail = "no row passes the filters (--start, --end, --hours, --weekdays, --months, --category), and the picture cannot be fitted to points; use --bounds";
         return Err(Error::input(opened.names.join(", "), detail));
     }
     let canvas = canvas_for(projection, &extent_scan.extent, size, style, view.fit)?;

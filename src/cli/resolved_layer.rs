@@ -54,13 +54,13 @@ impl ResolvedLayer {
         let is_stored = config.layers.get(name).is_none_or(|layer| layer.inputs.is_empty());
         let mut remarks = remarks_with_rejections(&layer.report(), Parameter::key);
         remarks.extend(damage_remark(&folder, &layer)?);
-        Ok(Self { layer, query: rows.query(), remarks, is_stored })
+        Ok(Self { layer, query: rows.query()?, remarks, is_stored })
     }
 
     fn from_inputs(inputs: &[String], rows: &RowArgs) -> Result<Self> {
         let files = expand_inputs(inputs)?;
         let opened = OpenInputs::open(&files, &rows.columns(), &rows.read_options())?;
-        let query = rows.query();
+        let query = rows.query()?;
         let first = opened.names.first().map(String::as_str).unwrap_or_default();
         let is_table = files.iter().any(|input| Address::is_database_url(input));
         let stem = if is_table { None } else { Path::new(first).file_stem() };
@@ -73,7 +73,10 @@ impl ResolvedLayer {
         let inputs = spec.inputs.join(", ");
         let layer = Layer::filtered(spec, Box::new(opened.inputs), &query)?;
         if layer.points() == 0 {
-            return Err(Error::input(inputs, "no row passes --start, --end and --category"));
+            return Err(Error::input(
+                inputs,
+                "no row passes the filters (--start, --end, --hours, --weekdays, --months, --category)",
+            ));
         }
         let remarks = remarks_with_rejections(&layer.report(), Parameter::flag);
         // The layer contains only the points that match the filters.

@@ -58,13 +58,19 @@ impl RowArgs {
     }
 
     /// Returns `query` with the given filters.
-    pub(super) fn filtered<'q>(&self, query: Query<'q>) -> Query<'q> {
-        let FilterOptions { start_us, end_us, categories } = self.filter.0.clone();
-        query.with_start(start_us).with_end(end_us).with_category_filter(categories.unwrap_or_default())
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) if the time zone is unknown.
+    pub(super) fn filtered<'q>(&self, query: Query<'q>) -> Result<Query<'q>> {
+        let filter = query.filter.clone().and(&self.filter.0.filter()?);
+        Ok(query.with_filter(filter))
     }
 
     /// The query with the given columns and filters.
-    pub(super) fn query(&self) -> Query<'static> {
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) if the time zone is unknown.
+    pub(super) fn query(&self) -> Result<Query<'static>> {
         self.filtered(Query::default().with_names(self.columns()).with_coordinate_space(self.coordinate_space()))
     }
 }

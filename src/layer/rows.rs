@@ -1,11 +1,14 @@
 //! The parameters that select columns, control the readers, and filter points.
 
+use jiff::tz::TimeZone;
+
+use crate::calendar::{Hours, Months, TimePartFilter, Weekdays, find_zone};
 use crate::error::{Error, Result};
 use crate::message;
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, parameter_set};
 use crate::source::time::TimeFormat;
-use crate::source::{AxisOrder, Columns, CoordinateSpace, Quote, ReadOptions};
+use crate::source::{AxisOrder, Columns, CoordinateSpace, Filter, Quote, ReadOptions};
 
 parameter_set! {
     /// The columns of an input.
@@ -76,13 +79,26 @@ parameter_set! {
 }
 
 parameter_set! {
-    /// The filter of points by time and category.
+    /// The filter of points by time, parts of the local time, and category.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct FilterOptions {
         /// Only points at or after this time: a date, an RFC 3339 time, a year, or Unix seconds.
         pub start_us: i64 = Declaration::new(Parameter::START, Kind::Time),
         /// Only points before this time.
         pub end_us: i64 = Declaration::new(Parameter::END, Kind::Time).aliases(&["stop"]),
+        /// Only points in these hours of the day, in the time zone `tz`: a list of hours and ranges, such as `7-9`, from
+        /// 7:00 to 9:59, or `22-4`.
+        pub hours: Hours = Declaration::new(Parameter::HOURS, Kind::Text).value_name("HOURS").example("7-9,16-18"),
+        /// Only points on these days of the week, in the time zone `tz`: names and ranges, such as `mon-fri`.
+        pub weekdays: Weekdays =
+            Declaration::new(Parameter::WEEKDAYS, Kind::Text).value_name("DAYS").example("mon-fri"),
+        /// Only points in these months, in the time zone `tz`: names or numbers and ranges, such as `6-8` or `dec-feb`.
+        pub months: Months = Declaration::new(Parameter::MONTHS, Kind::Text).value_name("MONTHS").example("6-8"),
+        /// Time zone of hours, days of the week, months and other parts of the local time: its name in the IANA database.
+        pub zone: String = Declaration::new(Parameter::TZ, Kind::Name)
+            .value_name("ZONE")
+            .default("UTC")
+            .example("Europe/Paris"),
         /// Only points of this category or these categories: an array in JSON, a repeated flag, or names separated by
         /// commas in a query string. The category of a detection indoors is its space, such as a floor.
         pub categories: Vec<String> = Declaration::new(Parameter::CATEGORY, Kind::Texts).aliases(&["space_id"]),
@@ -129,7 +145,27 @@ impl FilterOptions {
                 let detail = message!("not before ", Parameter::END, ", so no point would be selected");
                 Err(Error::invalid(Parameter::START, detail))
             }
-            _ => Ok(()),
+            _ => self.zone().map(drop),
         }
+    }
+
+    /// The time zone, if it is given.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if it is unknown.
+    pub fn zone(&self) -> Result<Option<TimeZone>> {
+        self.zone.as_deref().map(find_zone).transpose()
+    }
+
+    /// The filter of a query.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the time zone is unknown.
+    pub fn filter(&self) -> Result<Filter> {
+        let zone = self.zone()?.unwrap_or(TimeZone::UTC);
+        let Self { start_us, end_us, hours, weekdays, months, categories, .. } = self.clone();
+        let time_parts = TimePartFilter::new(hours, weekdays, months, zone).into_iter().collect();
+        let categories = categories.unwrap_or_default();
+        Ok(Filter { start_us, end_us, time_parts, categories, ..Filter::default() })
     }
 }

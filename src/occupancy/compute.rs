@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::grid::{compared, union};
-use super::profile::check_released_times;
 use super::{
     Aggregates, Cell, CellSystem, CellWindow, Compared, Dwell, Grid, GridCell, GridRequest, OccupancyGrid,
     OccupancyRequest, Profile, Quantity, RoomTable, RoomTotals, Rooms, TimeGrouping,
 };
+use crate::calendar::TimePart;
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Polygon};
 use crate::layer::Layer;
 use crate::parameter::Parameter;
-use crate::protection::Protection;
+use crate::protection::{Protection, check_released_times};
 use crate::source::{PointSet, Query};
 
 /// The aggregates of points and their profile, if requested.
@@ -53,7 +53,7 @@ impl<'a> GridLayer<'a> {
     pub fn grid(&self, request: GridRequest) -> Result<Grid> {
         if let (Some(protection), Some((_, zone))) = (self.protection, &request.profile) {
             let time_us = self.points.totals().and_then(|totals| totals.time_us);
-            check_released_times(protection, zone, time_us)?;
+            check_released_times(protection, TimePart::Hour, zone, time_us, Parameter::PROFILE)?;
         }
         let [first, second] = self.queries(&request)?;
         let mut grid = Self::grid_of(&[*self], request)?;

@@ -40,8 +40,6 @@ parameter_set! {
             .example("2024-01-01/2024-01-08"),
         /// Values per hour of the week, 168 from Monday, 0 to 1 o'clock; or per hour of the day, 24. Needs `tz`.
         pub profile: ProfileKind = Declaration::new(Parameter::PROFILE, Kind::Choice(ProfileKind::NAMES)),
-        /// Time zone of the profile: its name in the IANA database.
-        pub zone: String = Declaration::new(Parameter::TZ, Kind::Name).value_name("ZONE").example("Europe/Paris"),
         /// Whether the response has the sums per room. Rooms are those of `polygons`, or else those of the layer's
         /// configuration.
         pub rooms: bool = Declaration::new(Parameter::ROOMS, Kind::Boolean).default("true if `polygons` is given"),

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use super::profile::find_zone;
 use super::{CellShape, CellSystem, GridOptions, ProfileKind, Quantity, Resolution, Rooms, TimeWindow};
 use crate::error::{Error, Result};
 use crate::geo::Bounds;
@@ -42,6 +41,7 @@ pub struct GridRequest {
 impl GridOptions {
     /// Resolves the options for a layer in `space` whose points are `weighted` or not. `polygons` are the rooms of the
     /// request, and `rooms` those of the layer. A grid has at most `max_cells` cells.
+    /// `zone` is the time zone of the filter.
     ///
     /// # Errors
     /// [`Error::Invalid`] if a parameter is missing, out of range, or contradicts another one.
@@ -52,6 +52,7 @@ impl GridOptions {
         polygons: Option<Arc<Rooms>>,
         rooms: Option<&Arc<Rooms>>,
         max_cells: u64,
+        zone: Option<TimeZone>,
     ) -> Result<GridRequest> {
         let quantity = self.quantity.unwrap_or_default();
         if matches!(quantity, Quantity::Mean | Quantity::Max) && !weighted {
@@ -73,7 +74,7 @@ impl GridOptions {
             bounds: self.bounds,
             time_us: [None; 2],
             compare: self.compare,
-            profile: self.profile()?,
+            profile: self.profile(zone)?,
             rooms: self.room_list(polygons, rooms)?,
             max_cells,
         };
@@ -94,18 +95,15 @@ impl GridOptions {
         Ok(request)
     }
 
-    fn profile(&self) -> Result<Option<(ProfileKind, TimeZone)>> {
-        match (self.profile, &self.zone) {
-            (Some(kind), Some(zone)) => Ok(Some((kind, find_zone(zone)?))),
+    fn profile(&self, zone: Option<TimeZone>) -> Result<Option<(ProfileKind, TimeZone)>> {
+        match (self.profile, zone) {
+            (Some(kind), Some(zone)) => Ok(Some((kind, zone))),
             (Some(_), None) => {
                 let detail =
                     message!("missing; ", Parameter::PROFILE, " needs a time zone such as Europe/Paris or UTC");
                 Err(Error::invalid(Parameter::TZ, detail))
             }
-            (None, Some(_)) => {
-                Err(Error::invalid(Parameter::TZ, message!("it applies to ", Parameter::PROFILE, " only")))
-            }
-            (None, None) => Ok(None),
+            (None, _) => Ok(None),
         }
     }
 

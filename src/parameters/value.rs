@@ -45,6 +45,9 @@ macro_rules! from_str_values {
 pub(crate) use from_str_values;
 
 from_str_values!(
+    crate::calendar::Hours,
+    crate::calendar::Months,
+    crate::calendar::Weekdays,
     crate::color::Background,
     crate::color::Gradient,
     crate::color::Opacity,

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 use super::area::Area;
 use super::fields::{Fields, query_string};
 use crate::error::{Error, Result};
@@ -12,22 +14,23 @@ use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
 use crate::source::{self, Comparison, Query};
 
-/// A filter of points by time, category and polygon.
+/// A filter of points by time, parts of the local time, category and polygon.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Filter {
-    start_us: Option<i64>,
-    end_us: Option<i64>,
-    categories: Vec<String>,
+    /// The parameters that the filter was read from.
+    options: FilterOptions,
+    /// Their filter.
+    filter: source::Filter,
     area: Option<Area>,
 }
 
 impl Filter {
-    /// Reads the parameters `start`, `end` and `category`.
+    /// Reads the parameters `start`, `end`, `hours`, `weekdays`, `months`, `tz` and `category`.
     pub(crate) fn read(fields: &mut Fields) -> HttpResult<Self> {
         let options: FilterOptions = fields.read()?;
         options.check()?;
-        let FilterOptions { start_us, end_us, categories } = options;
-        Ok(Self { start_us, end_us, categories: categories.unwrap_or_default(), area: None })
+        let filter = options.filter()?;
+        Ok(Self { options, filter, area: None })
     }
 
     /// Returns the filter with `area` as its polygon.
@@ -42,23 +45,29 @@ impl Filter {
 
     /// The time range: inclusive start and exclusive end.
     pub(crate) fn time_us(&self) -> [Option<i64>; 2] {
-        [self.start_us, self.end_us]
+        [self.filter.start_us, self.filter.end_us]
     }
 
     /// The categories; empty: all.
     pub(crate) fn categories(&self) -> &[String] {
-        &self.categories
+        &self.filter.categories
+    }
+
+    /// The time zone, if it is given.
+    pub(crate) fn zone(&self) -> Result<Option<TimeZone>> {
+        self.options.zone()
     }
 
     /// Returns the filter without its time range.
     pub(crate) fn without_times(&self) -> Self {
-        Self { start_us: None, end_us: None, ..self.clone() }
+        let options = FilterOptions { start_us: None, end_us: None, ..self.options.clone() };
+        let filter = source::Filter { start_us: None, end_us: None, ..self.filter.clone() };
+        Self { options, filter, area: self.area.clone() }
     }
 
     /// The parameters that the filter was read from, without the polygon.
     pub(crate) fn pairs(&self) -> Vec<(&'static str, String)> {
-        let Self { start_us, end_us, categories, .. } = self.clone();
-        FilterOptions { start_us, end_us, categories: Some(categories) }.pairs()
+        self.options.pairs()
     }
 
     /// Returns the query with this filter added.
@@ -81,18 +90,26 @@ impl Filter {
     /// Converts to the filter of a query, with `comparisons`.
     pub(crate) fn selection(self, comparisons: Vec<Comparison>) -> source::Filter {
         let polygon = self.area.map(|area| Arc::clone(area.polygon()));
-        let Self { start_us, end_us, categories, .. } = self;
-        source::Filter { start_us, end_us, categories, polygon, comparisons }
+        source::Filter { polygon, comparisons, ..self.filter }
     }
 
     /// Converts the error of a missing time or category column to an error of the filter parameter.
     pub(crate) fn request_error(&self, error: Error) -> Error {
         match error {
-            Error::Input { .. } if !self.categories.is_empty() => {
+            Error::Input { .. } if self.filter.filters_category() => {
                 Error::invalid(Parameter::CATEGORY, "the layer has no category column")
             }
-            Error::Input { .. } if self.start_us.is_some() || self.end_us.is_some() => {
-                Error::invalid(Parameter::START, "the layer has no time column")
+            Error::Input { .. } if self.filter.filters_time() => {
+                let options = &self.options;
+                let given = [
+                    (Parameter::START, options.start_us.is_some()),
+                    (Parameter::END, options.end_us.is_some()),
+                    (Parameter::HOURS, options.hours.is_some()),
+                    (Parameter::WEEKDAYS, options.weekdays.is_some()),
+                ];
+                let given = given.into_iter().find(|(_, is_given)| *is_given);
+                let parameter = given.map_or(Parameter::MONTHS, |(parameter, _)| parameter);
+                Error::invalid(parameter, "the layer has no time column")
             }
             other => other,
         }
@@ -100,7 +117,7 @@ impl Filter {
 
     /// Whether every point passes.
     pub(crate) fn is_none(&self) -> bool {
-        self.start_us.is_none() && self.end_us.is_none() && self.categories.is_empty() && self.area.is_none()
+        !self.filter.is_active() && self.area.is_none()
     }
 }
 
@@ -125,6 +142,7 @@ mod tests {
             "start=1715000000.123456&end=1715000001",
             "start=-1.5&end=-0.25",
             "category=bus,tram",
+            "hours=7-9,16&weekdays=mon-fri&months=6-8&tz=Europe/Paris",
             "category=%5B%22a,b%22,%22c%22%5D&end=1066-10-14T09:00:00Z",
         ] {
             let read = |query: &str| Filter::read(&mut Fields::from_query(query).unwrap()).unwrap();

@@ -239,7 +239,7 @@ impl DetectionsRequest {
             omit_empty: self.filter.omit_empty_value,
             ..GridOptions::default()
         };
-        let mut request = options.resolve(CoordinateSpace::Plane, weighted, None, None, max_cells)?;
+        let mut request = options.resolve(CoordinateSpace::Plane, weighted, None, None, max_cells, None)?;
         request.time_us = [time("start", self.filter.start.as_deref())?, time("stop", self.filter.stop.as_deref())?];
         if let [Some(start), Some(stop)] = request.time_us
             && start >= stop

@@ -247,7 +247,8 @@ impl GridWork {
             }
             _ => None,
         };
-        let mut request = options.resolve(space, weighted, polygons, rooms.as_ref(), app.config.limits.cells)?;
+        let mut request =
+            options.resolve(space, weighted, polygons, rooms.as_ref(), app.config.limits.cells, filter.zone()?)?;
         request.time_us = filter.time_us();
         check_format(format, &styles, &request)?;
         let styles = styles.or_style(layer.style());

@@ -38,6 +38,14 @@ export interface HeatStyle {
   start?: Date | string | number;
   /** Only points before this time. */
   end?: Date | string | number;
+  /** Only points in these hours of the day, in the time zone `tz`: a list of hours and ranges, such as `7-9`, from 7:00 to 9:59, or `22-4`. */
+  hours?: string;
+  /** Only points on these days of the week, in the time zone `tz`: names and ranges, such as `mon-fri`. */
+  weekdays?: string;
+  /** Only points in these months, in the time zone `tz`: names or numbers and ranges, such as `6-8` or `dec-feb`. */
+  months?: string;
+  /** Time zone of hours, days of the week, months and other parts of the local time: its name in the IANA database. Default: UTC. */
+  tz?: string;
   /** Only points of this category or these categories: an array in JSON, a repeated flag, or names separated by commas in a query string. The category of a detection indoors is its space, such as a floor. */
   category?: string | readonly string[];
 }

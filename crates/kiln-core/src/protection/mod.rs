@@ -10,8 +10,10 @@ mod copies;
 mod group_filter;
 mod protected_points;
 mod released;
+mod released_times;
 
 pub use protected_points::ProtectedPoints;
+pub use released_times::check_released_times;
 
 use crate::error::{Error, Result};
 use crate::occupancy::{CellSystem, OccupancyRequest, TimeGrouping};

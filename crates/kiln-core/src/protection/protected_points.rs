@@ -10,9 +10,10 @@ use super::Protection;
 use super::copies::Copies;
 use super::group_filter::GroupFilter;
 use super::released::Released;
+use super::released_times::{check_filter, check_released_times};
 use crate::error::{Error, Result};
 use crate::geo::{Canvas, Extent, Points};
-use crate::matrix::{MatrixAccumulator, MatrixRequest, PointMatrix};
+use crate::matrix::{Axis, MatrixAccumulator, MatrixRequest, PointMatrix};
 use crate::occupancy::{OccupancyAccumulator, OccupancyGrid, OccupancyRequest, scan_occupancy};
 use crate::parallel::spawn_each;
 use crate::parameter::{Message, Parameter};
@@ -30,6 +31,7 @@ use crate::source::{
 #[derive(Debug)]
 pub struct ProtectedPoints {
     released: Released,
+    protection: Protection,
     description: Description,
     /// The name of the weight column.
     weight: Option<String>,
@@ -90,7 +92,16 @@ impl ProtectedPoints {
         released.hash(&mut hasher);
         hasher.write(format!("{protection:?} {space:?} {weight:?} {description:?}").as_bytes());
         let version = format!("{:016x}", hasher.finish());
-        Ok(Self { released, description, weight, version, space, points, suppressed: total - points })
+        Ok(Self {
+            released,
+            protection: *protection,
+            description,
+            weight,
+            version,
+            space,
+            points,
+            suppressed: total - points,
+        })
     }
 
     /// The number of points that are not released. For the operator of a layer: it must not be published.
@@ -101,6 +112,17 @@ impl ProtectedPoints {
     /// The number of released groups.
     pub fn groups(&self) -> usize {
         self.released.len()
+    }
+
+    /// Rejects a query that depends on more than the released `points`.
+    fn check(&self, query: &Query<'_>, points: Points<'_>) -> Result<()> {
+        if !query.filter.comparisons.is_empty() {
+            return Err(comparisons_unsupported());
+        }
+        let time_us = self.totals().and_then(|totals| totals.time_us);
+        query.filter.time_parts.iter().try_for_each(|filter| check_filter(&self.protection, filter, time_us))?;
+        // Rejects what every scan rejects.
+        scan_parts("", 0, query, row_fields(points), &mut [], |_, _| Ok(ControlFlow::Continue(()))).map(drop)
     }
 
     /// The blocks of groups near the bounds of interest, in parts that a worker takes at a time.
@@ -119,7 +141,7 @@ impl ProtectedPoints {
         take: impl Fn(&mut S, Points<'_>, &[u32]) -> ControlFlow<()> + Sync,
     ) -> Result<ScanReport> {
         let points = self.released.points()?;
-        check(query, points)?;
+        self.check(query, points)?;
         let points = if query.columns.weights { points } else { points.without_weight() };
         let parts = self.parts(query);
         let (next, filtered, is_stopped) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
@@ -151,7 +173,7 @@ impl ProtectedPoints {
 impl Source for ProtectedPoints {
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
         let points = self.released.points()?;
-        check(query, points)?;
+        self.check(query, points)?;
         let points = if query.columns.weights { points } else { points.without_weight() };
         let parts = self.parts(query);
         let copies = self.released.copies();
@@ -267,6 +289,12 @@ impl PointSet for ProtectedPoints {
     }
 
     fn matrix(&self, query: &Query<'_>, request: &MatrixRequest, threads: usize) -> Result<PointMatrix> {
+        let time_us = self.totals().and_then(|totals| totals.time_us);
+        for (axis, parameter) in [(&request.x, Parameter::X), (&request.y, Parameter::Y)] {
+            if let Axis::Time(part) = axis {
+                check_released_times(&self.protection, *part, &request.zone, time_us, parameter)?;
+            }
+        }
         let mut workers = MatrixAccumulator::for_workers(request, threads)?;
         let report = self.fold(&request.query(query), &mut workers, MatrixAccumulator::add_copies);
         let matrix = MatrixAccumulator::finish_all(workers)?;
@@ -285,15 +313,6 @@ impl PointSet for ProtectedPoints {
     fn check_comparison(&self, _comparison: &Comparison) -> Result<()> {
         Err(comparisons_unsupported())
     }
-}
-
-/// Rejects a query that depends on more than the released `points`.
-fn check(query: &Query<'_>, points: Points<'_>) -> Result<()> {
-    if !query.filter.comparisons.is_empty() {
-        return Err(comparisons_unsupported());
-    }
-    // Rejects what every scan rejects.
-    scan_parts("", 0, query, row_fields(points), &mut [], |_, _| Ok(ControlFlow::Continue(()))).map(drop)
 }
 
 /// The error of a comparison, which could select a single point of a group.
