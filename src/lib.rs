@@ -59,6 +59,8 @@ pub use kiln_core::{
 };
 #[cfg(feature = "masks")]
 pub use kiln_mask as mask;
+#[cfg(feature = "matrix")]
+pub use kiln_matrix;
 #[cfg(feature = "postgis")]
 pub use kiln_postgis as postgis;
 #[cfg(feature = "store")]

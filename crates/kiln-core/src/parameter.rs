@@ -123,6 +123,7 @@ names! {
     UNIT = "unit",
     V = "v",
     VALUE = "value",
+    VALUES = "values",
     VMAX = "vmax",
     VMIN = "vmin",
     WEBHOOK = "webhook",
