@@ -50,6 +50,7 @@ pub mod layer;
 pub mod live;
 #[cfg(feature = "masks")]
 pub mod masks;
+pub mod matrix;
 pub mod occupancy;
 pub mod parameters;
 

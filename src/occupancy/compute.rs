@@ -277,7 +277,7 @@ fn within<'q>(query: &Query<'q>, [start_us, end_us]: [Option<i64>; 2]) -> Query<
 }
 
 /// The query for the points in a polygon; `parameter` asks for them.
-fn with_polygon<'q>(query: Query<'q>, polygon: &Arc<Polygon>, parameter: Parameter) -> Result<Query<'q>> {
+pub(crate) fn with_polygon<'q>(query: Query<'q>, polygon: &Arc<Polygon>, parameter: Parameter) -> Result<Query<'q>> {
     if query.filter.polygon.is_some() {
         return Err(Error::invalid(parameter, "the layer is a query that already has bounds or a polygon"));
     }
@@ -285,7 +285,7 @@ fn with_polygon<'q>(query: Query<'q>, polygon: &Arc<Polygon>, parameter: Paramet
 }
 
 /// The polygon of half-open bounds.
-fn rectangle(bounds: Bounds, wraps: bool) -> Result<Polygon> {
+pub(crate) fn rectangle(bounds: Bounds, wraps: bool) -> Result<Polygon> {
     let Bounds { west, south, east, north } = bounds;
     let east = if wraps && east <= west { east + 360.0 } else { east };
     let ring = vec![[west, south], [east, south], [east, north], [west, north], [west, south]];

@@ -43,6 +43,8 @@ pub mod write;
 pub use kiln_core::occupancy::*;
 
 #[cfg(feature = "server")]
+pub(crate) use self::compute::{rectangle, with_polygon};
+#[cfg(feature = "server")]
 pub use self::{
     aggregates::Aggregates,
     cell_window::CellWindow,

@@ -28,7 +28,8 @@ pub use coordinate_space::CoordinateSpace;
 pub use memory_source::MemorySource;
 pub use point_columns::PointColumns;
 pub use point_set::{
-    CategoryList, Description, PointSet, Provider, TableColumn, Totals, scan_cells, scan_count, scan_each, scan_sample,
+    CategoryList, Description, PointSet, Provider, TableColumn, Totals, scan_cells, scan_count, scan_each, scan_range,
+    scan_sample,
 };
 pub use progress::Progress;
 pub use query::{ColumnSelection, Columns, Filter, Query, ScanContext};

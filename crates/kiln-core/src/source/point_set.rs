@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 use super::{Comparison, CoordinateSpace, Query, ScanReport, Sink, Source};
 use crate::error::{Error, Result};
 use crate::geo::{Canvas, Extent, Points, SystematicSample};
-use crate::matrix::{MatrixRequest, PointMatrix, scan_matrix};
+use crate::matrix::{BinQuantity, MatrixRequest, PointMatrix, scan_matrix};
 use crate::occupancy::{OccupancyGrid, OccupancyRequest, scan_occupancy};
 use crate::raster::{Bins, Cells, Reduction};
 
@@ -114,6 +114,19 @@ pub trait PointSet: Source + Debug {
     /// `x`, `y` or `value` if it is a column that the set does not have.
     fn matrix(&self, query: &Query<'_>, request: &MatrixRequest, threads: usize) -> Result<PointMatrix> {
         scan_matrix(self, query, request, threads)
+    }
+
+    /// The lowest and highest of the numbers of `quantity`, from which the bins of a matrix are derived; `None` if there
+    /// are none. Weights that are known without a scan are those of all points, others those that match `query`.
+    ///
+    /// # Errors
+    /// As [`cells`](Self::cells), and [`Error::Invalid`] for `x` if the quantity is a column that the set does not have.
+    fn number_range(&self, query: &Query<'_>, quantity: &BinQuantity) -> Result<Option<[f64; 2]>> {
+        let weights = self.totals().and_then(|totals| totals.weight);
+        match (quantity, weights) {
+            (BinQuantity::Weight, Some([_, min, max])) => Ok(Some([min, max])),
+            _ => scan_range(self, query, quantity),
+        }
     }
 
     /// The columns of a live table that axes and values of a matrix may select. Default: none.
@@ -279,6 +292,42 @@ pub fn scan_sample(source: &(impl Source + ?Sized), query: &Query<'_>, count: us
     };
     source.scan(query, &mut [&mut sink])?;
     Ok(sample.items())
+}
+
+/// Implements [`PointSet::number_range`] by a scan of `source`.
+///
+/// # Errors
+/// As [`Source::scan`], and [`Error::Invalid`] for `x` if the quantity is a column of a table.
+pub fn scan_range(
+    source: &(impl Source + ?Sized),
+    query: &Query<'_>,
+    quantity: &BinQuantity,
+) -> Result<Option<[f64; 2]>> {
+    if let BinQuantity::Column(column) = quantity {
+        let message = format!("`{column}` is unknown; only live tables have columns of any name");
+        return Err(Error::invalid(Parameter::X, message));
+    }
+    let is_weight = *quantity == BinQuantity::Weight;
+    let query = query.clone().with_weights(is_weight).with_positions(!is_weight);
+    let mut range: Option<[f64; 2]> = None;
+    let mut add = |number: f64| {
+        let [min, max] = range.unwrap_or([number; 2]);
+        range = Some([min.min(number), max.max(number)]);
+    };
+    let mut sink = |points: Points<'_>| {
+        match quantity {
+            BinQuantity::Lon => points.lon().iter().copied().for_each(&mut add),
+            BinQuantity::Lat => points.lat().iter().copied().for_each(&mut add),
+            _ => match points.weight() {
+                Some(weights) => weights.iter().copied().map(f64::from).for_each(&mut add),
+                None if points.is_empty() => {}
+                None => add(1.0),
+            },
+        }
+        query.flow()
+    };
+    source.scan(&query, &mut [&mut sink])?;
+    Ok(range)
 }
 
 /// Implements [`PointSet::count`] by a scan of `source`.
