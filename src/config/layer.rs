@@ -17,7 +17,7 @@ use crate::layer_name;
 use crate::source::{Columns, CoordinateSpace, ReadOptions};
 
 /// Reserved names: the server's own routes use them.
-pub const RESERVED: [&str; 17] = [
+pub const RESERVED: [&str; 18] = [
     "health",
     "catalog",
     "docs",
@@ -27,6 +27,7 @@ pub const RESERVED: [&str; 17] = [
     "jobs",
     "lib",
     "masks",
+    "matrix",
     "v3",
     "_",
     "openapi.json",

@@ -26,6 +26,8 @@ pub use frames::Frames;
 pub use input_points::InputPoints;
 pub use layer::{Layer, LayerSpec};
 pub use options::StyleOptions;
+#[cfg(feature = "server")]
+pub(crate) use options::of_style;
 pub use plane_extent::{PlaneView, plane_bounds_with_reach};
 pub use protected_layers::{LayerProtection, ProtectedLayers};
 pub use remarks::{remarks, remarks_with_rejections};

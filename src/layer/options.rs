@@ -188,6 +188,28 @@ impl StyleOptions {
     }
 }
 
+/// The declaration of a style parameter, for other sets with parameters of a style.
+pub(crate) const fn of_style(parameter: Parameter) -> Declaration {
+    let entries = <StyleOptions as ParameterSet>::ENTRIES;
+    let mut index = 0;
+    while index < entries.len() {
+        let declaration = entries[index].declaration;
+        if is_same(declaration.parameter.name().as_bytes(), parameter.name().as_bytes()) {
+            return declaration;
+        }
+        index += 1;
+    }
+    Declaration::new(parameter, Kind::Text)
+}
+
+const fn is_same(a: &[u8], b: &[u8]) -> bool {
+    let mut index = 0;
+    while index < a.len() && index < b.len() && a[index] == b[index] {
+        index += 1;
+    }
+    index == a.len() && index == b.len()
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {

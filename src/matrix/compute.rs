@@ -8,8 +8,10 @@ use kiln_matrix::Matrix;
 
 use super::axes::with_bins;
 use super::labels::AxisValues;
-use super::{Axis, BinQuantity, LabeledAxis, LayerAxes, LayerAxis, MatrixAggregate, MatrixOptions, MatrixRequest};
-use crate::calendar::zone_name;
+use super::{
+    Axis, BinQuantity, ChartTexts, LabeledAxis, LayerAxes, LayerAxis, MatrixAggregate, MatrixOptions, MatrixRequest,
+};
+use crate::calendar::{TimePart, zone_name};
 use crate::error::{Error, Result};
 use crate::layer::Layer;
 use crate::message;
@@ -59,6 +61,23 @@ pub struct LayerMatrix {
     pub axes: Vec<String>,
     /// The names of the numeric values that the layer has.
     pub numbers: Vec<String>,
+}
+
+impl LayerMatrix {
+    /// The texts of a chart; `title` is that of the layer. The titles of parts of the time have the time zone, unless it
+    /// is UTC.
+    pub fn chart_texts(&self, title: &str) -> ChartTexts {
+        let axis_title = |axis: &LabeledAxis| {
+            let is_time = axis.name.parse::<TimePart>().is_ok();
+            if is_time && self.zone != "UTC" { format!("{} ({})", axis.title, self.zone) } else { axis.title.clone() }
+        };
+        ChartTexts {
+            title: title.to_owned(),
+            x_title: axis_title(&self.x),
+            y_title: axis_title(&self.y),
+            unit: self.unit.clone(),
+        }
+    }
 }
 
 impl MatrixLayer<'_> {

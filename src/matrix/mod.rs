@@ -15,6 +15,10 @@ mod labels;
 #[cfg(feature = "server")]
 mod options;
 #[cfg(feature = "server")]
+mod style;
+#[cfg(feature = "server")]
+mod table_options;
+#[cfg(feature = "server")]
 pub mod write;
 
 pub use kiln_core::matrix::*;
@@ -26,4 +30,6 @@ pub use self::{
     compute::{LayerMatrix, MatrixLayer},
     labels::{AxisKey, LabeledAxis},
     options::{MatrixFormat, MatrixFormatOptions, MatrixOptions},
+    style::{ChartTexts, MatrixStyleOptions},
+    table_options::{MatrixTableOptions, TableColumnOptions},
 };

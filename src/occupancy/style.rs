@@ -5,9 +5,9 @@ use std::str::FromStr;
 
 use crate::color::{Background, Gradient, Opacity};
 use crate::error::{Error, Result};
-use crate::layer::{Radius, Size, StyleOptions};
+use crate::layer::{Radius, Size, StyleOptions, of_style};
 use crate::parameter::Parameter;
-use crate::parameters::{Declaration, Kind, ParameterSet, from_str_values, parameter_set};
+use crate::parameters::{Declaration, Kind, from_str_values, parameter_set};
 use crate::raster::{Curve, Shape};
 
 parameter_set! {
@@ -54,28 +54,6 @@ parameter_set! {
         /// Shape of a dot of a smoothed picture.
         pub shape: Shape = of_style(Parameter::KERNEL),
     }
-}
-
-/// The declaration of a style parameter.
-const fn of_style(parameter: Parameter) -> Declaration {
-    let entries = <StyleOptions as ParameterSet>::ENTRIES;
-    let mut index = 0;
-    while index < entries.len() {
-        let declaration = entries[index].declaration;
-        if is_same(declaration.parameter.name().as_bytes(), parameter.name().as_bytes()) {
-            return declaration;
-        }
-        index += 1;
-    }
-    Declaration::new(parameter, Kind::Text)
-}
-
-const fn is_same(a: &[u8], b: &[u8]) -> bool {
-    let mut index = 0;
-    while index < a.len() && index < b.len() && a[index] == b[index] {
-        index += 1;
-    }
-    index == a.len() && index == b.len()
 }
 
 /// The kind of a grid's picture.
@@ -160,6 +138,7 @@ impl GridStyleOptions {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use crate::parameters::ParameterSet;
 
     #[test]
     fn style_parameters_are_declared_as_those_of_a_style() {

@@ -62,6 +62,9 @@ from_str_values!(
     crate::source::time::TimeFormat,
 );
 
+#[cfg(feature = "matrix")]
+from_str_values!(kiln_matrix::CellShape, kiln_matrix::ShowValues, kiln_matrix::ValueFormat);
+
 impl Value for String {
     fn read(text: &str, kind: Kind) -> Result<Self, Message> {
         match kind {

@@ -14,6 +14,8 @@ pub(crate) mod jobs;
 pub(crate) mod layer_changes;
 pub(crate) mod legend;
 pub(crate) mod masks;
+pub(crate) mod matrix;
+pub(crate) mod matrix_body;
 pub(crate) mod metrics;
 pub(crate) mod openapi;
 pub(crate) mod overlays;

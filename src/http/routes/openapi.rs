@@ -44,6 +44,8 @@ use crate::http::server::App;
         super::frames::frames,
         super::grid::grid,
         super::grid::grid_of_body,
+        super::matrix::matrix,
+        super::matrix_body::draw,
         super::detections::detections,
         super::legend::legend_png,
         super::legend::legend_json,
@@ -72,6 +74,7 @@ use crate::http::server::App;
     tags(
         (name = "overlays", description = "Stored pictures for `L.imageOverlay`"),
         (name = "masks", description = "Arrays rendered over images"),
+        (name = "matrices", description = "Charts of matrices"),
         (name = "layers", description = "Tiles, pictures, points and statistics of layers"),
         (name = "writes", description = "Changes to the layers of the store"),
         (name = "server", description = "Catalog, jobs, health and metrics of the server"),

@@ -29,13 +29,24 @@ pub(crate) fn is_cached(request: &HeaderMap, tag: &str) -> bool {
 
 /// Responds with a PNG, or with 304 if the client has cached it.
 pub(crate) fn png_response(request: &HeaderMap, bytes: Bytes, tag: &str, cache_control: &str) -> Response<Body> {
+    tagged_response(request, "image/png", bytes, tag, cache_control)
+}
+
+/// Responds with `bytes` of a media type, or with 304 if the client has cached them.
+pub(crate) fn tagged_response(
+    request: &HeaderMap,
+    media_type: &'static str,
+    bytes: Bytes,
+    tag: &str,
+    cache_control: &str,
+) -> Response<Body> {
     let mut response = if is_cached(request, tag) {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         response
     } else {
         let mut response = Response::new(Body::from(bytes));
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("image/png"));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
         response
     };
     for (name, value) in [(header::ETAG, tag), (header::CACHE_CONTROL, cache_control)] {

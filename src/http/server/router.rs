@@ -19,7 +19,8 @@ use super::middleware::{REQUEST_ID, access};
 use super::problem::Problem;
 use crate::http::routes::{
     bbox, bridge, catalog, detections, floor_plan, frames, grid, health, images, ingest, jobs, layer_changes, legend,
-    masks, metrics, openapi, overlays, pages, point, points, queries, rooms, statistics, tile_json, tiles,
+    masks, matrix, matrix_body, metrics, openapi, overlays, pages, point, points, queries, rooms, statistics,
+    tile_json, tiles,
 };
 
 /// Returns the router of all routes with their middleware.
@@ -44,6 +45,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/{layer}/frames", get(frames::frames))
         .route("/{layer}/grid", get(grid::grid))
         .route("/{layer}/legend.json", get(legend::legend_json))
+        .route("/{layer}/matrix", get(matrix::matrix))
         .route("/{layer}/point/{place}", get(point::point))
         .route("/{layer}/points", get(points::points))
         .route("/{layer}/rooms", get(rooms::get))
@@ -54,6 +56,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/lib/heatmap.service.php", get(bridge::bridge).post(bridge::bridge))
         .route("/masks/{id}", patch(masks::style::patch).delete(masks::delete::delete))
         .route("/masks/{id}/click", post(masks::click::click))
+        .route("/matrix", post(matrix_body::draw))
         .route("/overlays", post(overlays::create))
         .route("/queries", post(queries::create))
         .route("/v3/detections", post(detections::detections))

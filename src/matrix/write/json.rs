@@ -2,12 +2,14 @@
 
 use std::io::Write;
 
+use kiln_matrix::Matrix;
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 
 use super::Number;
 use crate::error::{Error, Result};
-use crate::matrix::{AxisKey, LabeledAxis, LayerMatrix};
+use crate::matrix::{AxisKey, ChartTexts, LabeledAxis, LayerMatrix};
 use crate::parameters::time_text;
 
 /// Writes a matrix as a JSON object: axes, values and counts row by row, and what they are. Missing values are null.
@@ -40,6 +42,21 @@ pub fn write_json(matrix: &LayerMatrix, out: impl Write) -> Result<()> {
         numbers: &matrix.numbers,
     };
     serde_json::to_writer(out, &json).map_err(|error| Error::io("", "write", error.into()))
+}
+
+/// The JSON of a matrix without points: labels and values row by row. Missing values are null.
+pub fn matrix_json(matrix: &Matrix, texts: &ChartTexts) -> Value {
+    let [min, max] = matrix.range().map_or([None; 2], |range| range.map(|value| Some(Number(value))));
+    let values =
+        Rows { cells: matrix.values(), columns: matrix.columns().len(), to: |value: &Option<f64>| value.map(Number) };
+    json!({
+        "x": {"title": texts.x_title, "labels": matrix.columns()},
+        "y": {"title": texts.y_title, "labels": matrix.rows()},
+        "values": values,
+        "min": min,
+        "max": max,
+        "unit": texts.unit,
+    })
 }
 
 #[derive(Serialize)]

@@ -1,10 +1,10 @@
 //! Formats of matrices.
 
-mod chart_js;
+mod encode;
 mod json;
 
-pub use chart_js::write_chart_js;
-pub use json::write_json;
+pub use encode::{encode_data, encode_layer};
+pub use json::{matrix_json, write_json};
 
 use serde::{Serialize, Serializer};
 
