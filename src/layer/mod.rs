@@ -17,6 +17,7 @@ mod schemes;
 mod shading;
 mod style;
 mod tile_extent;
+mod time_bound;
 mod unit;
 
 pub use catalog::{Catalog, SelectedEntry};
@@ -37,4 +38,5 @@ pub use schemes::SchemeFolders;
 pub use shading::Shading;
 pub use style::{Blend, Radius, Style};
 pub use tile_extent::{bounds_with_reach, center, dot_reach};
+pub use time_bound::TimeBound;
 pub use unit::Unit;

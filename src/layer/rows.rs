@@ -2,6 +2,7 @@
 
 use jiff::tz::TimeZone;
 
+use super::TimeBound;
 use crate::calendar::{Hours, Months, TimePartFilter, Weekdays, find_zone};
 use crate::error::{Error, Result};
 use crate::message;
@@ -82,10 +83,11 @@ parameter_set! {
     /// The filter of points by time, parts of the local time, and category.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct FilterOptions {
-        /// Only points at or after this time: a date, an RFC 3339 time, a year, or Unix seconds.
-        pub start_us: i64 = Declaration::new(Parameter::START, Kind::Time),
+        /// Only points at or after this time: a date, an RFC 3339 time, a year, or Unix seconds. A time without an offset
+        /// from UTC is a local time of `tz`.
+        pub start: TimeBound = Declaration::new(Parameter::START, Kind::Time),
         /// Only points before this time.
-        pub end_us: i64 = Declaration::new(Parameter::END, Kind::Time).aliases(&["stop"]),
+        pub end: TimeBound = Declaration::new(Parameter::END, Kind::Time).aliases(&["stop"]),
         /// Only points in these hours of the day, in the time zone `tz`: a list of hours and ranges, such as `7-9`, from
         /// 7:00 to 9:59, or `22-4`.
         pub hours: Hours = Declaration::new(Parameter::HOURS, Kind::Text).value_name("HOURS").example("7-9,16-18"),
@@ -94,7 +96,8 @@ parameter_set! {
             Declaration::new(Parameter::WEEKDAYS, Kind::Text).value_name("DAYS").example("mon-fri"),
         /// Only points in these months, in the time zone `tz`: names or numbers and ranges, such as `6-8` or `dec-feb`.
         pub months: Months = Declaration::new(Parameter::MONTHS, Kind::Text).value_name("MONTHS").example("6-8"),
-        /// Time zone of hours, days of the week, months and other parts of the local time: its name in the IANA database.
+        /// Time zone of hours, days of the week, months and other parts of the local time, and of times without an offset
+        /// from UTC: its name in the IANA database.
         pub zone: String = Declaration::new(Parameter::TZ, Kind::Name)
             .value_name("ZONE")
             .default("UTC")
@@ -138,15 +141,14 @@ impl FilterOptions {
     /// Rejects a filter that no point can pass.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the start is not before the end.
+    /// [`Error::Invalid`] if the start is not before the end, or the time zone is unknown.
     pub fn check(&self) -> Result<()> {
-        match (self.start_us, self.end_us) {
-            (Some(start), Some(end)) if start >= end => {
-                let detail = message!("not before ", Parameter::END, ", so no point would be selected");
-                Err(Error::invalid(Parameter::START, detail))
-            }
-            _ => self.zone().map(drop),
+        let Filter { start_us, end_us, .. } = self.filter()?;
+        if start_us.zip(end_us).is_some_and(|(start_us, end_us)| start_us >= end_us) {
+            let detail = message!("not before ", Parameter::END, ", so no point would be selected");
+            return Err(Error::invalid(Parameter::START, detail));
         }
+        Ok(())
     }
 
     /// The time zone, if it is given.
@@ -157,13 +159,24 @@ impl FilterOptions {
         self.zone.as_deref().map(find_zone).transpose()
     }
 
+    /// The options with instants in place of local times.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the time zone is unknown.
+    pub fn with_instants(self) -> Result<Self> {
+        let zone = self.zone()?.unwrap_or(TimeZone::UTC);
+        let [start, end] = [self.start, self.end].map(|time| time.map(|time| TimeBound::at(time.time_us(&zone))));
+        Ok(Self { start, end, ..self })
+    }
+
     /// The filter of a query.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the time zone is unknown.
     pub fn filter(&self) -> Result<Filter> {
         let zone = self.zone()?.unwrap_or(TimeZone::UTC);
-        let Self { start_us, end_us, hours, weekdays, months, categories, .. } = self.clone();
+        let [start_us, end_us] = [self.start, self.end].map(|time| time.map(|time| time.time_us(&zone)));
+        let Self { hours, weekdays, months, categories, .. } = self.clone();
         let time_parts = TimePartFilter::new(hours, weekdays, months, zone).into_iter().collect();
         let categories = categories.unwrap_or_default();
         Ok(Filter { start_us, end_us, time_parts, categories, ..Filter::default() })

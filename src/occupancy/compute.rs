@@ -131,7 +131,7 @@ impl<'a> GridLayer<'a> {
     /// The queries for the points of both time ranges, regardless of the bounds.
     pub(super) fn time_queries(&self, request: &GridRequest) -> [Option<Query<'a>>; 2] {
         let query = self.query.clone().with_weights(request.quantity.needs_weights());
-        let compared = request.compare.map(|window| [Some(window.start_us), Some(window.end_us)]);
+        let compared = request.compare.map(|window| window.time_us().map(Some));
         [Some(request.time_us), compared].map(|time_us| time_us.map(|time_us| within(&query, time_us)))
     }
 

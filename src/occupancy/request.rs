@@ -73,7 +73,7 @@ impl GridOptions {
             omit_empty: self.omit_empty.unwrap_or(true),
             bounds: self.bounds,
             time_us: [None; 2],
-            compare: self.compare,
+            compare: self.compare.map(|window| window.in_zone(zone.as_ref().unwrap_or(&TimeZone::UTC))).transpose()?,
             profile: self.profile(zone)?,
             rooms: self.room_list(polygons, rooms)?,
             max_cells,

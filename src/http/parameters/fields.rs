@@ -297,7 +297,7 @@ mod tests {
             assert!(to_json(&aliases).contains("given twice, also as"), "{query}");
         }
         let null = Fields::from_json(br#"{"end": null, "stop": 2024}"#).unwrap().read::<FilterOptions>().unwrap();
-        assert!(null.end_us.is_some());
+        assert!(null.end.is_some());
         assert!(to_json(&Fields::from_query("a=%zz").unwrap_err()).contains("hexadecimal"));
         assert!(Fields::from_json(b"[1,2]").is_err());
         for (json, detail) in [

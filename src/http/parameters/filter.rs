@@ -29,6 +29,7 @@ impl Filter {
     pub(crate) fn read(fields: &mut Fields) -> HttpResult<Self> {
         let options: FilterOptions = fields.read()?;
         options.check()?;
+        let options = options.with_instants()?;
         let filter = options.filter()?;
         Ok(Self { options, filter, area: None })
     }
@@ -60,7 +61,7 @@ impl Filter {
 
     /// Returns the filter without its time range.
     pub(crate) fn without_times(&self) -> Self {
-        let options = FilterOptions { start_us: None, end_us: None, ..self.options.clone() };
+        let options = FilterOptions { start: None, end: None, ..self.options.clone() };
         let filter = source::Filter { start_us: None, end_us: None, ..self.filter.clone() };
         Self { options, filter, area: self.area.clone() }
     }
@@ -102,8 +103,8 @@ impl Filter {
             Error::Input { .. } if self.filter.filters_time() => {
                 let options = &self.options;
                 let given = [
-                    (Parameter::START, options.start_us.is_some()),
-                    (Parameter::END, options.end_us.is_some()),
+                    (Parameter::START, options.start.is_some()),
+                    (Parameter::END, options.end.is_some()),
                     (Parameter::HOURS, options.hours.is_some()),
                     (Parameter::WEEKDAYS, options.weekdays.is_some()),
                 ];
@@ -139,6 +140,7 @@ mod tests {
         for query in [
             "",
             "start=2024-05-01",
+            "start=2024-05-01&end=2024-05-02T12:00:00-07:00&tz=America/New_York",
             "start=1715000000.123456&end=1715000001",
             "start=-1.5&end=-0.25",
             "category=bus,tram",

@@ -91,8 +91,9 @@ pub fn grid_json(grid: &Grid) -> Value {
     });
     if let Some(window) = request.compare {
         let mut comparison = comparison(grid.totals());
-        comparison.insert("start".into(), time(Some(window.start_us)));
-        comparison.insert("end".into(), time(Some(window.end_us)));
+        let [start_us, end_us] = window.time_us();
+        comparison.insert("start".into(), time(Some(start_us)));
+        comparison.insert("end".into(), time(Some(end_us)));
         let count = grid.compared_total.map_or(0, |total| total.count);
         comparison.insert("total_detections".into(), count.into());
         answer["comparison"] = comparison.into();

@@ -23,9 +23,11 @@ mod number;
 #[cfg(test)]
 mod tests;
 mod text;
+mod zone;
 
 pub use format::TimeFormat;
 pub use number::{from_unix_integer, from_unix_number};
+pub use zone::has_zone;
 
 use std::fmt;
 
