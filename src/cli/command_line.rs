@@ -7,8 +7,8 @@ use clap::{Parser, Subcommand};
 
 use super::console::{describe, print_message};
 use super::{
-    animate, batch, clean, compact, config, drop, expire, export, grid, import, layer, layers, mask, postgis, render,
-    schemes, serve,
+    animate, batch, clean, compact, config, drop, expire, export, grid, import, layer, layers, mask, matrix, postgis,
+    render, schemes, serve,
 };
 use crate::error::Error;
 
@@ -25,6 +25,7 @@ enum Command {
     Render(Box<render::Args>),
     Export(Box<export::Args>),
     Grid(Box<grid::Args>),
+    Matrix(Box<matrix::Args>),
     Animate(Box<animate::Args>),
     Mask(Box<mask::Args>),
     Batch(batch::Args),
@@ -51,6 +52,7 @@ pub fn run() -> ExitCode {
         Command::Render(args) => render::run(&args),
         Command::Export(args) => export::run(&args),
         Command::Grid(args) => grid::run(&args),
+        Command::Matrix(args) => matrix::run(&args),
         Command::Animate(args) => animate::run(&args),
         Command::Mask(args) => mask::run(&args),
         Command::Batch(args) => batch::run(&args),

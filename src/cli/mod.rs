@@ -21,6 +21,8 @@ mod layer;
 mod layers;
 mod mask;
 mod mask_inputs;
+mod matrix;
+mod matrix_input;
 mod output;
 mod postgis;
 mod progress;
@@ -34,6 +36,7 @@ mod signals;
 mod store;
 mod style;
 mod summary;
+mod terminal;
 
 pub use command_line::run;
 use console::{describe_with, print_json, print_message, print_notes};

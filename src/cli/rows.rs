@@ -19,6 +19,9 @@ pub(super) struct RowArgs {
     input: Flags<InputOptions>,
     #[command(flatten)]
     filter: Flags<FilterOptions>,
+    /// Whether the command needs no positions, so that files without coordinates are accepted.
+    #[arg(skip)]
+    without_positions: bool,
 }
 
 impl RowArgs {
@@ -30,6 +33,26 @@ impl RowArgs {
     /// Removes and returns the row filters, for a command that applies them itself.
     pub(super) fn take_filter(&mut self) -> FilterOptions {
         std::mem::take(&mut self.filter.0)
+    }
+
+    /// Accepts files without coordinates, for a command that needs no positions.
+    pub(super) fn set_without_positions(&mut self) {
+        self.without_positions = true;
+    }
+
+    /// Sets the columns of the weight and the category, unless they are given by flags.
+    pub(super) fn set_columns(&mut self, weight: Option<&str>, category: Option<&str>) {
+        let columns = &mut self.columns.0;
+        for (column, name) in [(&mut columns.weight, weight), (&mut columns.category, category)] {
+            if column.is_none() {
+                *column = name.map(str::to_owned);
+            }
+        }
+    }
+
+    /// The first given parameter of the filter.
+    pub(super) fn first_filter(&self) -> Option<Parameter> {
+        self.filter.0.first()
     }
 
     /// The given columns.
@@ -71,6 +94,7 @@ impl RowArgs {
     /// # Errors
     /// [`Error::Invalid`](crate::Error::Invalid) if the time zone is unknown.
     pub(super) fn query(&self) -> Result<Query<'static>> {
-        self.filtered(Query::default().with_names(self.columns()).with_coordinate_space(self.coordinate_space()))
+        let query = Query::default().with_names(self.columns()).with_coordinate_space(self.coordinate_space());
+        self.filtered(query.with_positions(!self.without_positions))
     }
 }

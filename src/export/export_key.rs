@@ -26,6 +26,8 @@ pub(super) struct ExportKey<'a> {
     bounds_deg: Option<[f64; 4]>,
     start_us: Option<i64>,
     end_us: Option<i64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    time_parts: Vec<String>,
     categories: &'a [String],
     polygon: Option<String>,
     comparisons: Vec<(&'a str, String, ComparedWith<'a>)>,
@@ -84,6 +86,7 @@ impl<'a> ExportKey<'a> {
             bounds_deg: bounds.map(|Bounds { west, south, east, north }| [west, south, east, north]),
             start_us: query.filter.start_us,
             end_us: query.filter.end_us,
+            time_parts: query.filter.time_parts.iter().map(ToString::to_string).collect(),
             categories: &query.filter.categories,
             polygon: query.filter.polygon.as_deref().map(polygon_digest),
             comparisons: query.filter.comparisons.iter().map(comparison).collect(),
@@ -157,6 +160,15 @@ mod tests {
             .with_comparisons(vec![fast])
     }
 
+    fn with_time_parts(hours: &str, zone: &str) -> Query<'static> {
+        let zone = crate::calendar::find_zone(zone).unwrap();
+        let parts = crate::calendar::TimePartFilter::new(Some(hours.parse().unwrap()), None, None, zone);
+        let filter = query()
+            .filter
+            .and(&crate::source::Filter { time_parts: parts.into_iter().collect(), ..Default::default() });
+        query().with_filter(filter)
+    }
+
     /// The text is stored on disk, so another process and the next build must write the same text.
     #[test]
     fn the_text_of_a_key_is_the_documented_one() {
@@ -197,6 +209,9 @@ mod tests {
             of_style(Style { true_scale_lat_deg: Some(0.0), ..style.clone() }),
             of_query(query().with_start(Some(0))),
             of_query(query().with_end(None)),
+            of_query(with_time_parts("7-9", "UTC")),
+            of_query(with_time_parts("7-8", "UTC")),
+            of_query(with_time_parts("7-9", "Europe/Paris")),
             of_query(query().with_category_filter(vec!["a \"b\"".into(), "c".into()])),
             of_query(query().with_polygon(Some(Arc::new(other_polygon)))),
             of_query(query().with_comparisons(vec![other_operand(Operand::Number(0.2))])),

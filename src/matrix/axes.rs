@@ -201,7 +201,7 @@ fn unknown(name: &str, kind: &str, known: &[String], parameter: Parameter) -> Er
 
 /// Whether the first points of a layer have times and categories.
 fn first_batch(layer: &Layer, stop: &AtomicBool) -> Result<(bool, bool)> {
-    let query = layer.query().with_times(true).with_categories(true).with_stop(Some(stop));
+    let query = layer.query().with_times(true).with_categories(true).with_positions(false).with_stop(Some(stop));
     let mut found = None;
     let mut sink = |points: Points<'_>| {
         if points.is_empty() {

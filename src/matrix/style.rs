@@ -1,6 +1,7 @@
 //! The appearance of a matrix's chart.
 
 use kiln_matrix::{CellShape, Chart, ChartData, ShowValues, ValueFormat};
+use serde_json::{Map, Value};
 
 use crate::color::{Family, Gradient, Scheme};
 use crate::error::{Error, Result};
@@ -8,6 +9,7 @@ use crate::layer::of_style;
 use crate::message;
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, ParameterSet, parameter_set};
+use crate::spelling;
 
 parameter_set! {
     /// The appearance of a matrix's chart.
@@ -76,6 +78,26 @@ pub struct ChartTexts {
 }
 
 impl MatrixStyleOptions {
+    /// The options in a JSON object, for example those of an input next to its values.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for an invalid value; [`Error::Input`] of `input` for an unknown key.
+    pub fn of_json(members: &Map<String, Value>, input: &str) -> Result<Self> {
+        let mut options = Self::default();
+        for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            if !options.set(name, &text)? {
+                let names: Vec<&str> = Self::names().collect();
+                let near = spelling::nearest(name, names.iter().copied(), str::to_lowercase);
+                let near = spelling::did_you_mean(&near);
+                let name: String = name.chars().take(64).collect();
+                let message = format!("unknown key `{name}`; {near}expected one of {}", names.join(", "));
+                return Err(Error::input(input, message));
+            }
+        }
+        Ok(options)
+    }
+
     /// The texts of a chart: the given ones, and those of `default` otherwise.
     #[must_use]
     pub fn texts(&self, default: ChartTexts) -> ChartTexts {

@@ -24,8 +24,13 @@ pub(super) struct CoordinateReader {
 #[derive(Debug)]
 /// The columns that coordinates are read from.
 pub(super) enum CoordinateColumns {
-    Axes { lon: AxisColumn, lat: AxisColumn },
+    Axes {
+        lon: AxisColumn,
+        lat: AxisColumn,
+    },
     Geometry(GeometryColumn),
+    /// None, of an input from which no positions are needed.
+    None,
 }
 
 /// A column of longitudes or of latitudes.
@@ -74,6 +79,9 @@ impl Coordinates<'_> {
 }
 
 impl CoordinateReader {
+    /// The reader of an input from which no positions are needed: all are zero.
+    pub(super) const NONE: Self = Self { columns: CoordinateColumns::None, crs: None };
+
     /// The coordinates of the rows of a batch.
     pub(super) fn read<'b>(&self, batch: &'b RecordBatch) -> Coordinates<'b> {
         let mut coordinates = match &self.columns {
@@ -81,6 +89,10 @@ impl CoordinateReader {
                 Coordinates { lon: lon.read(batch), lat: lat.read(batch), rows: None }
             }
             CoordinateColumns::Geometry(geometry) => geometry.read(batch.column(geometry.column)),
+            CoordinateColumns::None => {
+                let zeros = || Cow::Owned(vec![0.0; batch.num_rows()]);
+                Coordinates { lon: zeros(), lat: zeros(), rows: None }
+            }
         };
         if let Some(crs) = &self.crs {
             crs.to_degrees(coordinates.lon.to_mut(), coordinates.lat.to_mut());
@@ -95,6 +107,7 @@ impl CoordinateReader {
                 lon.describe_invalid(batch, row).or_else(|| lat.describe_invalid(batch, row))
             }
             CoordinateColumns::Geometry(geometry) => geometry.describe_invalid(batch.column(geometry.column), row),
+            CoordinateColumns::None => None,
         };
         reason.unwrap_or_else(|| {
             let name = match &self.crs {

@@ -26,6 +26,8 @@ pub(super) enum FoundCoordinates {
     Geometry(RequestedColumn),
     /// The first of these columns whose values are geometries. The most likely is first.
     Candidates(Vec<RequestedColumn>),
+    /// None, and none are needed.
+    None,
 }
 
 impl<'t> Finder<'t> {

@@ -362,3 +362,23 @@ fn tracks_are_read_on_request() {
     assert_eq!(tracks.unwrap()[2..], [Points::track_id("4"), Points::NO_TRACK]);
     assert_eq!(report.rejected, 1);
 }
+
+#[test]
+fn an_input_without_coordinates_is_read_if_none_are_needed() {
+    let table = rows(vec![("weight", numbers(&[2.0, 3.0])), ("place", strings(&["a", "b"]))]);
+    let query = Query::default().with_weights(true);
+    let error = scan(&table, &query).unwrap_err().to_string();
+    assert!(error.contains("longitude"), "{error}");
+    let without = query.with_positions(false);
+    assert_eq!(scan(&table, &without).unwrap().0, [(0.0, 0.0, 2.0), (0.0, 0.0, 3.0)]);
+    let polygon = kiln_core::geo::Polygon::new(&[vec![vec![[0.0, 0.0], [9.0, 0.0], [9.0, 9.0], [0.0, 0.0]]]]).unwrap();
+    let within = without.clone().with_polygon(Some(std::sync::Arc::new(polygon)));
+    assert!(scan(&table, &within).unwrap_err().to_string().contains("longitude"));
+    // Existing coordinates are read, so that invalid rows are rejected by any query.
+    let positions = rows(vec![("lon", numbers(&[1.0, f64::NAN])), ("lat", numbers(&[5.0, 6.0]))]);
+    let (points, report) = scan(&positions, &Query::default().with_positions(false)).unwrap();
+    assert_eq!((points, report.rejected), (vec![(1.0, 5.0, 1.0)], 1));
+    let mut named = named(|columns| columns.lon = Some("east".to_owned())).with_positions(false);
+    named.columns.weights = true;
+    assert!(scan(&table, &named).unwrap_err().to_string().contains("\"east\""));
+}
