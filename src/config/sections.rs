@@ -155,7 +155,7 @@ with_defaults! {
         /// Maximum number of pixels of an image.
         #[schemars(range(min = 1, max = Canvas::MAX_PIXELS))]
         pub pixels: u64 = 1 << 24,
-        /// Maximum number of cells of an occupancy grid.
+        /// Maximum number of cells of an occupancy grid or a matrix.
         #[schemars(range(min = 1, max = 100_000_000))]
         pub cells: u64 = 1_000_000,
         /// Maximum radius of a dot in pixels.

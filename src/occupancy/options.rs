@@ -150,7 +150,6 @@ mod tests {
             ("bbox", "-1,0,20,10"),
             ("compare", "2024-01-01/2024-01-08"),
             ("profile", "hour_of_week"),
-            ("tz", "Europe/Paris"),
             ("rooms", "true"),
             ("polygons", "{}"),
         ] {

@@ -160,6 +160,10 @@ fn samples() -> BTreeMap<&'static str, Vec<Sample>> {
             if f % 2 == 0 {
                 add("/{layer}/statistics", "GET", &format!("/statistics{filter}"), Value::Null);
             }
+            add("/{layer}/matrix", "GET", &format!("/matrix{more}x=date&y=category"), Value::Null);
+            add("/{layer}/matrix", "GET", &format!("/matrix{more}x=weekday&y=lat&agg=max&format=csv"), Value::Null);
+            add("/{layer}/matrix", "GET", &format!("/matrix{more}x=value&y=none&format=svg"), Value::Null);
+            add("/{layer}/matrix", "GET", &format!("/matrix{more}x=hour&weekdays=mon-wed"), Value::Null);
             add("/{layer}/legend.json", "GET", &format!("/legend.json{filter}"), Value::Null);
             add("/{layer}/legend.png", "GET", &format!("/legend.png{filter}"), Value::Null);
             add("/{layer}/frames", "GET", &format!("/frames{more}every=1d"), Value::Null);
@@ -206,7 +210,7 @@ fn samples() -> BTreeMap<&'static str, Vec<Sample>> {
 }
 
 /// Routes that read no layer; those of jobs, metrics and stored pictures have tests of their own.
-const WITHOUT_LAYER: [&str; 12] = [
+const WITHOUT_LAYER: [&str; 13] = [
     "/_/metrics",
     "/health",
     "/imgs/{filename}",
@@ -215,6 +219,7 @@ const WITHOUT_LAYER: [&str; 12] = [
     "/openapi.json",
     "/overlays/legend.png",
     "/masks",
+    "/matrix",
     "/{layer}/floorplan",
     "/{layer}/floorplan.json",
     "/{layer}/rooms",
@@ -302,8 +307,11 @@ fn every_route_returns_the_same_with_and_without_points_that_are_not_released() 
                 without.1,
                 show(&without.2)
             );
-            let can_fail =
-                path == "/queries" || url.contains("secret") || url.contains("/grid") || path == "/v3/detections";
+            let can_fail = path == "/queries"
+                || url.contains("secret")
+                || url.contains("/grid")
+                || url.contains("/matrix")
+                || path == "/v3/detections";
             assert!(with.0 < 300 || can_fail && with.0 == 400, "{method} {url}: {}", show(&with.2));
             compared += usize::from(with.0 < 300);
             // A temporary layer is protected as the layer that it was made from, and pictures are on disk.

@@ -10,6 +10,7 @@ use crate::http::routes::legend::{LegendOptions, SizeOptions};
 use crate::http::routes::masks::picture::MaskPictureOptions;
 use crate::http::routes::masks::put_mask::AnnotationSize;
 use crate::http::routes::masks::{PositionOptions, WebhookOptions};
+use crate::http::routes::matrix_body::{ChartFormatOptions, MatrixDataOptions};
 use crate::http::routes::overlays::{OverlayOptions, SpanLegendOptions};
 use crate::http::routes::point::PointOptions;
 use crate::http::routes::points::PointsOptions;
@@ -17,6 +18,7 @@ use crate::http::routes::queries::QueryOptions;
 use crate::http::routes::statistics::StatisticsOptions;
 use crate::layer::{ColumnOptions, FilterOptions, InputOptions, StyleOptions};
 use crate::masks::{MaskOptions, ReadMaskOptions};
+use crate::matrix::{MatrixFormatOptions, MatrixOptions, MatrixStyleOptions, MatrixTableOptions, TableColumnOptions};
 use crate::occupancy::{GridOptions, GridStyleOptions};
 use crate::parameters::{Declaration, ParameterSet};
 
@@ -89,6 +91,21 @@ fn the_table_of_parameters_is_generated() {
             "Appearance of the pictures of a grid: of `kiln grid`, `GET /{layer}/grid` and `POST /{layer}/grid`.",
             of::<GridStyleOptions>(),
         ),
+        (
+            "Matrices",
+            "Axes and values of a matrix of points: of `kiln matrix` and of `GET /{layer}/matrix`.",
+            of::<MatrixOptions>(),
+        ),
+        (
+            "Matrix inputs",
+            "Labels and axes of an input that is a matrix itself: of `kiln matrix` and of `POST /matrix`.",
+            of::<MatrixTableOptions>(),
+        ),
+        (
+            "Matrix charts",
+            "Appearance of the chart of a matrix: of `kiln matrix`, `GET /{layer}/matrix` and `POST /matrix`.",
+            of::<MatrixStyleOptions>(),
+        ),
     ] {
         text += &["\n## ", title, "\n\n", about, "\n\n", &table(declarations, true)].concat();
     }
@@ -107,6 +124,8 @@ fn the_table_of_parameters_is_generated() {
         ("GET /{layer}/statistics", of::<StatisticsOptions>()),
         ("GET /{layer}/frames", [of::<FramesOptions>(), of::<TileSize>()].concat()),
         ("GET /{layer}/grid, POST /{layer}/grid", of::<GridFormatOptions>()),
+        ("GET /{layer}/matrix", of::<MatrixFormatOptions>()),
+        ("POST /matrix", [of::<MatrixDataOptions>(), of::<TableColumnOptions>(), of::<ChartFormatOptions>()].concat()),
         ("POST /overlays", [of::<OverlayOptions>(), of::<ProjectionOptions>()].concat()),
         ("GET /overlays/legend.png", of::<SpanLegendOptions>()),
         (

@@ -8,6 +8,7 @@ use utoipa::OpenApi;
 
 use crate::http::routes::openapi::ApiDoc;
 use crate::layer::{ColumnOptions, FilterOptions, InputOptions, StyleOptions};
+use crate::matrix::{MatrixOptions, MatrixStyleOptions, MatrixTableOptions};
 use crate::occupancy::{GridOptions, GridStyleOptions};
 use crate::parameters::ParameterSet;
 
@@ -66,10 +67,11 @@ Write requests send the token of `server.token` as `Authorization: Bearer TOKEN`
 "#;
 
 /// The sections, by their tags.
-const SECTIONS: [(&str, &str); 6] = [
+const SECTIONS: [(&str, &str); 7] = [
     ("overlays", "Overlays"),
     ("masks", "Masks"),
     ("layers", "Layers"),
+    ("matrices", "Matrices"),
     ("writes", "Write requests"),
     ("server", "Server"),
     ("bridge", "Requests of the old PHP page"),
@@ -95,13 +97,16 @@ fn parameters(operation: &Value, place: &str) -> Vec<String> {
     let names: Vec<&str> = there.map(|parameter| parameter["name"].as_str().unwrap()).collect();
     let mut linked = BTreeSet::new();
     let mut links = Vec::new();
-    let sets: [(&str, &str, Vec<&str>); 6] = [
+    let sets: [(&str, &str, Vec<&str>); 9] = [
         ("columns", "columns", ColumnOptions::names().collect()),
         ("inputs", "input options", InputOptions::names().collect()),
         ("filter", "filter", FilterOptions::names().collect()),
         ("style", "style", StyleOptions::names().collect()),
         ("grids", "grid", GridOptions::names().collect()),
         ("grid-pictures", "picture", GridStyleOptions::names().collect()),
+        ("matrices", "matrix", MatrixOptions::names().collect()),
+        ("matrix-inputs", "matrix input", MatrixTableOptions::names().collect()),
+        ("matrix-charts", "chart", MatrixStyleOptions::names().collect()),
     ];
     for (anchor, title, of_set) in &sets {
         if of_set.iter().all(|name| names.contains(name)) {
