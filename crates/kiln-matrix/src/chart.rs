@@ -7,7 +7,8 @@ use kiln_core::color::Scheme;
 use kiln_core::error::{Error, Result};
 use kiln_core::parameter::Parameter;
 
-use crate::{Matrix, ValueFormat};
+use crate::layout::layout;
+use crate::{Matrix, ValueFormat, png, svg, terminal};
 
 /// A value at a continuous position.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +30,25 @@ pub enum ChartData {
     Cells(Matrix),
     /// Points on numeric axes.
     Points(Vec<MatrixPoint>),
+}
+
+impl ChartData {
+    /// The minimum and maximum value; `None` if there is none.
+    pub fn range(&self) -> Option<[f64; 2]> {
+        match self {
+            Self::Cells(matrix) => matrix.range(),
+            Self::Points(points) => {
+                let first = points.first()?.value;
+                let extend = |[min, max]: [f64; 2], value: f64| [min.min(value), max.max(value)];
+                Some(points.iter().map(|point| point.value).fold([first; 2], extend))
+            }
+        }
+    }
+
+    /// Whether a cell has no value.
+    pub fn has_missing(&self) -> bool {
+        matches!(self, Self::Cells(matrix) if matrix.values().contains(&None))
+    }
 }
 
 /// The shape of cells and points.
@@ -79,8 +99,8 @@ pub struct Chart {
     pub scheme: Scheme,
     /// The shape of cells or points. Default: squares for cells, dots for points.
     pub shape: Option<CellShape>,
-    /// The diameter of dots as a share of their cell, over 0 to 1. The cell of a point is as large as the distance to the
-    /// next occupied position on an axis, 8 to 40 layout units. Default: 0.8.
+    /// The diameter of dots as a share of their cell, 0.05 to 1. The cell of a point is 7 to 40 layout units
+    /// large, so that few points are nearer than that to another. Default: 0.8.
     pub dot_size: f32,
     /// Whether values are written in the cells. Points show no values. Default: [`ShowValues::Auto`].
     pub show_values: ShowValues,
@@ -91,7 +111,8 @@ pub struct Chart {
     pub axes: bool,
     /// The pixels of a PNG per layout unit, 1 to 4. Default: 1.
     pub pixel_ratio: f32,
-    /// The width and height of a cell in layout units, 1 to 400. Default: 3 to 64, by the number of cells and the values.
+    /// The width and height of a cell in layout units, 1 to 400. Default: 3 to 96, by the number of cells, their labels and
+    /// values.
     pub cell_size: Option<f32>,
     /// The maximum number of pixels of a picture, with the pixel ratio. Default: [`Chart::MAX_PIXELS`].
     pub max_pixels: u64,
@@ -169,7 +190,7 @@ impl Chart {
     /// not finite, and for [`cell_size`](Self::cell_size) or [`pixel_ratio`](Self::pixel_ratio) if the picture exceeds
     /// [`max_pixels`](Self::max_pixels).
     pub fn png(&self) -> Result<Vec<u8>> {
-        Err(Error::invalid(Parameter::FORMAT, "png"))
+        png::write(&layout(self, self.pixel_ratio, false)?, self.pixel_ratio)
     }
 
     /// The chart as an SVG document with the layout of [`png`](Self::png), the original texts of labels, and a tooltip per
@@ -178,18 +199,19 @@ impl Chart {
     /// # Errors
     /// As [`png`](Self::png); [`max_pixels`](Self::max_pixels) applies to layout units.
     pub fn svg(&self) -> Result<String> {
-        Err(Error::invalid(Parameter::FORMAT, "svg"))
+        Ok(svg::write(&layout(self, 1.0, true)?))
     }
 
     /// The chart as lines for a terminal of `columns` characters, at least 20: a cell is two or more characters wide.
-    /// With `colors`, cells have backgrounds of 24-bit ANSI colors, else shades of gray made of characters. Where cells
-    /// do not fit, neighboring columns are averaged into one, and a line below says so. No line is wider than `columns`.
+    /// With `colors`, cells have backgrounds of 24-bit ANSI colors; without, they have their values if these fit, else a
+    /// digit from 0 (the coldest color) to 9. Where columns do not fit, neighboring ones are averaged into one, and the last
+    /// line reports it. No line is wider than `columns`. [`show_values`](Self::show_values), [`legend`](Self::legend) and
+    /// [`axes`](Self::axes) apply; sizes and shapes do not.
     ///
     /// # Errors
     /// As [`png`](Self::png), without the number of pixels.
     pub fn text(&self, columns: usize, colors: bool) -> Result<String> {
-        let _ = (columns, colors);
-        Err(Error::invalid(Parameter::FORMAT, "text"))
+        terminal::write(self, columns, colors)
     }
 }
 

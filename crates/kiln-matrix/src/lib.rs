@@ -16,8 +16,15 @@
 //! ```
 
 mod chart;
+mod colors;
 mod input;
+mod label;
+mod layout;
 mod matrix;
+mod png;
+mod scene;
+mod svg;
+mod terminal;
 mod value_format;
 mod write;
 

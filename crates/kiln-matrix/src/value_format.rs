@@ -21,31 +21,326 @@ use kiln_core::parameter::Parameter;
 /// The default format, written `auto`, has up to three significant digits, with as many decimals as the maximum of the
 /// values allows, k, M, G or T from 100,000, and all digits of integers below that.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct ValueFormat {
-    pattern: Option<String>,
+pub struct ValueFormat(Option<Pattern>);
+
+/// The parts of a format.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Pattern {
+    prefix: String,
+    plus: bool,
+    group: bool,
+    decimals: usize,
+    scale: Scale,
+    suffix: String,
 }
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Scale {
+    One,
+    Percent,
+    Kilo,
+    Mega,
+    Giga,
+    Fitting,
+    Scientific,
+}
+
+impl Scale {
+    /// The letter after the number, the scale, and the divisor of values.
+    const ALL: [(&'static str, Self, f64); 6] = [
+        ("%", Self::Percent, 0.01),
+        ("k", Self::Kilo, 1e3),
+        ("M", Self::Mega, 1e6),
+        ("G", Self::Giga, 1e9),
+        ("s", Self::Fitting, 1.0),
+        ("e", Self::Scientific, 1.0),
+    ];
+}
+
+/// The prefixes of the International System of Units for large numbers.
+const SI: [(f64, &str); 5] = [(1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G"), (1e12, "T")];
+/// The maximum number of characters of a prefix and of a suffix.
+const MAX_AFFIX: usize = 16;
+/// The maximum number of decimals.
+const MAX_DECIMALS: usize = 9;
+/// The value from which the default format uses k, M, G and T.
+const LARGE: f64 = 1e5;
+/// The value below which the default format is scientific.
+const SMALL: f64 = 1e-4;
 
 impl ValueFormat {
     /// Formats a value; a minus is U+2212.
     pub fn format(&self, value: f64) -> String {
-        value.to_string()
+        match &self.0 {
+            Some(pattern) => pattern.format(value),
+            None => significant(value),
+        }
     }
+
+    /// Whether it is the default format.
+    pub fn is_auto(&self) -> bool {
+        self.0.is_none()
+    }
+
+    /// Formats each of `values`. The default format uses the same number of decimals for all.
+    pub(crate) fn format_all(&self, values: &[Option<f64>]) -> Vec<Option<String>> {
+        let decimals = if self.is_auto() { common_decimals(values.iter().flatten().copied()) } else { None };
+        let format = |value: f64| match decimals {
+            Some(decimals) => fixed(value, decimals, false),
+            None => self.format(value),
+        };
+        values.iter().map(|value| value.map(format)).collect()
+    }
+}
+
+impl Pattern {
+    fn format(&self, value: f64) -> String {
+        let (number, letter) = match self.scale {
+            Scale::Scientific => (scientific(value, self.decimals), ""),
+            Scale::Fitting => {
+                let (scaled, letter) = si(value, |scaled| fixed(scaled, self.decimals, false));
+                (fixed(scaled, self.decimals, self.group), letter)
+            }
+            scale => {
+                let found = Scale::ALL.iter().find(|(_, other, _)| *other == scale);
+                let (letter, divisor) = found.map_or(("", 1.0), |(letter, _, divisor)| (*letter, *divisor));
+                // A division by 0.01 has an error that shows in the digits; 100 is exact.
+                let scaled = if scale == Scale::Percent { value * 100.0 } else { value / divisor };
+                (fixed(scaled, self.decimals, self.group), letter)
+            }
+        };
+        let sign = if self.plus && value > 0.0 { "+" } else { "" };
+        // The sign precedes a prefix: −$5.
+        match number.strip_prefix('−') {
+            Some(digits) => format!("−{}{digits}{letter}{}", self.prefix, self.suffix),
+            None => format!("{sign}{}{number}{letter}{}", self.prefix, self.suffix),
+        }
+    }
+}
+
+/// The number of decimals at which the greatest of `values` has three significant digits; less if fewer suffice for all.
+/// `None` if values differ too much for a common number, or are all integers.
+fn common_decimals(values: impl Iterator<Item = f64> + Clone) -> Option<usize> {
+    let max = values.clone().fold(0.0_f64, |max, value| max.max(value.abs()));
+    if !(1e-3..LARGE).contains(&max) || values.clone().all(|value| value.fract() == 0.0) {
+        return None;
+    }
+    let decimals = (2.0 - max.log10().floor()).clamp(0.0, 6.0) as usize;
+    let vanishes = |value: f64| value != 0.0 && value.abs() < 0.5 * 10_f64.powi(-(decimals as i32));
+    if values.clone().any(vanishes) {
+        return None;
+    }
+    let is_exact = |decimals: usize| {
+        let power = 10_f64.powi(decimals as i32);
+        values.clone().all(|value| (value * power - (value * power).round()).abs() < 1e-6)
+    };
+    (0..decimals).find(|fewer| is_exact(*fewer)).or(Some(decimals))
+}
+
+/// Up to three significant digits.
+fn significant(value: f64) -> String {
+    let size = value.abs();
+    if value == 0.0 || !value.is_finite() {
+        return if value == 0.0 { "0".to_owned() } else { value.to_string() };
+    }
+    if size >= LARGE {
+        if size >= 1e15 {
+            return short_scientific(value);
+        }
+        let (scaled, letter) = si(value, three_digits);
+        return format!("{}{letter}", three_digits(scaled));
+    }
+    if value.fract() == 0.0 {
+        return fixed(value, 0, false);
+    }
+    if size < SMALL { short_scientific(value) } else { three_digits(value) }
+}
+
+/// Three significant digits, all of the integer part, and no zeros at the end of the decimals.
+fn three_digits(value: f64) -> String {
+    let decimals = (2.0 - value.abs().log10().floor()).clamp(0.0, 9.0) as usize;
+    let text = fixed(value, decimals, false);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// The value divided by the fitting power of 1000, and its letter. `format` decides whether 999.96 is written as 1000.
+fn si(value: f64, format: impl Fn(f64) -> String) -> (f64, &'static str) {
+    let mut fitting = SI.iter().rev().find(|(power, _)| value.abs() >= *power).unwrap_or(&SI[0]);
+    if let Some(next) = SI.iter().find(|(power, _)| *power > fitting.0)
+        && format(value.abs() / fitting.0).starts_with("1000")
+    {
+        fitting = next;
+    }
+    (value / fitting.0, fitting.1)
+}
+
+/// Scientific notation: `1.5e−7`.
+fn scientific(value: f64, decimals: usize) -> String {
+    format!("{value:.decimals$e}").replace('-', "−")
+}
+
+/// Scientific notation with up to three significant digits, without zeros at their end.
+fn short_scientific(value: f64) -> String {
+    let text = scientific(value, 2);
+    match text.split_once('e') {
+        Some((digits, exponent)) => format!("{}e{exponent}", digits.trim_end_matches('0').trim_end_matches('.')),
+        None => text,
+    }
+}
+
+/// A number of decimals, with thousands separated by commas if `group`. No negative zero.
+fn fixed(value: f64, decimals: usize, group: bool) -> String {
+    let digits = format!("{:.decimals$}", value.abs());
+    let sign = if value < 0.0 && digits.bytes().any(|digit| (b'1'..=b'9').contains(&digit)) { "−" } else { "" };
+    if !group {
+        return format!("{sign}{digits}");
+    }
+    let whole = digits.split('.').next().unwrap_or_default().len();
+    let mut text = sign.to_owned();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && index < whole && (whole - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 impl FromStr for ValueFormat {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        if text.is_empty() {
-            return Err(Error::invalid(Parameter::VALUE_FORMAT, "empty"));
+        if text.eq_ignore_ascii_case("auto") {
+            return Ok(Self(None));
         }
-        Ok(Self { pattern: Some(text.to_owned()) })
+        let fail = |problem: &str| {
+            let message =
+                format!("`{}` {problem}; expected auto or a format such as 0.0, 0%, ,0, 0.0k or $0.00", excerpt(text));
+            Err(Error::invalid(Parameter::VALUE_FORMAT, message))
+        };
+        let Some(zero) = text.find(|character: char| character.is_ascii_digit()) else { return fail("has no 0") };
+        let (mut prefix, rest) = text.split_at(zero);
+        let Some(mut rest) = rest.strip_prefix('0') else { return fail("has another digit than 0") };
+        let group = prefix.ends_with(',');
+        prefix = prefix.strip_suffix(',').unwrap_or(prefix);
+        let plus = prefix.ends_with('+');
+        prefix = prefix.strip_suffix('+').unwrap_or(prefix);
+        let mut decimals = 0;
+        if let Some(point) = rest.strip_prefix('.') {
+            decimals = point.len() - point.trim_start_matches('0').len();
+            rest = &point[decimals..];
+            if !(1..=MAX_DECIMALS).contains(&decimals) {
+                return fail("must have 1 to 9 zeros after the point");
+            }
+        }
+        if rest.starts_with(|character: char| character.is_ascii_digit()) {
+            return fail("must have a single 0 before the point and zeros after it");
+        }
+        let scale = Scale::ALL.iter().find(|(letter, ..)| rest.starts_with(letter));
+        let (scale, suffix) = scale.map_or((Scale::One, rest), |(letter, scale, _)| (*scale, &rest[letter.len()..]));
+        if [prefix, suffix].iter().any(|affix| affix.chars().count() > MAX_AFFIX || affix.contains(char::is_control)) {
+            return fail("has more than 16 characters, or control characters, before or after the number");
+        }
+        Ok(Self(Some(Pattern { prefix: prefix.to_owned(), plus, group, decimals, scale, suffix: suffix.to_owned() })))
     }
+}
+
+/// The first characters of a text, for an error.
+fn excerpt(text: &str) -> String {
+    text.chars().take(40).filter(|character| !character.is_control()).collect()
 }
 
 /// Writes the format as it is parsed.
 impl fmt::Display for ValueFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.pattern.as_deref().unwrap_or("auto"))
+        let Some(Pattern { prefix, plus, group, decimals, scale, suffix }) = &self.0 else {
+            return f.write_str("auto");
+        };
+        let (plus, group) = (if *plus { "+" } else { "" }, if *group { "," } else { "" });
+        let point = if *decimals > 0 { "." } else { "" };
+        let letter = Scale::ALL.iter().find(|(_, other, _)| other == scale).map_or("", |(letter, ..)| letter);
+        write!(f, "{prefix}{plus}{group}0{point}{}{letter}{suffix}", "0".repeat(*decimals))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn format(pattern: &str, value: f64) -> String {
+        pattern.parse::<ValueFormat>().unwrap().format(value)
+    }
+
+    #[test]
+    fn a_format_sets_decimals_scale_and_affixes() {
+        assert_eq!(format("0", 12.5001), "13");
+        assert_eq!(format("0.00", -1.239), "−1.24");
+        assert_eq!(format("0%", 0.256), "26%");
+        assert_eq!(format("0.0%", 0.07), "7.0%");
+        assert_eq!(format("0.0k", 15_320.0), "15.3k");
+        assert_eq!(format(",0", -1_234_567.4), "−1,234,567");
+        assert_eq!(format(",0.0", 999.96), "1,000.0");
+        assert_eq!(format("$,0", -1234.0), "−$1,234");
+        assert_eq!(format("+0.0 °C", 3.25), "+3.2 °C");
+        assert_eq!(format("+0", -3.0), "−3");
+        assert_eq!(format("0.0s", 999_960.0), "1.0M");
+        assert_eq!(format("0.0e", 0.000_123), "1.2e−4");
+        assert_eq!(format("0 km", 7.0), "7 km");
+        assert_eq!(format("0.0", -0.01), "0.0");
+    }
+
+    #[test]
+    fn the_default_has_three_significant_digits_and_whole_integers() {
+        let expected = [
+            (0.0, "0"),
+            (-7.0, "−7"),
+            (99_999.0, "99999"),
+            (100_000.0, "100k"),
+            (1_234_567.0, "1.23M"),
+            (999_999.0, "1M"),
+            (-2.5e9, "−2.5G"),
+            (12.3456, "12.3"),
+            (123.456, "123"),
+            (0.012_345, "0.0123"),
+            (1.5e-7, "1.5e−7"),
+            (1e300, "1e300"),
+            (12_345.6, "12346"),
+        ];
+        for (value, text) in expected {
+            assert_eq!(ValueFormat::default().format(value), text);
+        }
+    }
+
+    #[test]
+    fn the_default_has_common_decimals_for_several_values() {
+        let all = |values: &[f64]| {
+            let values: Vec<Option<f64>> = values.iter().copied().map(Some).chain([None]).collect();
+            let mut texts = ValueFormat::default().format_all(&values);
+            assert_eq!(texts.pop(), Some(None));
+            texts.into_iter().flatten().collect::<Vec<_>>()
+        };
+        assert_eq!(all(&[3.0, 12.512, -85.3]), ["3.0", "12.5", "−85.3"]);
+        assert_eq!(all(&[0.5, 1.0]), ["0.5", "1.0"]);
+        assert_eq!(all(&[1.0, 250.0]), ["1", "250"]);
+        assert_eq!(all(&[0.001, 250.5]), ["0.001", "250"], "a small value keeps its digits");
+        assert_eq!(all(&[1e6, 0.5]), ["1M", "0.5"]);
+    }
+
+    #[test]
+    fn a_format_reads_back_the_same_and_an_invalid_one_is_an_error() {
+        for pattern in ["auto", "0", "0.0", "$+,0.000k€", "0%", "0 km", "0s", "0.00e"] {
+            assert_eq!(pattern.parse::<ValueFormat>().unwrap().to_string(), pattern);
+        }
+        for pattern in ["", "x", "1.0", "00", "0.", "0.01", "0.0000000000", "0\n", "a long prefix of it 0"] {
+            assert!(pattern.parse::<ValueFormat>().is_err(), "{pattern}");
+        }
+        let error = "0.1".parse::<ValueFormat>().unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "value_format: `0.1` must have 1 to 9 zeros after the point; expected auto or a format such as 0.0, 0%, ,0, \
+             0.0k or $0.00"
+        );
+        assert!(format!("0{}", "x".repeat(17)).parse::<ValueFormat>().is_err());
     }
 }

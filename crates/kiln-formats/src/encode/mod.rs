@@ -8,7 +8,7 @@ mod animation;
 mod bins;
 pub mod geotiff;
 mod legend;
-mod paint;
+pub mod paint;
 mod picture;
 pub mod pmtiles;
 mod print;

@@ -1,0 +1,159 @@
+//! The layout of drawings: from a chart to the elements of a scene.
+
+mod axis_labels;
+mod cells;
+mod frame;
+mod legend;
+mod points;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
+use kiln_core::error::{Error, Result};
+use kiln_core::parameter::Parameter;
+use kiln_formats::encode::paint::TextStyle;
+
+use crate::colors::ColorScale;
+use crate::label::Measure;
+use crate::scene::Scene;
+use crate::{Chart, ChartData};
+
+const TITLE: TextStyle = TextStyle { size: 16.0, color: [28, 32, 38, 255] };
+const AXIS_TITLE: TextStyle = TextStyle { size: 12.0, color: [58, 65, 74, 255] };
+const LABEL: TextStyle = TextStyle { size: 11.0, color: [74, 82, 92, 255] };
+const GRID: [u8; 4] = [229, 232, 236, 255];
+const AXIS: [u8; 4] = [160, 168, 178, 255];
+
+/// The sizes of cells to suggest where a picture is too large.
+const SUGGESTED_SIZES: [f32; 9] = [48.0, 32.0, 24.0, 16.0, 12.0, 8.0, 4.0, 2.0, 1.0];
+
+/// The data of a chart, measured: the size of its drawing is known before elements exist.
+enum Plan<'c> {
+    Cells(cells::CellsPlan<'c>),
+    Points(points::PointsPlan<'c>),
+}
+
+impl<'c> Plan<'c> {
+    fn new(chart: &'c Chart, measure: &'c Measure, cell_size: Option<f32>) -> Result<Self> {
+        let scale = color_scale(chart)?;
+        Ok(match &chart.data {
+            ChartData::Cells(matrix) => Self::Cells(cells::CellsPlan::new(chart, matrix, measure, scale, cell_size)),
+            ChartData::Points(points) => {
+                Self::Points(points::PointsPlan::new(chart, points, measure, scale, cell_size))
+            }
+        })
+    }
+
+    fn size(&self) -> (f32, f32) {
+        match self {
+            Self::Cells(plan) => (plan.frame.width, plan.frame.height),
+            Self::Points(plan) => (plan.frame.width, plan.frame.height),
+        }
+    }
+}
+
+/// Places the elements of a chart. `pixel_ratio` is that of the picture, whose pixels are limited. Tooltips are left empty
+/// unless `tooltips`.
+pub(crate) fn layout(chart: &Chart, pixel_ratio: f32, tooltips: bool) -> Result<Scene> {
+    validate(chart)?;
+    let measure = Measure::new()?;
+    let plan = Plan::new(chart, &measure, chart.cell_size)?;
+    let (width, height) = plan.size();
+    if pixels((width, height), pixel_ratio) > chart.max_pixels as f64 {
+        return Err(too_large(chart, &measure, (width, height), pixel_ratio));
+    }
+    let (items, scale) = match plan {
+        Plan::Cells(plan) => plan.items(tooltips),
+        Plan::Points(plan) => plan.items(tooltips),
+    };
+    Ok(Scene { width, height, description: description(chart), items, scale })
+}
+
+fn pixels((width, height): (f32, f32), pixel_ratio: f32) -> f64 {
+    let side = |units: f32| f64::from((units * pixel_ratio).ceil());
+    side(width) * side(height)
+}
+
+/// The error of a picture with too many pixels. It names the greatest pixel ratio or cell size that fits.
+fn too_large(chart: &Chart, measure: &Measure, size: (f32, f32), pixel_ratio: f32) -> Error {
+    let fits = |size: (f32, f32), ratio: f32| pixels(size, ratio) <= chart.max_pixels as f64;
+    let (width, height) = ((size.0 * pixel_ratio).ceil(), (size.1 * pixel_ratio).ceil());
+    let problem = format!("the picture has {width}×{height} pixels, which exceeds {} pixels", chart.max_pixels);
+    if let Some(ratio) = (10..40).rev().map(|tenths| tenths as f32 / 10.0).find(|r| *r < pixel_ratio && fits(size, *r))
+    {
+        return Error::invalid(Parameter::PIXEL_RATIO, format!("{problem}; {ratio} or less fits"));
+    }
+    let smaller = SUGGESTED_SIZES.into_iter().filter(|size| chart.cell_size.is_none_or(|current| *size < current));
+    let size_of = |cell: f32| Plan::new(chart, measure, Some(cell)).map(|plan| plan.size());
+    match smaller.into_iter().find(|cell| size_of(*cell).is_ok_and(|size| fits(size, 1.0))) {
+        Some(cell) => Error::invalid(Parameter::CELL_SIZE, format!("{problem}; {cell} at a pixel ratio of 1 fits")),
+        None => Error::invalid(Parameter::MAX_PIXELS, format!("{problem}; fewer columns and rows would fit")),
+    }
+}
+
+pub(crate) fn validate(chart: &Chart) -> Result<()> {
+    let within = |parameter: Parameter, value: f32, min: f32, max: f32| {
+        if (min..=max).contains(&value) {
+            return Ok(());
+        }
+        Err(Error::invalid(parameter, format!("{value} is not between {min} and {max}")))
+    };
+    within(Parameter::PIXEL_RATIO, chart.pixel_ratio, 1.0, 4.0)?;
+    within(Parameter::DOT_SIZE, chart.dot_size, 0.05, 1.0)?;
+    if let Some(size) = chart.cell_size {
+        within(Parameter::CELL_SIZE, size, 1.0, 400.0)?;
+    }
+    match &chart.data {
+        ChartData::Cells(matrix) if matrix.columns().is_empty() || matrix.rows().is_empty() => {
+            Err(Error::invalid(Parameter::VALUES, "there are none; expected at least one column and one row"))
+        }
+        ChartData::Points(points) if points.is_empty() => {
+            Err(Error::invalid(Parameter::POINTS, "there are none; expected at least one"))
+        }
+        ChartData::Points(points) => {
+            let is_finite = |point: &crate::MatrixPoint| [point.x, point.y, point.value].iter().all(|n| n.is_finite());
+            match points.iter().position(|point| !is_finite(point)) {
+                Some(index) => {
+                    let message = format!("point {} has an x, y or value that is not a finite number", index + 1);
+                    Err(Error::invalid(Parameter::POINTS, message))
+                }
+                None => Ok(()),
+            }
+        }
+        ChartData::Cells(_) => Ok(()),
+    }
+}
+
+/// The colors of the values; `None` without values.
+pub(crate) fn color_scale(chart: &Chart) -> Result<Option<ColorScale>> {
+    for (parameter, bound) in [(Parameter::VMIN, chart.vmin), (Parameter::VMAX, chart.vmax)] {
+        if let Some(bound) = bound.filter(|bound| !bound.is_finite()) {
+            return Err(Error::invalid(parameter, format!("{bound} is not a finite number")));
+        }
+    }
+    if let (Some(vmin), Some(vmax)) = (chart.vmin, chart.vmax)
+        && vmin >= vmax
+    {
+        return Err(Error::invalid(Parameter::VMAX, format!("{vmax} is not above vmin, {vmin}")));
+    }
+    let Some([min, max]) = chart.data.range() else { return Ok(None) };
+    let (vmin, vmax) = match (chart.vmin, chart.vmax) {
+        (None, None) => (min, max),
+        // A bound beyond all values leaves a single one.
+        (Some(vmin), vmax) => (vmin, vmax.unwrap_or(max).max(vmin)),
+        (None, Some(vmax)) => (min.min(vmax), vmax),
+    };
+    Ok(Some(ColorScale::new(&chart.scheme, vmin, vmax)))
+}
+
+/// A sentence for readers who do not see the picture.
+fn description(chart: &Chart) -> String {
+    let what = match &chart.data {
+        ChartData::Cells(matrix) => {
+            format!("Heat map of {} columns and {} rows", matrix.columns().len(), matrix.rows().len())
+        }
+        ChartData::Points(points) => format!("Heat map of {} points", points.len()),
+    };
+    let title = crate::label::clean(&chart.title);
+    if title.is_empty() { what } else { format!("{title}. {what}") }
+}

@@ -1,0 +1,65 @@
+//! Drawings as PNG.
+
+use kiln_core::error::{Error, Result};
+use kiln_formats::encode::paint::{Rect, Sheet};
+use kiln_formats::encode::write_picture;
+
+use crate::label::Measure;
+use crate::scene::{DOT_BORDER, HATCH, Item, Scene};
+
+/// Draws a scene on white with `pixel_ratio` pixels per layout unit.
+pub(crate) fn write(scene: &Scene, pixel_ratio: f32) -> Result<Vec<u8>> {
+    let mut sheet = Sheet::new(scene.width, scene.height, pixel_ratio, [255; 4])?;
+    let measure = Measure::new()?;
+    // Without the rounding, neighboring cells would share antialiased pixels, through which the background shows.
+    let snap = |units: f32| (units * pixel_ratio).round() / pixel_ratio;
+    let snapped = |rect: Rect| {
+        let (x, y) = (snap(rect.x), snap(rect.y));
+        Rect { x, y, width: snap(rect.x + rect.width) - x, height: snap(rect.y + rect.height) - y }
+    };
+    for item in &scene.items {
+        match item {
+            Item::Cell { rect, fill: Some(color), .. } => sheet.fill(snapped(*rect), 0.0, |_, _| *color),
+            Item::Cell { rect, fill: None, .. } => hatch(&mut sheet, snapped(*rect), pixel_ratio),
+            Item::Dot { x, y, radius, fill, border, .. } => {
+                sheet.circle(*x, *y, *radius, *border);
+                sheet.circle(*x, *y, radius - DOT_BORDER, *fill);
+            }
+            Item::Line { from, to, color } => {
+                let (x, y) = (snap(from.0 - 0.5), snap(from.1 - 0.5));
+                let (width, height) = ((to.0 - from.0).max(1.0), (to.1 - from.1).max(1.0));
+                sheet.fill(snapped(Rect { x, y, width, height }), 0.0, |_, _| *color);
+            }
+            Item::Text(text) => {
+                let paintable = measure.paintable(&text.text);
+                if text.upward {
+                    sheet.upward_text(text.x, text.y, text.anchor, text.style, &paintable);
+                } else {
+                    sheet.text(text.x, text.y, text.anchor, text.style, &paintable);
+                }
+            }
+            Item::Bar { rect } => {
+                if let Some(scale) = &scene.scale {
+                    sheet.fill(snapped(*rect), 0.0, |_, down| scale.at(1.0 - f64::from(down)));
+                }
+            }
+        }
+    }
+    let mut png = Vec::new();
+    write_picture(&sheet.into_image(), &mut png).map_err(|error| Error::io("", "write", error))?;
+    Ok(png)
+}
+
+/// Fills a rectangle with diagonal lines, which continue in neighboring cells.
+fn hatch(sheet: &mut Sheet, rect: Rect, pixel_ratio: f32) {
+    let (background, line, distance, width) = HATCH;
+    sheet.fill(rect, 0.0, |across, down| {
+        let along = rect.x + across * rect.width + rect.y + down * rect.height;
+        let from_line = ((along + distance / 2.0).rem_euclid(distance) - distance / 2.0).abs() / 2.0_f32.sqrt();
+        let coverage = ((width / 2.0 - from_line) * pixel_ratio + 0.5).clamp(0.0, 1.0);
+        let mix = |background: u8, line: u8| {
+            (f32::from(background) + (f32::from(line) - f32::from(background)) * coverage).round() as u8
+        };
+        std::array::from_fn(|channel| mix(background[channel], line[channel]))
+    });
+}

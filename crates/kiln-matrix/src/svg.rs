@@ -1,0 +1,163 @@
+//! Drawings as SVG.
+
+use std::fmt::Write as _;
+
+use kiln_formats::encode::paint::{Anchor, Rect};
+
+use crate::scene::{DOT_BORDER, HATCH, Item, Scene, Text};
+
+/// The number of rectangles of the color bar. A gradient would need an id, which is not unique if a page has two drawings.
+const BAR_STEPS: u32 = 128;
+
+/// Writes a scene as an SVG document.
+pub(crate) fn write(scene: &Scene) -> String {
+    let (width, height) = (scene.width, scene.height);
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
+         role=\"img\" aria-label=\"{}\" font-family=\"'DejaVu Sans', Verdana, sans-serif\">\n\
+         <rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>\n",
+        escape(&scene.description)
+    );
+    if scene.items.iter().any(|item| matches!(item, Item::Cell { fill: None, .. })) {
+        let (background, line, distance, width) = HATCH;
+        // All drawings of a page may share the pattern, since it is always the same.
+        let _ = writeln!(
+            svg,
+            "<defs><pattern id=\"kiln-missing\" width=\"{distance}\" height=\"{distance}\" \
+             patternUnits=\"userSpaceOnUse\"><rect width=\"{distance}\" height=\"{distance}\" fill=\"{}\"/><path \
+             d=\"M-1 1L1 -1M0 {distance}L{distance} 0M{} {}L{} {}\" stroke=\"{}\" stroke-width=\"{width}\"/></pattern></defs>",
+            hex(background),
+            distance - 1.0,
+            distance + 1.0,
+            distance + 1.0,
+            distance - 1.0,
+            hex(line)
+        );
+    }
+    for item in &scene.items {
+        write_item(&mut svg, scene, item);
+    }
+    svg.push_str("</svg>\n");
+    svg
+}
+
+fn write_item(svg: &mut String, scene: &Scene, item: &Item) {
+    // Writing to a string does not fail.
+    let _ = match item {
+        Item::Cell { rect, fill, tooltip } => {
+            let fill = fill.map_or_else(|| "url(#kiln-missing)".to_owned(), hex);
+            write_rect(svg, *rect, &fill, Some(tooltip));
+            Ok(())
+        }
+        Item::Dot { x, y, radius, fill, border, tooltip } => writeln!(
+            svg,
+            "<circle cx=\"{}\" cy=\"{}\" r=\"{}\" fill=\"{}\" stroke=\"{}\" stroke-width=\"{DOT_BORDER}\">{}</circle>",
+            number(*x),
+            number(*y),
+            number((radius - DOT_BORDER / 2.0).max(0.0)),
+            hex(*fill),
+            hex(*border),
+            title(tooltip)
+        ),
+        Item::Line { from, to, color } => writeln!(
+            svg,
+            "<line x1=\"{}\" y1=\"{}\" x2=\"{}\" y2=\"{}\" stroke=\"{}\" shape-rendering=\"crispEdges\"/>",
+            number(from.0),
+            number(from.1),
+            number(to.0),
+            number(to.1),
+            hex(*color)
+        ),
+        Item::Text(text) => {
+            write_text(svg, text);
+            Ok(())
+        }
+        Item::Bar { rect } => {
+            if let Some(scale) = &scene.scale {
+                for step in 0..BAR_STEPS {
+                    let edge = |step: u32| rect.y + rect.height * step as f32 / BAR_STEPS as f32;
+                    let part = Rect { y: edge(step), height: edge(step + 1) - edge(step), ..*rect };
+                    let position = 1.0 - (f64::from(step) + 0.5) / f64::from(BAR_STEPS);
+                    write_rect(svg, part, &hex(scale.at(position)), None);
+                }
+            }
+            Ok(())
+        }
+    };
+}
+
+/// Edges are aligned to whole pixels, so that no background shows between neighbors.
+fn write_rect(svg: &mut String, rect: Rect, fill: &str, tooltip: Option<&String>) {
+    let _ = write!(
+        svg,
+        "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{fill}\" shape-rendering=\"crispEdges\"",
+        number(rect.x),
+        number(rect.y),
+        number(rect.width),
+        number(rect.height)
+    );
+    let _ = match tooltip {
+        Some(tooltip) if !tooltip.is_empty() => writeln!(svg, ">{}</rect>", title(tooltip)),
+        _ => writeln!(svg, "/>"),
+    };
+}
+
+fn write_text(svg: &mut String, text: &Text) {
+    let anchor = match text.anchor {
+        Anchor::Start => "",
+        Anchor::Middle => " text-anchor=\"middle\"",
+        Anchor::End => " text-anchor=\"end\"",
+    };
+    let (x, y) = (number(text.x), number(text.y));
+    let rotation = if text.upward { format!(" transform=\"rotate(-90 {x} {y})\"") } else { String::new() };
+    // The isolation keeps the anchor and the ellipsis of right-to-left texts where they are.
+    let direction = if text.text.is_ascii() { "" } else { " direction=\"ltr\" unicode-bidi=\"isolate\"" };
+    let _ = writeln!(
+        svg,
+        "<text x=\"{x}\" y=\"{y}\" font-size=\"{}\" fill=\"{}\"{anchor}{rotation}{direction}>{}</text>",
+        number(text.style.size),
+        hex(text.style.color),
+        escape(&text.text)
+    );
+}
+
+fn title(tooltip: &str) -> String {
+    if tooltip.is_empty() { String::new() } else { format!("<title>{}</title>", escape(tooltip)) }
+}
+
+fn hex([red, green, blue, _]: [u8; 4]) -> String {
+    format!("#{red:02x}{green:02x}{blue:02x}")
+}
+
+/// A coordinate with up to two decimals.
+fn number(value: f32) -> String {
+    let text = format!("{value:.2}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// `text` with the characters escaped that have a meaning in XML.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_escaped_and_numbers_are_short() {
+        assert_eq!(escape("<b title='x'>&\"</b>"), "&lt;b title=&#39;x&#39;&gt;&amp;&quot;&lt;/b&gt;");
+        assert_eq!([number(3.0), number(2.456), number(0.5)], ["3", "2.46", "0.5"]);
+    }
+}
