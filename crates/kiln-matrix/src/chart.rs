@@ -183,7 +183,7 @@ impl Chart {
         self
     }
 
-    /// The chart as an RGBA PNG on white.
+    /// The chart as an RGB PNG on white.
     ///
     /// # Errors
     /// [`Error::Invalid`] for an option outside of its range, for data without cells or with positions or values that are

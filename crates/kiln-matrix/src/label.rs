@@ -5,8 +5,9 @@ use kiln_formats::encode::paint::{Typeface, font, has_glyph, text_width};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthChar;
 
-/// The maximum number of characters of a text that a layout measures.
+/// The maximum number of characters of titles and tooltips that a layout measures, and of labels.
 const MAX_CHARS: usize = 400;
+const MAX_LABEL_CHARS: usize = 120;
 /// The estimated width in em of a column of a terminal, for characters that the typeface lacks: a viewer of SVG draws them
 /// with another typeface, in which ideographs and emoji are up to 1.3 em wide.
 const EM_PER_COLUMN: f32 = 0.65;
@@ -14,12 +15,21 @@ const EM_PER_COLUMN: f32 = 0.65;
 /// `text` in one line without control characters and characters that XML forbids, of at most 400 characters; longer ones
 /// end with an ellipsis.
 pub(crate) fn clean(text: &str) -> String {
+    clean_to(text, MAX_CHARS)
+}
+
+/// As [`clean`], of at most 120 characters: a drawing has no space for more.
+pub(crate) fn clean_label(text: &str) -> String {
+    clean_to(text, MAX_LABEL_CHARS)
+}
+
+fn clean_to(text: &str, max_chars: usize) -> String {
     let mut cleaned = String::new();
     let mut count = 0;
     for grapheme in text.trim().graphemes(true) {
         // A grapheme may have any number of combining marks.
         count += grapheme.chars().count();
-        if count > MAX_CHARS {
+        if count > max_chars {
             return cleaned + "…";
         }
         cleaned.extend(grapheme.chars().map(|character| match character {

@@ -1,8 +1,10 @@
 //! Drawings as PNG.
 
-use kiln_core::error::{Error, Result};
+use ::png::{BitDepth, ColorType, Compression, Encoder, EncodingError, Filter};
+use image::RgbaImage;
+use kiln_core::encode::write_error;
+use kiln_core::error::Result;
 use kiln_formats::encode::paint::{Rect, Sheet};
-use kiln_formats::encode::write_picture;
 
 use crate::label::Measure;
 use crate::scene::{DOT_BORDER, HATCH, Item, Scene};
@@ -45,9 +47,24 @@ pub(crate) fn write(scene: &Scene, pixel_ratio: f32) -> Result<Vec<u8>> {
             }
         }
     }
-    let mut png = Vec::new();
-    write_picture(&sheet.into_image(), &mut png).map_err(|error| Error::io("", "write", error))?;
-    Ok(png)
+    encode(&sheet.into_image())
+}
+
+/// Encodes an opaque image as RGB.
+fn encode(image: &RgbaImage) -> Result<Vec<u8>> {
+    let rgb: Vec<u8> = image.pixels().flat_map(|pixel| [pixel.0[0], pixel.0[1], pixel.0[2]]).collect();
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, image.width(), image.height());
+    encoder.set_color(ColorType::Rgb);
+    encoder.set_depth(BitDepth::Eight);
+    encoder.set_compression(Compression::Balanced);
+    // Cells have a single color and edges repeat from row to row.
+    encoder.set_filter(Filter::Up);
+    let failed = |error: EncodingError| write_error(std::io::Error::other(error));
+    let mut writer = encoder.write_header().map_err(failed)?;
+    writer.write_image_data(&rgb).map_err(failed)?;
+    writer.finish().map_err(failed)?;
+    Ok(bytes)
 }
 
 /// Fills a rectangle with diagonal lines, which continue in neighboring cells.

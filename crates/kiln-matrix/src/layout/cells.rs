@@ -7,7 +7,7 @@ use super::axis_labels::{AxisLabels, GAP};
 use super::frame::{Frame, Insets, text};
 use super::legend::Legend;
 use crate::colors::{ColorScale, border, ink};
-use crate::label::{Measure, clean};
+use crate::label::{Measure, clean, clean_label};
 use crate::scene::{Item, Text};
 use crate::{CellShape, Chart, Matrix, ShowValues};
 
@@ -150,8 +150,11 @@ fn default_cell(chart: &Chart, matrix: &Matrix, measure: &Measure) -> (f32, f32)
     }
     // A few columns are better wider than with rotated labels.
     if chart.axes && columns * width < GROWN_PLOT {
-        let longest =
-            matrix.columns().iter().map(|label| measure.width(LABEL.size, &clean(label)).ceil()).fold(0.0, f32::max);
+        let longest = matrix
+            .columns()
+            .iter()
+            .map(|label| measure.width(LABEL.size, &clean_label(label)).ceil())
+            .fold(0.0, f32::max);
         if longest + 8.0 > width && longest + 8.0 <= GROWN && columns * (longest + 8.0) <= GROWN_PLOT {
             width = longest + 8.0;
         }

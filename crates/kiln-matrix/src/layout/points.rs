@@ -11,7 +11,7 @@ use super::frame::{Frame, Insets, text};
 use super::legend::Legend;
 use super::{AXIS, GRID, LABEL};
 use crate::colors::{ColorScale, border};
-use crate::label::{Measure, clean};
+use crate::label::{Measure, clean, clean_label};
 use crate::scene::Item;
 use crate::{CellShape, Chart, MatrixPoint};
 
@@ -200,7 +200,7 @@ impl<'c> PointsPlan<'c> {
         // The upper edge of a line that is centered on y.
         let level_of = |y: f32| y - LABEL.size / 2.0;
         for point in self.points {
-            let label = point.label.as_deref().map(clean).unwrap_or_default();
+            let label = point.label.as_deref().map(clean_label).unwrap_or_default();
             let label = self.measure.shorten(LABEL.size, &label, MAX_LABEL);
             if label.is_empty() {
                 continue;
