@@ -3,7 +3,7 @@
 use kiln_core::error::Result;
 use kiln_formats::encode::paint::{Typeface, font, has_glyph, text_width};
 use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::UnicodeWidthChar;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// The maximum number of characters of titles and tooltips that a layout measures, and of labels.
 const MAX_CHARS: usize = 400;
@@ -130,14 +130,18 @@ pub(crate) fn plain(text: &str) -> String {
     clean(text).replace(is_direction_mark, "")
 }
 
+/// The number of columns of a terminal that a text takes.
+pub(crate) fn columns_of(text: &str) -> usize {
+    UnicodeWidthStr::width(text)
+}
+
 /// `text` in `columns` columns of a terminal: truncated with an ellipsis, or followed by spaces.
 pub(crate) fn pad(text: &str, columns: usize) -> String {
-    let width = |text: &str| text.chars().map(|character| character.width().unwrap_or(0)).sum::<usize>();
     let mut kept = text.to_owned();
-    if width(text) > columns {
+    if columns_of(text) > columns {
         let (mut end, mut used) = (0, 1);
         for (start, grapheme) in text.grapheme_indices(true) {
-            used += width(grapheme);
+            used += columns_of(grapheme);
             if used > columns {
                 break;
             }
@@ -148,7 +152,7 @@ pub(crate) fn pad(text: &str, columns: usize) -> String {
             kept.push('…');
         }
     }
-    let missing = columns.saturating_sub(width(&kept));
+    let missing = columns.saturating_sub(columns_of(&kept));
     kept + &" ".repeat(missing)
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn write(scene: &Scene, pixel_ratio: f32) -> Result<Vec<u8>> {
                 sheet.fill(snapped(Rect { x, y, width, height }), 0.0, |_, _| *color);
             }
             Item::Text(text) => {
-                let paintable = measure.paintable(&text.text);
+                let paintable = measure.paintable(&text.content);
                 if text.upward {
                     sheet.upward_text(text.x, text.y, text.anchor, text.style, &paintable);
                 } else {

@@ -42,7 +42,7 @@ pub(crate) struct Text {
     /// Whether the text is rotated by 90° counterclockwise.
     pub(crate) upward: bool,
     pub(crate) style: TextStyle,
-    pub(crate) text: String,
+    pub(crate) content: String,
 }
 
 /// The hatch of missing values: background, lines, their distance along x, and their width.

@@ -111,13 +111,13 @@ fn write_text(svg: &mut String, text: &Text) {
     let (x, y) = (number(text.x), number(text.y));
     let rotation = if text.upward { format!(" transform=\"rotate(-90 {x} {y})\"") } else { String::new() };
     // The isolation keeps the anchor and the ellipsis of right-to-left texts where they are.
-    let direction = if text.text.is_ascii() { "" } else { " direction=\"ltr\" unicode-bidi=\"isolate\"" };
+    let direction = if text.content.is_ascii() { "" } else { " direction=\"ltr\" unicode-bidi=\"isolate\"" };
     let _ = writeln!(
         svg,
         "<text x=\"{x}\" y=\"{y}\" font-size=\"{}\" fill=\"{}\"{anchor}{rotation}{direction}>{}</text>",
         number(text.style.size),
         hex(text.style.color),
-        escape(&text.text)
+        escape(&text.content)
     );
 }
 

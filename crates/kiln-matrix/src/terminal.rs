@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use kiln_core::error::Result;
 
 use crate::colors::{ColorScale, ink};
-use crate::label::{pad, plain};
+use crate::label::{columns_of, pad, plain};
 use crate::layout::{color_scale, validate};
 use crate::{Chart, ChartData, Matrix, MatrixPoint, ShowValues};
 
@@ -235,7 +235,7 @@ impl Terminal {
             ];
             let free = starts.into_iter().find(|(column, start)| {
                 column.saturating_add(label.len()) <= width
-                    && (start.saturating_sub(1)..start + label.len() + 1).all(|i| {
+                    && (start.saturating_sub(1)..=start + label.len()).all(|i| {
                         i == at
                             || (grid.get(i).is_none_or(Option::is_none) && letters.get(i).is_none_or(Option::is_none))
                     })
@@ -273,11 +273,6 @@ impl Terminal {
             self.legend(chart, false, false);
         }
     }
-}
-
-/// The number of columns of a terminal that a text takes.
-fn columns_of(text: &str) -> usize {
-    unicode_width::UnicodeWidthStr::width(text)
 }
 
 /// A digit for the position of a value on the scale.

@@ -84,7 +84,7 @@ impl ValueFormat {
 
     /// Formats each of `values`. The default format uses the same number of decimals for all.
     pub(crate) fn format_all(&self, values: &[Option<f64>]) -> Vec<Option<String>> {
-        let decimals = if self.is_auto() { common_decimals(values.iter().flatten().copied()) } else { None };
+        let decimals = if self.is_auto() { common_decimals(values) } else { None };
         let format = |value: f64| match decimals {
             Some(decimals) => fixed(value, decimals, false),
             None => self.format(value),
@@ -120,19 +120,20 @@ impl Pattern {
 
 /// The number of decimals at which the greatest of `values` has three significant digits; less if fewer suffice for all.
 /// `None` if values differ too much for a common number, or are all integers.
-fn common_decimals(values: impl Iterator<Item = f64> + Clone) -> Option<usize> {
-    let max = values.clone().fold(0.0_f64, |max, value| max.max(value.abs()));
-    if !(1e-3..LARGE).contains(&max) || values.clone().all(|value| value.fract() == 0.0) {
+fn common_decimals(values: &[Option<f64>]) -> Option<usize> {
+    let values = || values.iter().flatten().copied();
+    let max = values().fold(0.0_f64, |max, value| max.max(value.abs()));
+    if !(1e-3..LARGE).contains(&max) || values().all(|value| value.fract() == 0.0) {
         return None;
     }
     let decimals = (2.0 - max.log10().floor()).clamp(0.0, 6.0) as usize;
     let vanishes = |value: f64| value != 0.0 && value.abs() < 0.5 * 10_f64.powi(-(decimals as i32));
-    if values.clone().any(vanishes) {
+    if values().any(vanishes) {
         return None;
     }
     let is_exact = |decimals: usize| {
         let power = 10_f64.powi(decimals as i32);
-        values.clone().all(|value| (value * power - (value * power).round()).abs() < 1e-6)
+        values().all(|value| (value * power - (value * power).round()).abs() < 1e-6)
     };
     (0..decimals).find(|fewer| is_exact(*fewer)).or(Some(decimals))
 }

@@ -49,23 +49,7 @@ pub(super) fn place(
     let cells: Vec<usize> = xs.into_iter().zip(ys).map(|(x, y)| y * columns.len() + x).collect();
     let values = match options.agg {
         Some(agg) => aggregate(&entries, &cells, count, agg, options),
-        None => {
-            let mut sources: Vec<Option<usize>> = vec![None; count];
-            for (index, cell) in cells.iter().enumerate() {
-                if let Some(first) = sources[*cell].replace(index) {
-                    let entry = &entries[index];
-                    let message = format!(
-                        "the cell {}, {} occurs in {} and {}; expected it once, or agg sum, mean, count or max",
-                        excerpt(&entry.x.name),
-                        excerpt(&entry.y.name),
-                        name_of(first),
-                        name_of(index)
-                    );
-                    return Err(Error::invalid(Parameter::AGG, message));
-                }
-            }
-            sources.into_iter().map(|index| entries[index?].value).collect()
-        }
+        None => single_values(&entries, &cells, count, name_of)?,
     };
     Ok(ChartData::Cells(Matrix::new(columns, rows, values)?))
 }
@@ -81,6 +65,28 @@ fn continuous(entries: Vec<Entry>, options: &InputOptions) -> Result<ChartData> 
         return Err(options.error("no point has a value; expected at least one"));
     }
     Ok(ChartData::Points(points))
+}
+
+/// The values of entries that are alone in their cell.
+fn single_values(
+    entries: &[Entry],
+    cells: &[usize],
+    count: usize,
+    name_of: impl Fn(usize) -> String,
+) -> Result<Vec<Option<f64>>> {
+    let mut sources: Vec<Option<usize>> = vec![None; count];
+    for (index, cell) in cells.iter().enumerate() {
+        if let Some(first) = sources[*cell].replace(index) {
+            let (x, y) = (excerpt(&entries[index].x.name), excerpt(&entries[index].y.name));
+            let message = format!(
+                "the cell {x}, {y} occurs in {} and {}; expected it once, or agg sum, mean, count or max",
+                name_of(first),
+                name_of(index)
+            );
+            return Err(Error::invalid(Parameter::AGG, message));
+        }
+    }
+    Ok(sources.into_iter().map(|index| entries[index?].value).collect())
 }
 
 /// Aggregates the values of entries per cell. A count without a column of values counts entries.

@@ -117,6 +117,6 @@ fn within(center: f32, length: f32, start: f32, end: f32) -> f32 {
 }
 
 /// A level text.
-pub(super) fn text(x: f32, y: f32, anchor: Anchor, style: TextStyle, text: String) -> Text {
-    Text { x, y, anchor, upward: false, style, text }
+pub(super) fn text(x: f32, y: f32, anchor: Anchor, style: TextStyle, content: String) -> Text {
+    Text { x, y, anchor, upward: false, style, content }
 }

@@ -15,7 +15,7 @@ const DESCENT: f32 = 0.24;
 
 /// The rectangle that a text covers.
 fn bounds(text: &Text, measure: &Measure) -> Rect {
-    let width = measure.width(text.style.size, &text.text);
+    let width = measure.width(text.style.size, &text.content);
     let before = match text.anchor {
         Anchor::Start => 0.0,
         Anchor::Middle => width / 2.0,
@@ -32,7 +32,7 @@ fn bounds(text: &Text, measure: &Measure) -> Rect {
 fn texts(scene: &Scene) -> Vec<(&str, Rect)> {
     let measure = Measure::new().unwrap();
     let texts = scene.items.iter().filter_map(|item| match item {
-        Item::Text(text) => Some((text.text.as_str(), bounds(text, &measure))),
+        Item::Text(text) => Some((text.content.as_str(), bounds(text, &measure))),
         _ => None,
     });
     texts.collect()
