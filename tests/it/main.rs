@@ -45,6 +45,7 @@ mod masks_limits;
 mod masks_opencv;
 mod masks_page;
 mod masks_security;
+mod matrix_charts;
 mod min_count;
 mod occupancy_duckdb;
 mod overlays;

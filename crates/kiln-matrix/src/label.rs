@@ -5,7 +5,7 @@ use kiln_formats::encode::paint::{Typeface, font, has_glyph, text_width};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// The maximum number of characters of titles and tooltips that a layout measures, and of labels.
+/// The maximum number of characters of titles that a layout measures, and of labels and tooltips.
 const MAX_CHARS: usize = 400;
 const MAX_LABEL_CHARS: usize = 120;
 /// The estimated width in em of a column of a terminal, for characters that the typeface lacks: a viewer of SVG draws them

@@ -7,7 +7,7 @@ use kiln_core::error::Result;
 use kiln_formats::encode::paint::{Rect, Sheet};
 
 use crate::label::Measure;
-use crate::scene::{DOT_BORDER, HATCH, Item, Scene};
+use crate::scene::{DOT_BORDER, Fill, HATCH, Item, Scene};
 
 /// Draws a scene on white with `pixel_ratio` pixels per layout unit.
 pub(crate) fn write(scene: &Scene, pixel_ratio: f32) -> Result<Vec<u8>> {
@@ -21,8 +21,8 @@ pub(crate) fn write(scene: &Scene, pixel_ratio: f32) -> Result<Vec<u8>> {
     };
     for item in &scene.items {
         match item {
-            Item::Cell { rect, fill: Some(color), .. } => sheet.fill(snapped(*rect), 0.0, |_, _| *color),
-            Item::Cell { rect, fill: None, .. } => hatch(&mut sheet, snapped(*rect), pixel_ratio),
+            Item::Cell { rect, fill: Fill::Color(color), .. } => sheet.fill(snapped(*rect), 0.0, |_, _| *color),
+            Item::Cell { rect, fill: Fill::Hatch, .. } => hatch(&mut sheet, snapped(*rect), pixel_ratio),
             Item::Dot { x, y, radius, fill, border, .. } => {
                 sheet.circle(*x, *y, *radius, *border);
                 sheet.circle(*x, *y, radius - DOT_BORDER, *fill);

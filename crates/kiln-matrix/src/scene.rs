@@ -20,8 +20,8 @@ pub(crate) struct Scene {
 
 /// An element of a drawing.
 pub(crate) enum Item {
-    /// A filled rectangle with square corners, aligned to whole pixels; `None` is the hatch of a missing value.
-    Cell { rect: Rect, fill: Option<[u8; 4]>, tooltip: String },
+    /// A filled rectangle with square corners, aligned to whole pixels.
+    Cell { rect: Rect, fill: Fill, tooltip: String },
     /// A circle with a border, which is within the radius.
     Dot { x: f32, y: f32, radius: f32, fill: [u8; 4], border: [u8; 4], tooltip: String },
     /// A line of the width 1, horizontal or vertical.
@@ -30,6 +30,15 @@ pub(crate) enum Item {
     Text(Text),
     /// The color bar, vertical, with the greatest value on top.
     Bar { rect: Rect },
+}
+
+/// The filling of a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fill {
+    /// The color of a value.
+    Color([u8; 4]),
+    /// The hatch of a missing value.
+    Hatch,
 }
 
 /// A text at a position.
@@ -47,5 +56,7 @@ pub(crate) struct Text {
 
 /// The hatch of missing values: background, lines, their distance along x, and their width.
 pub(crate) const HATCH: ([u8; 4], [u8; 4], f32, f32) = ([246, 247, 249, 255], [190, 197, 206, 255], 6.0, 1.0);
+/// The color of missing values in cells that are too small for a hatch.
+pub(crate) const MISSING: [u8; 4] = [170, 177, 187, 255];
 /// The width of the border of dots.
 pub(crate) const DOT_BORDER: f32 = 1.0;

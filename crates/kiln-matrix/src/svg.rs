@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use kiln_formats::encode::paint::{Anchor, Rect};
 
-use crate::scene::{DOT_BORDER, HATCH, Item, Scene, Text};
+use crate::scene::{DOT_BORDER, Fill, HATCH, Item, Scene, Text};
 
 /// The number of rectangles of the color bar. A gradient would need an id, which is not unique if a page has two drawings.
 const BAR_STEPS: u32 = 128;
@@ -18,7 +18,7 @@ pub(crate) fn write(scene: &Scene) -> String {
          <rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/>\n",
         escape(&scene.description)
     );
-    if scene.items.iter().any(|item| matches!(item, Item::Cell { fill: None, .. })) {
+    if scene.items.iter().any(|item| matches!(item, Item::Cell { fill: Fill::Hatch, .. })) {
         let (background, line, distance, width) = HATCH;
         // All drawings of a page may share the pattern, since it is always the same.
         let _ = writeln!(
@@ -45,7 +45,10 @@ fn write_item(svg: &mut String, scene: &Scene, item: &Item) {
     // Writing to a string does not fail.
     let _ = match item {
         Item::Cell { rect, fill, tooltip } => {
-            let fill = fill.map_or_else(|| "url(#kiln-missing)".to_owned(), hex);
+            let fill = match fill {
+                Fill::Color(color) => hex(*color),
+                Fill::Hatch => "url(#kiln-missing)".to_owned(),
+            };
             write_rect(svg, *rect, &fill, Some(tooltip));
             Ok(())
         }
@@ -152,12 +155,90 @@ fn escape(text: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
+    use proptest::prelude::*;
+    use quick_xml::Reader;
+    use quick_xml::events::Event;
+
     use super::*;
+    use crate::label::clean_label;
+    use crate::{Chart, ChartData, Matrix};
+
+    /// The names of the elements of a document, and the texts of those with the name `wanted`.
+    fn elements(svg: &str, wanted: &str) -> (Vec<String>, Vec<String>) {
+        let mut reader = Reader::from_str(svg);
+        let (mut names, mut texts, mut path): (Vec<String>, Vec<String>, Vec<String>) = Default::default();
+        loop {
+            match reader.read_event().unwrap() {
+                Event::Start(start) => {
+                    path.push(start.name().as_ref().to_owned());
+                    names.extend(path.last().cloned());
+                    texts.extend((path.last().unwrap() == wanted).then(String::new));
+                }
+                Event::Empty(start) => names.push(start.name().as_ref().to_owned()),
+                Event::End(_) => drop(path.pop()),
+                Event::Text(text) if path.last().is_some_and(|name| name == wanted) => {
+                    texts.last_mut().unwrap().push_str(&text);
+                }
+                Event::GeneralRef(entity) if path.last().is_some_and(|name| name == wanted) => {
+                    let character = match &*entity {
+                        "lt" => '<',
+                        "gt" => '>',
+                        "amp" => '&',
+                        "quot" => '"',
+                        "#39" => '\'',
+                        other => unreachable!("{other}"),
+                    };
+                    texts.last_mut().unwrap().push(character);
+                }
+                Event::Eof => return (names, texts),
+                _ => {}
+            }
+        }
+    }
+
+    fn chart(columns: Vec<String>, rows: Vec<String>) -> Chart {
+        let values = (0..columns.len() * rows.len()).map(|index| (index % 3 > 0).then_some(index as f64)).collect();
+        Chart::new(ChartData::Cells(Matrix::new(columns, rows, values).unwrap()))
+    }
 
     #[test]
     fn texts_are_escaped_and_numbers_are_short() {
         assert_eq!(escape("<b title='x'>&\"</b>"), "&lt;b title=&#39;x&#39;&gt;&amp;&quot;&lt;/b&gt;");
         assert_eq!([number(3.0), number(2.456), number(0.5)], ["3", "2.46", "0.5"]);
+    }
+
+    #[test]
+    fn a_document_has_a_description_a_tooltip_per_cell_and_no_scripts() {
+        let html = "<script>alert(1)</script>";
+        let svg = chart(vec![html.into(), "b".into()], vec!["r".into(), "שלום".into()]).with_title(html).svg().unwrap();
+        assert!(svg.contains("role=\"img\" aria-label=\"&lt;script&gt;alert(1)&lt;/script&gt;. Heat map of 2 columns"));
+        let (names, tooltips) = elements(&svg, "title");
+        assert_eq!(
+            tooltips,
+            [format!("{html}, r: no value"), "b, r: 1".into(), format!("{html}, שלום: 2"), "b, שלום: no value".into()]
+        );
+        let allowed = ["svg", "rect", "text", "title", "line", "circle", "defs", "pattern", "path"];
+        assert!(names.iter().all(|name| allowed.contains(&name.as_str())), "{names:?}");
+        assert!(elements(&svg, "text").1.contains(&"שלום".to_owned()), "the text stays what it is");
+        assert!(svg.contains(" direction=\"ltr\" unicode-bidi=\"isolate\">שלום<"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_label_gives_a_well_formed_document_with_its_text(
+            column in any::<String>(),
+            row in prop_oneof![any::<String>(), "[<>&'\"\u{0}-\u{1f}\u{fffe}\u{ffff} a]{0,30}"],
+        ) {
+            let svg = chart(vec![column.clone(), "b".into()], vec![row.clone()]).svg().unwrap();
+            let (_, tooltips) = elements(&svg, "title");
+            let expected = format!("{}, {}: no value", clean_label(&column), clean_label(&row));
+            prop_assert_eq!(&tooltips[0], &expected);
+            let is_allowed = |c: char| c == '\n' || (c >= ' ' && c != '\u{fffe}' && c != '\u{ffff}');
+            prop_assert!(svg.chars().all(is_allowed));
+        }
     }
 }

@@ -7,8 +7,8 @@ use super::axis_labels::{AxisLabels, GAP};
 use super::frame::{Frame, Insets, text};
 use super::legend::Legend;
 use crate::colors::{ColorScale, border, ink};
-use crate::label::{Measure, clean, clean_label};
-use crate::scene::{Item, Text};
+use crate::label::{Measure, clean_label};
+use crate::scene::{Fill, Item, MISSING, Text};
 use crate::{CellShape, Chart, Matrix, ShowValues};
 
 /// The width and height that the plot aims at.
@@ -25,6 +25,8 @@ const VALUE_SIZES: [f32; 4] = [12.0, 11.0, 10.0, 9.0];
 const VALUE_SPACE: (f32, f32) = (7.0, 5.0);
 /// The maximum number of values that are written unless they are requested.
 const MAX_AUTO_VALUES: usize = 2500;
+/// The side from which a hatch is visible.
+const HATCHED: f32 = 6.0;
 /// The side from which cells have a gap of 1 between them.
 const GAP_FROM: f32 = 10.0;
 
@@ -53,7 +55,8 @@ impl<'c> CellsPlan<'c> {
         let mut cell = cell_size.map_or_else(|| default_cell(chart, matrix, measure), |size| (size, size));
         let values = values(chart, matrix, measure, cell_size.is_some(), &mut cell);
         let size = (counts.0 * cell.0, counts.1 * cell.1);
-        let legend = Legend::new(chart, measure, scale.as_ref(), size.1);
+        let missing = matrix.values().contains(&None).then(|| missing_fill(cell));
+        let legend = Legend::new(chart, measure, scale.as_ref(), size.1, missing);
         let labels = chart.axes.then(|| {
             let rest = size.0 + legend.as_ref().map_or(0.0, |legend| legend.width);
             let rows = AxisLabels::rows(measure, matrix.rows(), cell.1, rest);
@@ -77,12 +80,14 @@ impl<'c> CellsPlan<'c> {
         let plot = self.frame.plot;
         let columns = self.matrix.columns().len();
         let gap = if self.cell.0.min(self.cell.1) >= GAP_FROM { 1.0 } else { 0.0 };
+        let missing = missing_fill(self.cell);
+        let tooltips = tooltips.then(|| Tooltips::new(self.chart, self.matrix));
         let mut texts = Vec::new();
         for (index, value) in self.matrix.values().iter().enumerate() {
             let (column, row) = (index % columns, index / columns);
             let (x, y) = (plot.x + column as f32 * self.cell.0, plot.y + row as f32 * self.cell.1);
             let rect = Rect { x, y, width: self.cell.0 - gap, height: self.cell.1 - gap };
-            let tooltip = if tooltips { self.tooltip(column, row) } else { String::new() };
+            let tooltip = tooltips.as_ref().map(|tooltips| tooltips.text(column, row, *value)).unwrap_or_default();
             let fill = value.zip(self.scale.as_ref()).map(|(value, scale)| scale.color(value));
             items.push(match (fill, self.chart.shape) {
                 (Some(fill), Some(CellShape::Dot)) => {
@@ -90,12 +95,13 @@ impl<'c> CellsPlan<'c> {
                     let radius = self.cell.0.min(self.cell.1) / 2.0 * self.chart.dot_size;
                     Item::Dot { x, y, radius, fill, border: border(fill), tooltip }
                 }
+                (Some(fill), _) => Item::Cell { rect, fill: Fill::Color(fill), tooltip },
                 (None, Some(CellShape::Dot)) => {
                     let side = self.cell.0.min(self.cell.1) * self.chart.dot_size;
                     let (x, y) = (x + (self.cell.0 - side) / 2.0, y + (self.cell.1 - side) / 2.0);
-                    Item::Cell { rect: Rect { x, y, width: side, height: side }, fill, tooltip }
+                    Item::Cell { rect: Rect { x, y, width: side, height: side }, fill: missing, tooltip }
                 }
-                _ => Item::Cell { rect, fill, tooltip },
+                (None, _) => Item::Cell { rect, fill: missing, tooltip },
             });
             if let (Some((values, size)), Some(fill)) = (&self.values, fill)
                 && let Some(Some(value)) = values.get(index)
@@ -113,27 +119,43 @@ impl<'c> CellsPlan<'c> {
         self.frame.items(self.legend, &mut items);
         (items, self.scale)
     }
+}
 
-    fn tooltip(&self, column: usize, row: usize) -> String {
-        let label = |labels: &[String], index: usize| labels.get(index).map(|label| clean(label)).unwrap_or_default();
-        let value = match self.matrix.value(column, row) {
-            Some(value) => with_unit(self.chart, value),
+/// The texts of tooltips.
+struct Tooltips<'c> {
+    chart: &'c Chart,
+    columns: Vec<String>,
+    rows: Vec<String>,
+    unit: String,
+}
+
+impl<'c> Tooltips<'c> {
+    fn new(chart: &'c Chart, matrix: &Matrix) -> Self {
+        let labels = |labels: &[String]| labels.iter().map(|label| clean_label(label)).collect();
+        let unit = clean_label(&chart.unit);
+        let unit = if unit.is_empty() { unit } else { format!(" {unit}") };
+        Self { chart, columns: labels(matrix.columns()), rows: labels(matrix.rows()), unit }
+    }
+
+    fn text(&self, column: usize, row: usize, value: Option<f64>) -> String {
+        let value = match value {
+            Some(value) => self.chart.value_format.format(value) + &self.unit,
             None => "no value".to_owned(),
         };
-        format!("{}, {}: {value}", label(self.matrix.columns(), column), label(self.matrix.rows(), row))
+        let [column, row] =
+            [self.columns.get(column), self.rows.get(row)].map(|label| label.map_or("", String::as_str));
+        format!("{column}, {row}: {value}")
     }
+}
+
+/// The filling of missing values: a hatch, or gray in cells that are too small for one.
+fn missing_fill(cell: (f32, f32)) -> Fill {
+    if cell.0.min(cell.1) < HATCHED { Fill::Color(MISSING) } else { Fill::Hatch }
 }
 
 /// A value in a cell, black or white by the contrast.
 pub(super) fn value_text(x: f32, y: f32, size: f32, background: [u8; 4], value: String) -> Text {
     text(x, y, Anchor::Middle, TextStyle { size, color: ink(background) }, value)
-}
-
-/// A formatted value and the unit.
-pub(super) fn with_unit(chart: &Chart, value: f64) -> String {
-    let unit = clean(&chart.unit);
-    let value = chart.value_format.format(value);
-    if unit.is_empty() { value } else { format!("{value} {unit}") }
 }
 
 /// The default size of a cell, by the number of columns and rows and the labels of columns.

@@ -8,7 +8,7 @@ use super::{AXIS, AXIS_TITLE, LABEL};
 use crate::Chart;
 use crate::colors::ColorScale;
 use crate::label::{Measure, clean};
-use crate::scene::{Item, Text};
+use crate::scene::{Fill, Item, Text};
 
 const BAR_WIDTH: f32 = 14.0;
 const BAR_HEIGHTS: (f32, f32) = (96.0, 260.0);
@@ -17,13 +17,22 @@ const TICK: f32 = 4.0;
 const LABEL_GAP: f32 = 4.0;
 /// The minimum distance of the baselines of two labels.
 const LABEL_LINE: f32 = 15.0;
-/// The height of the unit above the bar, if it is not wider than this; else it is rotated at the right.
-const UNIT_LINE: f32 = 20.0;
+/// The height of a line of the unit above the bar, and from there to the bar.
+const UNIT_LINE: f32 = 15.0;
+const UNIT_GAP: f32 = 5.0;
+/// The maximum width of a unit in one line above the bar, and in several lines.
 const UNIT_WIDTH: f32 = 90.0;
-/// The side of the swatch of missing values, its text, and the space above it.
+const WRAPPED_WIDTH: f32 = 120.0;
+const UNIT_LINES: usize = 3;
+/// From the labels to a rotated unit.
+const RIGHT_GAP: f32 = 8.0;
+/// The height by which the label at the low end exceeds the bar.
+const OVERHANG: f32 = 6.0;
+/// The side of the swatch of missing values, the space above it, its text, and the space before that.
 const SWATCH: f32 = 14.0;
 const SWATCH_GAP: f32 = 16.0;
-const MISSING: &str = "no value";
+const NO_VALUE: &str = "no value";
+const SWATCH_TEXT_GAP: f32 = 8.0;
 /// The maximum width of a label.
 const MAX_LABEL: f32 = 130.0;
 
@@ -31,58 +40,100 @@ const MAX_LABEL: f32 = 130.0;
 pub(super) struct Legend {
     pub(super) width: f32,
     pub(super) height: f32,
-    unit: String,
-    is_unit_above: bool,
+    unit: Unit,
     /// The height of the bar; `None` without values.
     bar: Option<f32>,
     /// Positions from the cold end, 0 to 1, and labels.
     ticks: Vec<(f64, String)>,
     labels_width: f32,
-    has_missing: bool,
+    /// The filling of missing values, if there are any.
+    missing: Option<Fill>,
+}
+
+/// The place of the unit.
+enum Unit {
+    /// In lines above the bar; there may be none.
+    Above(Vec<String>),
+    /// Rotated, at the right of the labels.
+    Right(String),
+}
+
+impl Unit {
+    /// A short unit is above the bar, a longer one at the right if it is not longer than that, else wrapped above it.
+    fn new(measure: &Measure, unit: &str, bar: f32) -> Self {
+        let width = measure.width(AXIS_TITLE.size, unit);
+        if width > UNIT_WIDTH && width <= bar {
+            return Self::Right(unit.to_owned());
+        }
+        let limit = if width <= UNIT_WIDTH { UNIT_WIDTH } else { WRAPPED_WIDTH };
+        Self::Above(measure.wrap(AXIS_TITLE.size, unit, limit, UNIT_LINES))
+    }
+
+    /// The height above the bar.
+    fn height(&self) -> f32 {
+        match self {
+            Self::Above(lines) if !lines.is_empty() => lines.len() as f32 * UNIT_LINE + UNIT_GAP,
+            _ => 0.0,
+        }
+    }
 }
 
 impl Legend {
     /// The legend of a plot of `plot_height`; `None` if the chart shows none.
-    pub(super) fn new(chart: &Chart, measure: &Measure, scale: Option<&ColorScale>, plot_height: f32) -> Option<Self> {
+    pub(super) fn new(
+        chart: &Chart,
+        measure: &Measure,
+        scale: Option<&ColorScale>,
+        plot_height: f32,
+        missing: Option<Fill>,
+    ) -> Option<Self> {
         if !chart.legend {
             return None;
         }
-        let has_missing = chart.data.has_missing();
+        let below = if missing.is_some() { SWATCH_GAP + SWATCH } else { 0.0 };
+        let bar_height = |above: f32| (plot_height - above - below).clamp(BAR_HEIGHTS.0, BAR_HEIGHTS.1).floor();
         let unit = if scale.is_some() { clean(&chart.unit) } else { String::new() };
-        let is_unit_above = measure.width(AXIS_TITLE.size, &unit) <= UNIT_WIDTH;
-        let above = if is_unit_above && !unit.is_empty() { UNIT_LINE } else { 0.0 };
-        let below = if has_missing { SWATCH_GAP + SWATCH } else { 0.0 };
-        let bar = scale.map(|_| (plot_height - above - below).clamp(BAR_HEIGHTS.0, BAR_HEIGHTS.1).floor());
+        let unit = Unit::new(measure, &unit, bar_height(0.0));
+        let bar = scale.map(|_| bar_height(unit.height()));
         let ticks = scale.map(|scale| ticks(chart, measure, scale, bar.unwrap_or_default())).unwrap_or_default();
         let label_width = |label: &str| measure.width(LABEL.size, label);
         let labels_width = ticks.iter().map(|(_, label)| label_width(label)).fold(0.0, f32::max).ceil();
         let mut width = if bar.is_some() { BAR_WIDTH + TICK + LABEL_GAP + labels_width } else { 0.0 };
-        let unit = measure.shorten(AXIS_TITLE.size, &unit, if is_unit_above { UNIT_WIDTH } else { bar.unwrap_or(0.0) });
-        if is_unit_above {
-            width = width.max(measure.width(AXIS_TITLE.size, &unit));
-        } else {
-            width += 8.0 + AXIS_TITLE.size;
+        match &unit {
+            Unit::Above(lines) => {
+                width = lines.iter().map(|line| measure.width(AXIS_TITLE.size, line)).fold(width, f32::max);
+            }
+            Unit::Right(_) => width += RIGHT_GAP + AXIS_TITLE.size,
         }
-        if has_missing {
-            width = width.max(SWATCH + 8.0 + label_width(MISSING));
+        let gap = if missing.is_some() { SWATCH_GAP } else { OVERHANG };
+        let mut height = bar.map_or(0.0, |bar| unit.height() + bar + gap);
+        if missing.is_some() {
+            width = width.max(SWATCH + SWATCH_TEXT_GAP + label_width(NO_VALUE));
+            height += SWATCH;
         }
-        let bar_height = bar.map_or(0.0, |height| above + height + if has_missing { SWATCH_GAP } else { 6.0 });
-        let height = bar_height + if has_missing { SWATCH } else { 0.0 };
-        Some(Self { width: width.ceil(), height, unit, is_unit_above, bar, ticks, labels_width, has_missing })
+        Some(Self { width: width.ceil(), height, unit, bar, ticks, labels_width, missing })
     }
 
     /// Adds the elements, with the upper left corner at (`x`, `y`).
     pub(super) fn items(self, x: f32, y: f32, items: &mut Vec<Item>) {
         let mut y = y;
         if let Some(height) = self.bar {
-            if self.is_unit_above && !self.unit.is_empty() {
-                items.push(Item::Text(text(x, y + AXIS_TITLE.size - 2.0, Anchor::Start, AXIS_TITLE, self.unit)));
-                y += UNIT_LINE;
-            } else if !self.unit.is_empty() {
-                let right = x + BAR_WIDTH + TICK + LABEL_GAP + self.labels_width + 8.0 + AXIS_TITLE.size - 2.0;
-                let unit = text(right, y + height / 2.0, Anchor::Middle, AXIS_TITLE, self.unit);
-                items.push(Item::Text(Text { upward: true, ..unit }));
+            let above = self.unit.height();
+            match self.unit {
+                Unit::Above(lines) => {
+                    for (line, index) in lines.into_iter().zip(0_u8..) {
+                        let baseline = y + f32::from(index) * UNIT_LINE + AXIS_TITLE.size - 2.0;
+                        items.push(Item::Text(text(x, baseline, Anchor::Start, AXIS_TITLE, line)));
+                    }
+                }
+                Unit::Right(unit) => {
+                    let labels = x + BAR_WIDTH + TICK + LABEL_GAP + self.labels_width;
+                    let right = labels + RIGHT_GAP + AXIS_TITLE.size - 2.0;
+                    let unit = text(right, y + height / 2.0, Anchor::Middle, AXIS_TITLE, unit);
+                    items.push(Item::Text(Text { upward: true, ..unit }));
+                }
             }
+            y += above;
             items.push(Item::Bar { rect: Rect { x, y, width: BAR_WIDTH, height } });
             for (position, label) in self.ticks {
                 let at = y + height * (1.0 - position as f32);
@@ -93,11 +144,11 @@ impl Legend {
             }
             y += height + SWATCH_GAP;
         }
-        if self.has_missing {
+        if let Some(fill) = self.missing {
             let rect = Rect { x, y, width: SWATCH, height: SWATCH };
-            items.push(Item::Cell { rect, fill: None, tooltip: String::new() });
-            let style = LABEL;
-            items.push(Item::Text(text(x + SWATCH + 8.0, y + 11.0, Anchor::Start, style, MISSING.to_owned())));
+            items.push(Item::Cell { rect, fill, tooltip: String::new() });
+            let x = x + SWATCH + SWATCH_TEXT_GAP;
+            items.push(Item::Text(text(x, y + 11.0, Anchor::Start, LABEL, NO_VALUE.to_owned())));
         }
     }
 }

@@ -6,13 +6,13 @@ use kiln_formats::encode::paint::{Anchor, Rect};
 use kiln_formats::encode::{Tick, nice_ticks};
 
 use super::axis_labels::GAP;
-use super::cells::{value_text, with_unit};
+use super::cells::value_text;
 use super::frame::{Frame, Insets, text};
 use super::legend::Legend;
 use super::{AXIS, GRID, LABEL};
 use crate::colors::{ColorScale, border};
-use crate::label::{Measure, clean, clean_label};
-use crate::scene::Item;
+use crate::label::{Measure, clean_label};
+use crate::scene::{Fill, Item};
 use crate::{CellShape, Chart, MatrixPoint};
 
 /// The width and height of the plot.
@@ -115,7 +115,7 @@ impl<'c> PointsPlan<'c> {
         let plot = (PLOT.0.max(3.0 * cell), PLOT.1.max(3.0 * cell));
         let diameter = cell * chart.dot_size;
         let (x, y) = (Domain::new(xs(), plot.0, diameter), Domain::new(ys(), plot.1, diameter));
-        let legend = Legend::new(chart, measure, scale.as_ref(), plot.1);
+        let legend = Legend::new(chart, measure, scale.as_ref(), plot.1, None);
         let mut insets = Insets::default();
         if chart.axes {
             let width = |tick: &Tick| measure.width(LABEL.size, &tick.label);
@@ -143,7 +143,7 @@ impl<'c> PointsPlan<'c> {
             let fill = self.scale.as_ref().map_or([255; 4], |scale| scale.color(point.value));
             let tooltip = if tooltips { self.tooltip(point) } else { String::new() };
             items.push(match self.chart.shape {
-                Some(CellShape::Square) => Item::Cell { rect, fill: Some(fill), tooltip },
+                Some(CellShape::Square) => Item::Cell { rect, fill: Fill::Color(fill), tooltip },
                 _ => Item::Dot { x, y, radius, fill, border: border(fill), tooltip },
             });
         }
@@ -160,9 +160,10 @@ impl<'c> PointsPlan<'c> {
     }
 
     fn tooltip(&self, point: &MatrixPoint) -> String {
-        let label = point.label.as_deref().map(clean).filter(|label| !label.is_empty());
+        let label = point.label.as_deref().map(clean_label).filter(|label| !label.is_empty());
         let label = label.unwrap_or_else(|| format!("{}, {}", point.x, point.y));
-        format!("{label}: {}", with_unit(self.chart, point.value))
+        let (value, unit) = (self.chart.value_format.format(point.value), clean_label(&self.chart.unit));
+        if unit.is_empty() { format!("{label}: {value}") } else { format!("{label}: {value} {unit}") }
     }
 
     /// Grid lines, axes and the labels of ticks.

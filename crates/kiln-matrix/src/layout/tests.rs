@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::layout;
 use crate::label::Measure;
-use crate::scene::{Item, Scene, Text};
+use crate::scene::{Fill, Item, MISSING, Scene, Text};
 use crate::{CellShape, Chart, ChartData, Matrix, MatrixPoint, ShowValues, ValueFormat};
 
 /// The heights above and below the baseline of letters without accents, in em.
@@ -148,7 +148,7 @@ fn missing_values_are_hatched_and_in_the_legend() {
         Matrix::new(labels(2, |_| "c".into()), labels(2, |_| "r".into()), values).unwrap(),
     ));
     let scene = layout(&chart, 1.0, true).unwrap();
-    let hatched = scene.items.iter().filter(|item| matches!(item, Item::Cell { fill: None, .. })).count();
+    let hatched = scene.items.iter().filter(|item| matches!(item, Item::Cell { fill: Fill::Hatch, .. })).count();
     assert_eq!(hatched, 3, "two cells and the legend");
     assert!(texts(&scene).iter().any(|(text, _)| *text == "no value"));
     let tooltips: Vec<&str> = scene
@@ -160,6 +160,27 @@ fn missing_values_are_hatched_and_in_the_legend() {
         })
         .collect();
     assert_eq!(tooltips[..2], ["c, r: 0", "c, r: no value"]);
+    let mut small = chart;
+    small.cell_size = Some(2.0);
+    let scene = layout(&small, 1.0, true).unwrap();
+    let gray = scene
+        .items
+        .iter()
+        .filter(|item| matches!(item, Item::Cell { fill: Fill::Color(color), .. } if *color == MISSING));
+    assert_eq!(gray.count(), 3, "a hatch of two pixels would be white");
+}
+
+#[test]
+fn a_long_unit_is_wrapped_above_the_color_bar_if_it_is_longer_than_that() {
+    let drawn = |rows: usize| {
+        let mut chart = Chart::new(matrix(labels(2, |_| String::new()), labels(rows, |_| String::new())));
+        (chart.show_values, chart.cell_size) = (ShowValues::Never, Some(20.0));
+        let scene = layout(&chart.with_unit("mean of delay in minutes"), 1.0, false).unwrap();
+        texts(&scene).into_iter().map(|(text, _)| text.to_owned()).collect::<Vec<_>>()
+    };
+    assert!(drawn(10).contains(&"mean of delay in minutes".to_owned()));
+    let low = drawn(2);
+    assert!(low[..2] == ["mean of delay in", "minutes"], "{low:?}");
 }
 
 #[test]
@@ -236,7 +257,7 @@ fn any_data() -> impl Strategy<Value = ChartData> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn any_chart_is_drawn_without_overlap(
@@ -253,7 +274,7 @@ proptest! {
         chart.shape = is_dot.map(|is_dot| if is_dot { CellShape::Dot } else { CellShape::Square });
         chart.value_format = format.parse::<ValueFormat>().unwrap();
         (chart.dot_size, chart.show_values, chart.legend, chart.axes) = (dot_size, show, legend, axes);
-        (chart.vmin, chart.cell_size, chart.max_pixels) = (vmin, cell_size, 1_500_000);
+        (chart.vmin, chart.cell_size, chart.max_pixels) = (vmin, cell_size, 700_000);
         let scene = match layout(&chart, 1.0, true) {
             Ok(scene) => scene,
             // Values such as 1e308 in fixed notation need cells of thousands of units.

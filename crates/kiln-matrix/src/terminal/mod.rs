@@ -1,5 +1,10 @@
 //! Drawings as text for a terminal.
 
+mod points;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
+
 use std::fmt::Write as _;
 
 use kiln_core::error::Result;
@@ -7,14 +12,12 @@ use kiln_core::error::Result;
 use crate::colors::{ColorScale, ink};
 use crate::label::{columns_of, pad, plain};
 use crate::layout::{color_scale, validate};
-use crate::{Chart, ChartData, Matrix, MatrixPoint, ShowValues};
+use crate::{Chart, ChartData, Matrix, ShowValues};
 
 /// The minimum width of a terminal.
 const MIN_COLUMNS: usize = 20;
 /// The bounds of the width of a cell in characters.
 const CELLS: (usize, usize) = (2, 10);
-/// The maximum width of a plot of points, and its height.
-const PLOT: (usize, usize) = (72, 24);
 /// The steps of the color bar.
 const BAR: usize = 20;
 /// A missing value.
@@ -83,7 +86,7 @@ impl Terminal {
             0
         };
         let available = self.columns - label_width;
-        let group = (matrix.columns().len() * CELLS.0).div_ceil(available).max(1);
+        let group = matrix.columns().len().div_ceil(available / CELLS.0).max(1);
         let merged = Merged::new(matrix, group);
         let texts = chart.value_format.format_all(&merged.values);
         let longest = texts.iter().flatten().map(|text| columns_of(text)).max().unwrap_or(0);
@@ -183,7 +186,7 @@ impl Terminal {
                     let _ = write!(bar, "\x1b[48;2;{red};{green};{blue}m ");
                 }
                 bar = format!("{low} {bar}{RESET} {high}");
-                let rest = pad(&unit, self.columns - needed);
+                let rest = pad(&unit, (self.columns - needed).saturating_sub(1));
                 bar = format!("{bar} {rest}");
                 bar.truncate(bar.trim_end().len());
             } else if self.colors || has_values {
@@ -201,76 +204,6 @@ impl Terminal {
         }
         for part in parts {
             self.line(part.trim_end());
-        }
-    }
-
-    /// Points in a grid of characters, later ones over earlier ones, with labels where there is space.
-    fn points(&mut self, chart: &Chart, points: &[MatrixPoint]) {
-        let (width, height) = (self.columns.min(PLOT.0), PLOT.1);
-        let place = |value: f64, values: &dyn Fn(&MatrixPoint) -> f64, count: usize| {
-            let (min, max) =
-                points.iter().map(values).fold((f64::MAX, f64::MIN), |(min, max), v| (min.min(v), max.max(v)));
-            let position = (value / 2.0 - min / 2.0) / (max / 2.0 - min / 2.0);
-            if position.is_nan() { count / 2 } else { (position * (count - 1) as f64).round() as usize }
-        };
-        let mut grid: Vec<Option<f64>> = vec![None; width * height];
-        let mut letters: Vec<Option<char>> = vec![None; width * height];
-        let at: Vec<usize> = points
-            .iter()
-            .map(|point| {
-                let row = height - 1 - place(point.y, &|point| point.y, height);
-                row * width + place(point.x, &|point| point.x, width)
-            })
-            .collect();
-        for (point, at) in points.iter().zip(&at) {
-            grid[*at] = Some(point.value);
-        }
-        for (point, at) in points.iter().zip(at) {
-            let label: Vec<char> = plain(point.label.as_deref().unwrap_or_default()).chars().collect();
-            // Letters of two columns would move the points after them.
-            let is_narrow = label.iter().all(|letter| columns_of(&letter.to_string()) == 1);
-            let starts = [
-                (at % width + 2, at + 2),
-                ((at % width).wrapping_sub(label.len() + 1), at.wrapping_sub(label.len() + 1)),
-            ];
-            let free = starts.into_iter().find(|(column, start)| {
-                column.saturating_add(label.len()) <= width
-                    && (start.saturating_sub(1)..=start + label.len()).all(|i| {
-                        i == at
-                            || (grid.get(i).is_none_or(Option::is_none) && letters.get(i).is_none_or(Option::is_none))
-                    })
-            });
-            if let Some((_, start)) = free.filter(|_| is_narrow) {
-                for (offset, letter) in label.into_iter().enumerate() {
-                    letters[start + offset] = Some(letter);
-                }
-            }
-        }
-        for row in 0..height {
-            for index in row * width..(row + 1) * width {
-                match (grid[index], letters[index], &self.scale) {
-                    (Some(value), _, Some(scale)) if self.colors => {
-                        let [red, green, blue, _] = scale.color(value);
-                        let _ = write!(self.text, "\x1b[38;2;{red};{green};{blue}m●{RESET}");
-                    }
-                    (Some(value), _, Some(scale)) => self.text.push(digit(scale, value)),
-                    (_, Some(letter), _) => self.text.push(letter),
-                    _ => self.text.push(' '),
-                }
-            }
-            self.end_line();
-        }
-        if chart.axes {
-            let axis = |name: &str, values: &dyn Fn(&MatrixPoint) -> f64| {
-                let (min, max) =
-                    points.iter().map(values).fold((f64::MAX, f64::MIN), |(min, max), v| (min.min(v), max.max(v)));
-                format!("{name}: {min} to {max}")
-            };
-            let line = format!("{}, {}", axis("x", &|point| point.x), axis("y", &|point| point.y));
-            self.line(&line);
-        }
-        if chart.legend {
-            self.legend(chart, false, false);
         }
     }
 }
