@@ -5,6 +5,7 @@ mod names;
 mod occupancy;
 mod plane;
 mod shared;
+mod time_parts;
 
 use std::ops::ControlFlow;
 use std::path::Path;
