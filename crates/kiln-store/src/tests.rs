@@ -1,6 +1,7 @@
 //! The store returns the same points and the same sums, independent of segments, compaction and damage.
 
 mod failures;
+mod matrix;
 mod names;
 mod occupancy;
 mod plane;
