@@ -70,8 +70,8 @@ impl<'f> PartTable<'f> {
 fn matching(filter: &TimePartFilter, units: TimeUnits) -> Vec<u64> {
     let mut bits = vec![0; units.len().div_ceil(64)];
     let mut set = |times: Range<i64>| {
-        let end = units.index(times.end - 1) as usize;
-        (units.index(times.start) as usize..=end).for_each(|unit| bits[unit / 64] |= 1 << (unit % 64));
+        let [first, last] = [times.start, times.end - 1].map(|time_us| units.index(time_us) as usize);
+        set_bits(&mut bits, first..last + 1);
     };
     let runs = runs(filter);
     let (mut start, end) = (units.start_of(0), units.start_of(units.len()));
@@ -92,6 +92,16 @@ fn matching(filter: &TimePartFilter, units: TimeUnits) -> Vec<u64> {
         start = until;
     }
     bits
+}
+
+/// Sets a range of bits, by words: a table of some years has thousands of ranges, and tiles of few points do not take
+/// longer than its computation.
+fn set_bits(bits: &mut [u64], range: Range<usize>) {
+    let words = range.start / 64..range.end.div_ceil(64);
+    for (index, word) in words.clone().zip(&mut bits[words]) {
+        let [first, end] = [range.start, range.end].map(|bit| bit.clamp(index * 64, index * 64 + 64) - index * 64);
+        *word |= (u64::MAX >> (64 - (end - first))) << first;
+    }
 }
 
 /// The runs of consecutive hours that match a filter.
