@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::points::PointBatch;
 use super::segment::Segment;
+use kiln_core::calendar::PartTable;
 use kiln_core::geo::{Points, Polygon};
 use kiln_core::simd::wide;
 use kiln_core::source::Query;
@@ -13,6 +14,8 @@ use kiln_core::source::Query;
 pub(super) struct Filter<'q> {
     /// The range of times that pass; `None` if all points pass, even those without a time.
     time_us: Option<Range<i64>>,
+    /// The parts of the local time that pass; `None` if all points pass, even those without a time.
+    time_parts: Option<PartTable<'q>>,
     /// Whether each category of the segment passes; `None` if all points pass.
     categories: Option<Vec<bool>>,
     polygon: Option<&'q Polygon>,
@@ -31,15 +34,15 @@ pub(super) struct SelectedPoints {
 impl<'q> Filter<'q> {
     /// The filter that all points pass.
     pub(super) fn everything() -> Self {
-        Self { time_us: None, categories: None, polygon: None }
+        Self { time_us: None, time_parts: None, categories: None, polygon: None }
     }
 
     /// The filter of a query for a segment: `None` if no points can pass, `Some(None)` if all pass.
     #[allow(clippy::option_option, reason = "none may pass, all do, or some")]
     pub(super) fn of(query: &'q Query<'_>, segment: &Segment) -> Option<Option<Self>> {
         let totals = &segment.entry.totals;
-        let mut filter = Self { time_us: None, categories: None, polygon: query.filter.polygon.as_deref() };
-        if query.filter.start_us.is_some() || query.filter.end_us.is_some() {
+        let mut filter = Self { polygon: query.filter.polygon.as_deref(), ..Self::everything() };
+        if query.filter.filters_time() {
             let range = query.filter.start_us.unwrap_or(Points::NO_TIME + 1)..query.filter.end_us.unwrap_or(i64::MAX);
             let [first, last] = totals.time_us?;
             if range.start > last || range.end <= first {
@@ -47,7 +50,17 @@ impl<'q> Filter<'q> {
             }
             let all_pass =
                 totals.untimed == 0 && range.start <= first && (range.end > last || query.filter.end_us.is_none());
-            filter.time_us = (!all_pass).then_some(range);
+            filter.time_us = (!all_pass && query.filter.filters_time_range()).then_some(range.clone());
+            if !query.filter.time_parts.is_empty() {
+                let within = [range.start.max(first), last.min(range.end.saturating_sub(1))];
+                let table = PartTable::new(&query.filter.time_parts, within);
+                match table.uniform() {
+                    Some(false) => return None,
+                    // Points without a time do not pass the range, if there is one.
+                    Some(true) if totals.untimed == 0 || filter.time_us.is_some() => {}
+                    _ => filter.time_parts = Some(table),
+                }
+            }
         }
         if !query.filter.categories.is_empty() {
             let names = &segment.points.names;
@@ -63,15 +76,16 @@ impl<'q> Filter<'q> {
             }
             filter.categories = Some(passes);
         }
-        let is_active = filter.time_us.is_some() || filter.categories.is_some() || filter.polygon.is_some();
+        let Self { time_us, time_parts, categories, polygon } = &filter;
+        let is_active = time_us.is_some() || time_parts.is_some() || categories.is_some() || polygon.is_some();
         Some(is_active.then_some(filter))
     }
 
     /// The number of rows of `range` that pass the filter.
     pub(super) fn count(&self, batch: &PointBatch, range: Range<usize>) -> u64 {
         const CHUNK: usize = 1024;
-        if let (Some(times), None, None, Some(time_us)) =
-            (&self.time_us, &self.categories, self.polygon, &batch.time_us)
+        if let (Self { time_us: Some(times), time_parts: None, categories: None, polygon: None }, Some(time_us)) =
+            (self, &batch.time_us)
         {
             return count_within(&time_us[range], times.start, times.end) as u64;
         }
@@ -87,12 +101,7 @@ impl<'q> Filter<'q> {
 
     /// Sets `passing` to 1 for the rows of `range` that pass the filter, and to 0 for the others.
     pub(super) fn test(&self, batch: &PointBatch, range: Range<usize>, passing: &mut [u8]) {
-        passing.fill(1);
-        match (&self.time_us, &batch.time_us) {
-            (None, _) => {}
-            (Some(times), Some(time_us)) => test_times(&time_us[range.clone()], times.start, times.end, passing),
-            (Some(_), None) => passing.fill(0),
-        }
+        self.test_time(batch, range.clone(), passing);
         match (&self.categories, &batch.category) {
             (None, _) => {}
             (Some(selected), Some(codes)) => {
@@ -116,6 +125,21 @@ impl<'q> Filter<'q> {
         }
     }
 
+    /// Like [`test`](Self::test), of the conditions on times only.
+    fn test_time(&self, batch: &PointBatch, range: Range<usize>, passing: &mut [u8]) {
+        if self.time_us.is_none() && self.time_parts.is_none() {
+            return passing.fill(1);
+        }
+        let Some(time_us) = batch.time_us.as_ref().map(|time_us| &time_us[range]) else { return passing.fill(0) };
+        passing.fill(1);
+        if let Some(times) = &self.time_us {
+            test_times(time_us, times.start, times.end, passing);
+        }
+        if let Some(table) = &self.time_parts {
+            table.keep(time_us, passing);
+        }
+    }
+
     /// Passes the points of `range` that pass the filter to `take`, in chunks.
     pub(super) fn select(
         &self,
@@ -126,15 +150,21 @@ impl<'q> Filter<'q> {
         mut take: impl FnMut(&SelectedPoints),
     ) {
         const CHUNK: usize = 4096;
+        let mut passing = [0; CHUNK];
         for start in range.clone().step_by(CHUNK) {
             let chunk = start..(start + CHUNK).min(range.end);
             selected.rows.clear();
-            match (&self.time_us, &batch.time_us) {
-                (None, _) => selected.rows.extend(chunk.start as u32..chunk.end as u32),
-                (Some(range), Some(time)) => {
+            match (&self.time_us, &self.time_parts, &batch.time_us) {
+                (None, None, _) => selected.rows.extend(chunk.start as u32..chunk.end as u32),
+                (Some(range), None, Some(time)) => {
                     in_range(&time[chunk.clone()], range, chunk.start as u32, &mut selected.rows);
                 }
-                (Some(_), None) => {}
+                (_, Some(_), Some(_)) => {
+                    let passing = &mut passing[..chunk.len()];
+                    self.test_time(batch, chunk.clone(), passing);
+                    append_passing(passing, chunk.start as u32, &mut selected.rows);
+                }
+                (_, _, None) => {}
             }
             if let (Some(passes), false) = (&self.categories, selected.rows.is_empty()) {
                 match &batch.category {
@@ -178,6 +208,18 @@ fn in_range(times: &[i64], range: &Range<i64>, first: u32, rows: &mut Vec<u32>) 
             _ => rows.extend((first..).zip(times).filter(|(_, time)| range.contains(time)).map(|(row, _)| row)),
         }
     }
+}
+
+/// Appends the rows for which `passing` is 1. `first` is the row of the first one. Without branches, which would be
+/// mispredicted for times in any order.
+fn append_passing(passing: &[u8], first: u32, rows: &mut Vec<u32>) {
+    let mut end = rows.len();
+    rows.resize(end + passing.len(), 0);
+    for (row, &passes) in (first..).zip(passing) {
+        rows[end] = row;
+        end += usize::from(passes);
+    }
+    rows.truncate(end);
 }
 
 wide! {

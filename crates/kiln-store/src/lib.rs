@@ -36,6 +36,7 @@ mod layer;
 mod layer_file;
 mod lock;
 mod manifest;
+mod matrix;
 mod merge;
 mod occupancy;
 mod point_set;

@@ -17,7 +17,7 @@ use kiln_core::geo::{Bounds, PlaneFrame};
 use kiln_core::occupancy::{CellWindow, OccupancyGrid, OccupancyRequest, scan_occupancy};
 use kiln_core::parallel::spawn_each;
 use kiln_core::simd::wide;
-use kiln_core::source::{Query, ScanReport};
+use kiln_core::source::Query;
 
 /// Rows of a block.
 const BLOCK: usize = 64;
@@ -45,11 +45,7 @@ impl Snapshot {
         self.check(query)?;
         let segments = self.passing(query);
         let counts = count(&segments, query, frame, interest, &window, threads)?;
-        let passing: u64 = segments.iter().map(|(segment, _)| segment.entry.rows).sum();
-        let unweighted = if query.columns.weights { passing } else { 0 };
-        let report =
-            ScanReport { read: self.points(), filtered: self.points() - passing, unweighted, ..ScanReport::default() };
-        Ok(OccupancyGrid { report, ..window.grid(request, &counts)? })
+        Ok(OccupancyGrid { report: self.scan_report(query, &segments), ..window.grid(request, &counts)? })
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use kiln_core::error::Result;
 use kiln_core::geo::{Canvas, Extent};
 use kiln_core::layer_name;
+use kiln_core::matrix::{MatrixRequest, PointMatrix};
 use kiln_core::occupancy::{OccupancyGrid, OccupancyRequest};
 use kiln_core::raster::{Cells, Reduction};
 use kiln_core::source::{self, CategoryList, CoordinateSpace, PointSet, Provider, Query, ScanReport, Totals};
@@ -66,6 +67,10 @@ impl PointSet for Snapshot {
 
     fn occupancy(&self, query: &Query<'_>, request: &OccupancyRequest, threads: usize) -> Result<OccupancyGrid> {
         self.occupancy(query, request, threads)
+    }
+
+    fn matrix(&self, query: &Query<'_>, request: &MatrixRequest, threads: usize) -> Result<PointMatrix> {
+        self.matrix(query, request, threads)
     }
 
     fn sample(&self, query: &Query<'_>, count: usize, _level: u32) -> Result<Vec<(f64, f64)>> {

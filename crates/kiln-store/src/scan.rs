@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Snapshot;
 use super::filter::{Filter, SelectedPoints};
-use super::points::{BATCH_ROWS, Codes, PointBatch};
+use super::points::{BATCH_ROWS, PointBatch};
 use super::segment::Segment;
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::{Bounds, Categories, Frame, Points, fixed};
@@ -57,9 +57,16 @@ impl Source for Snapshot {
         if stopped.into_inner() {
             return Err(Error::Cancelled);
         }
+        Ok(self.scan_report(query, &segments))
+    }
+}
+
+impl Snapshot {
+    /// The report of a scan of the segments that may contain points that pass.
+    pub(super) fn scan_report(&self, query: &Query<'_>, segments: &[(&Segment, Option<Filter<'_>>)]) -> ScanReport {
         let passing: u64 = segments.iter().map(|(segment, _)| segment.entry.rows).sum();
         let unweighted = if query.columns.weights && !self.is_weighted() { passing } else { 0 };
-        Ok(ScanReport { read: self.points(), filtered: self.points() - passing, unweighted, ..ScanReport::default() })
+        ScanReport { read: self.points(), filtered: self.points() - passing, unweighted, ..ScanReport::default() }
     }
 }
 
@@ -71,77 +78,158 @@ fn push(
     query: &Query<'_>,
     sink: &mut Sink<'_>,
 ) -> Result<ControlFlow<()>> {
-    /// Points per batch.
-    const CHUNK: usize = 8192;
-    let everything = Filter::everything();
-    let filter = filter.unwrap_or(&everything);
-    let (mut selected, mut columns) = (SelectedPoints::default(), SinkColumns::default());
-    let names = &segment.points.names.list;
+    let mut columns = SinkColumns::default();
     for (batch, range) in segment.points.batch_ranges(rows) {
-        for start in range.clone().step_by(CHUNK) {
-            let mut outcome = Ok(ControlFlow::Continue(()));
-            filter.select(
-                batch,
-                start..(start + CHUNK).min(range.end),
-                query.columns.weights,
-                &mut selected,
-                |selected| {
-                    if matches!(outcome, Ok(ControlFlow::Continue(()))) {
-                        columns.fill(batch, selected, query);
-                        outcome = columns.points(selected, names).map(&mut *sink);
-                    }
-                },
-            );
-            if !matches!(outcome, Ok(ControlFlow::Continue(()))) {
-                return outcome;
-            }
+        let flow = columns.push(segment, batch, range, filter, query, sink)?;
+        if flow.is_break() {
+            return Ok(flow);
         }
     }
     Ok(ControlFlow::Continue(()))
 }
 
-/// The columns of a batch for a sink.
+/// Reused buffers of the columns that sinks receive.
 #[derive(Default)]
-struct SinkColumns {
+pub(super) struct SinkColumns {
+    selected: SelectedPoints,
     lon: Vec<f64>,
     lat: Vec<f64>,
-    time: Option<Vec<i64>>,
-    codes: Option<Vec<u32>>,
-    track: Option<Vec<u64>>,
+    time: Vec<i64>,
+    codes: Vec<u32>,
+    track: Vec<u64>,
 }
 
 impl SinkColumns {
-    fn fill(&mut self, batch: &PointBatch, selected: &SelectedPoints, query: &Query<'_>) {
-        batch.positions(selected.rows.iter().map(|&row| row as usize), &mut self.lon, &mut self.lat);
-        let of = |times: &[i64]| selected.rows.iter().map(|&row| times[row as usize]).collect();
-        self.time = batch.time_us.as_ref().filter(|_| query.columns.times).map(|times| of(times));
-        let of = |codes: &Codes| selected.rows.iter().map(|&row| codes.at(row as usize)).collect();
-        self.codes = batch.category.as_ref().filter(|_| query.columns.categories).map(of);
-        let of = |tracks: &[u64]| selected.rows.iter().map(|&row| tracks[row as usize]).collect();
-        self.track = batch.track.as_ref().filter(|_| query.columns.tracks).map(|tracks| of(tracks));
+    /// Passes the rows of a batch of a segment that pass a filter to `sink`, in chunks, with the columns of the query.
+    pub(super) fn push(
+        &mut self,
+        segment: &Segment,
+        batch: &PointBatch,
+        rows: Range<usize>,
+        filter: Option<&Filter<'_>>,
+        query: &Query<'_>,
+        sink: &mut Sink<'_>,
+    ) -> Result<ControlFlow<()>> {
+        /// Points per chunk.
+        const CHUNK: usize = 8192;
+        let names = &segment.points.names.list;
+        let mut flow = Ok(ControlFlow::Continue(()));
+        for start in rows.clone().step_by(CHUNK) {
+            let chunk = start..(start + CHUNK).min(rows.end);
+            let Some(filter) = filter else {
+                flow = self.all(batch, chunk, names, query).map(&mut *sink);
+                if !matches!(flow, Ok(ControlFlow::Continue(()))) {
+                    return flow;
+                }
+                continue;
+            };
+            let mut selected = std::mem::take(&mut self.selected);
+            filter.select(batch, chunk, query.columns.weights, &mut selected, |selected| {
+                if matches!(flow, Ok(ControlFlow::Continue(()))) {
+                    flow = self.selected(batch, selected, names, query).map(&mut *sink);
+                }
+            });
+            self.selected = selected;
+            if !matches!(flow, Ok(ControlFlow::Continue(()))) {
+                return flow;
+            }
+        }
+        flow
     }
 
-    fn points<'a>(&'a self, selected: &'a SelectedPoints, names: &'a [Box<str>]) -> Result<Points<'a>> {
-        let mut points = Points::new(&self.lon, &self.lat)?;
-        if !selected.weight.is_empty() {
-            points = points.with_weight(&selected.weight)?;
-        }
-        if let Some(time) = &self.time {
-            points = points.with_time(time)?;
-        }
-        if let Some(track) = &self.track {
-            points = points.with_track(track)?;
-        }
-        match &self.codes {
-            Some(codes) => points.with_category(Categories { codes, names }),
-            None => Ok(points),
+    /// The points of `rows`, whose columns are those of the file where possible.
+    fn all<'a>(
+        &'a mut self,
+        batch: &'a PointBatch,
+        rows: Range<usize>,
+        names: &'a [Box<str>],
+        query: &Query<'_>,
+    ) -> Result<Points<'a>> {
+        self.locate(batch, rows.clone(), query);
+        let columns = &query.columns;
+        let codes = batch.category.as_ref().filter(|_| columns.categories).map(|codes| {
+            codes.all().map_or_else(
+                || {
+                    self.codes.clear();
+                    self.codes.extend(rows.clone().map(|row| codes.at(row)));
+                    &*self.codes
+                },
+                |codes| &codes[rows.clone()],
+            )
+        });
+        points(
+            [&self.lon, &self.lat],
+            batch.weight.as_ref().filter(|_| columns.weights).map(|weight| &weight[rows.clone()]),
+            batch.time_us.as_ref().filter(|_| columns.times).map(|time| &time[rows.clone()]),
+            batch.track.as_ref().filter(|_| columns.tracks).map(|track| &track[rows.clone()]),
+            codes.map(|codes| Categories { codes, names }),
+        )
+    }
+
+    /// The selected points.
+    fn selected<'a>(
+        &'a mut self,
+        batch: &PointBatch,
+        selected: &'a SelectedPoints,
+        names: &'a [Box<str>],
+        query: &Query<'_>,
+    ) -> Result<Points<'a>> {
+        let (rows, columns) = (|| selected.rows.iter().map(|&row| row as usize), &query.columns);
+        self.locate(batch, rows(), query);
+        let time = batch.time_us.as_ref().filter(|_| columns.times).map(|time| {
+            self.time.clear();
+            self.time.extend(rows().map(|row| time[row]));
+            &*self.time
+        });
+        let track = batch.track.as_ref().filter(|_| columns.tracks).map(|track| {
+            self.track.clear();
+            self.track.extend(rows().map(|row| track[row]));
+            &*self.track
+        });
+        let codes = batch.category.as_ref().filter(|_| columns.categories).map(|codes| {
+            self.codes.clear();
+            self.codes.extend(rows().map(|row| codes.at(row)));
+            &*self.codes
+        });
+        let weight = (!selected.weight.is_empty()).then_some(&*selected.weight);
+        points([&self.lon, &self.lat], weight, time, track, codes.map(|codes| Categories { codes, names }))
+    }
+
+    /// Sets the positions to those of `rows`, or to zeros if the query needs none.
+    fn locate(&mut self, batch: &PointBatch, rows: impl ExactSizeIterator<Item = usize>, query: &Query<'_>) {
+        if query.columns.without_positions {
+            self.lon.resize(rows.len(), 0.0);
+            self.lat.resize(rows.len(), 0.0);
+        } else {
+            batch.positions(rows, &mut self.lon, &mut self.lat);
         }
     }
+}
+
+/// Points of some columns.
+fn points<'a>(
+    [lon, lat]: [&'a [f64]; 2],
+    weight: Option<&'a [f32]>,
+    time_us: Option<&'a [i64]>,
+    track: Option<&'a [u64]>,
+    category: Option<Categories<'a>>,
+) -> Result<Points<'a>> {
+    let mut points = Points::new(lon, lat)?;
+    if let Some(weight) = weight {
+        points = points.with_weight(weight)?;
+    }
+    if let Some(time_us) = time_us {
+        points = points.with_time(time_us)?;
+    }
+    if let Some(track) = track {
+        points = points.with_track(track)?;
+    }
+    category.map_or(Ok(points), |category| points.with_category(category))
 }
 
 /// Bounds as windows in fixed-point units, `[[west, east], [north, south]]`, edges included. Bounds across the
 /// antimeridian are two windows, bounds outside the frame of a plane none.
-fn windows(frame: Frame, bounds: Bounds) -> Vec<[[u32; 2]; 2]> {
+pub(super) fn windows(frame: Frame, bounds: Bounds) -> Vec<[[u32; 2]; 2]> {
     if let Frame::Plane(frame) = frame {
         return frame.window(bounds).into_iter().collect();
     }

@@ -225,10 +225,11 @@ impl Snapshot {
         if query.filter.polygon.is_some() {
             query.clone().with_coordinate_space(self.coordinate_space()).check_polygon()?;
         }
-        if query.filter.start_us.is_some() || query.filter.end_us.is_some() {
+        if query.filter.filters_time() {
             let timed = self.segments.iter().any(|segment| segment.points.is_timed());
             if !timed && !self.segments.is_empty() {
-                return Err(Error::invalid(Parameter::START, "the layer's points have no times to filter by"));
+                let parameter = query.filter.time_parameter();
+                return Err(Error::invalid(parameter, "the layer's points have no times to filter by"));
             }
         }
         let categories = || self.segments.iter().any(|segment| segment.points.has_categories());

@@ -1,10 +1,12 @@
 //! The store returns the same points and the same sums, independent of segments, compaction and damage.
 
 mod failures;
+mod matrix;
 mod names;
 mod occupancy;
 mod plane;
 mod shared;
+mod time_parts;
 
 use std::ops::ControlFlow;
 use std::path::Path;

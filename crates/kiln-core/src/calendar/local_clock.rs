@@ -7,31 +7,47 @@ use jiff::tz::TimeZone;
 use super::offset_at;
 use super::time_part::{CivilDate, TimePart, iso_week, weekday};
 
-/// Computes the parts of times in a time zone. It caches the offset of the zone, so times of the same part of a year are
-/// fast.
+/// Computes the parts of times in a time zone. It caches the offsets of the zone.
 #[derive(Clone, Debug)]
 pub struct LocalClock<'z> {
     zone: &'z TimeZone,
     /// The range of times with the cached offset, and the offset, in microseconds.
     offset: (Range<i64>, i64),
+    /// The ranges so far with their offsets, ascending.
+    known: Vec<(Range<i64>, i64)>,
 }
 
 impl<'z> LocalClock<'z> {
-    const HOUR_US: i64 = 3_600_000_000;
-    const DAY_US: i64 = 24 * Self::HOUR_US;
+    pub(super) const HOUR_US: i64 = 3_600_000_000;
+    pub(super) const DAY_US: i64 = 24 * Self::HOUR_US;
 
     /// A clock of `zone`.
     pub fn new(zone: &'z TimeZone) -> Self {
-        Self { zone, offset: (0..0, 0) }
+        Self { zone, offset: (0..0, 0), known: Vec::new() }
     }
 
     /// The local time as microseconds since 1970-01-01 00:00 local time, of a time in microseconds since 1970-01-01 UTC.
     #[inline]
     pub fn local_us(&mut self, time_us: i64) -> i64 {
         if !self.offset.0.contains(&time_us) {
-            self.offset = offset_at(self.zone, time_us);
+            self.offset = self.find_offset(time_us);
         }
         time_us.saturating_add(self.offset.1)
+    }
+
+    /// The offset at a time and the range of times with it. A search in the offsets so far is faster than one in the
+    /// zone's rules.
+    fn find_offset(&mut self, time_us: i64) -> (Range<i64>, i64) {
+        const MAX_KNOWN: usize = 1024;
+        let index = self.known.partition_point(|(range, _)| range.end <= time_us);
+        if let Some(known) = self.known.get(index).filter(|(range, _)| range.contains(&time_us)) {
+            return known.clone();
+        }
+        let found = offset_at(self.zone, time_us);
+        if self.known.len() < MAX_KNOWN {
+            self.known.insert(index, found.clone());
+        }
+        found
     }
 
     /// The value of a part, of a time in microseconds since 1970-01-01 UTC.

@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 
 use super::{Hours, LocalClock, Months, TimePart, Weekdays, zone_name};
 use crate::geo::Points;
+use crate::parameter::Parameter;
 
 /// A filter by parts of the local time: hours of the day, days of the week and months, which must all match. Points
 /// without a time do not match.
@@ -39,10 +40,24 @@ impl TimePartFilter {
             return false;
         }
         let local_us = clock.local_us(time_us);
-        let part = |part| LocalClock::part_of(part, local_us);
-        self.hours.is_none_or(|hours| hours.contains(part(TimePart::Hour)))
-            && self.weekdays.is_none_or(|weekdays| weekdays.contains(part(TimePart::Weekday)))
+        self.hours.is_none_or(|hours| hours.contains(LocalClock::part_of(TimePart::Hour, local_us)))
+            && self.matches_day(LocalClock::part_of(TimePart::Date, local_us))
+    }
+
+    /// Whether the days of the week and the months match a local date, in days since 1970-01-01.
+    pub(super) fn matches_day(&self, days: i64) -> bool {
+        let part = |part| LocalClock::part_of(part, days.saturating_mul(LocalClock::DAY_US));
+        self.weekdays.is_none_or(|weekdays| weekdays.contains(part(TimePart::Weekday)))
             && self.months.is_none_or(|months| months.contains(part(TimePart::Month)))
+    }
+
+    /// The parameter of the first set.
+    pub fn parameter(&self) -> Parameter {
+        match self {
+            Self { hours: Some(_), .. } => Parameter::HOURS,
+            Self { weekdays: Some(_), .. } => Parameter::WEEKDAYS,
+            _ => Parameter::MONTHS,
+        }
     }
 
     /// A clock for [`matches`](Self::matches).

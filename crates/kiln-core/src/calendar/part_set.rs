@@ -138,7 +138,7 @@ impl<D: PartDomain> PartSet<D> {
         let [first, last] = Self::range();
         let text = text.trim().to_ascii_lowercase();
         let is_name = |name: &&str| text.len() >= 3 && name.starts_with(&text);
-        if let Some(index) = Self::names().iter().position(|name| is_name(&name)) {
+        if let Some(index) = Self::names().iter().position(is_name) {
             return Some(first + index as i64);
         }
         if text.is_empty() || text.len() > 2 || !text.bytes().all(|byte| byte.is_ascii_digit()) {

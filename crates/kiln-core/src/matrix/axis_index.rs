@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
-use super::{Axis, AxisKeys, BinQuantity};
-use crate::calendar::LocalClock;
+use jiff::tz::TimeZone;
+
+use super::{Axis, AxisKeys, BinQuantity, NumberBins};
+use crate::calendar::{LocalClock, TimePart, TimeUnits};
 use crate::geo::Points;
 use crate::occupancy::FastMap;
+use crate::simd::wide;
 
 /// The values of an axis that points have so far, and their indices.
 #[derive(Debug)]
@@ -13,17 +16,38 @@ pub(super) struct AxisIndex<'a> {
     axis: &'a Axis,
     clock: LocalClock<'a>,
     numbers: FastMap<i64, u32>,
-    /// The last number and its index: consecutive points often have the same.
-    last: Option<(i64, u32)>,
     names: HashMap<Box<str>, u32>,
+    /// A table in front of the maps: of each unit of time, category code or number of a bin (from
+    /// [`FIRST_BIN`](Self::FIRST_BIN) on), the index of its value plus 1, or 0 if it is unknown.
+    known: Vec<u32>,
 }
 
 impl<'a> AxisIndex<'a> {
-    /// The index of a point without a value on the axis.
+    /// The index of a point without a value on the axis. It is that of an unknown value in the table.
     pub(super) const NONE: u32 = u32::MAX;
+    /// The bins of the table.
+    const BINS: usize = 1 << 16;
+    const FIRST_BIN: i64 = -(1 << 15);
+    /// The key of a number in no bin.
+    const NO_BIN: i64 = i64::MIN;
 
-    pub(super) fn new(axis: &'a Axis, clock: LocalClock<'a>) -> Self {
-        Self { axis, clock, numbers: FastMap::default(), last: None, names: HashMap::new() }
+    /// No values yet. `units` are those of the times that [`locate`](Self::locate) will get.
+    pub(super) fn new(axis: &'a Axis, zone: &'a TimeZone, units: TimeUnits) -> Self {
+        let known = match axis {
+            Axis::Time(_) => units.len(),
+            Axis::Bins(..) => Self::BINS,
+            Axis::Whole | Axis::Category | Axis::Column(_) => 0,
+        };
+        // Pages of zeros take no memory before they are written.
+        let known = vec![0; known];
+        Self { axis, clock: LocalClock::new(zone), numbers: FastMap::default(), names: HashMap::new(), known }
+    }
+
+    /// The number of values to make room for at the beginning, at least 1.
+    pub(super) fn initial_len(&self) -> usize {
+        const MAX: i64 = 64;
+        const UNLIMITED: i64 = 8;
+        self.axis.range().map_or(UNLIMITED, |[first, last]| (last - first + 1).clamp(1, MAX)) as usize
     }
 
     /// The number of values.
@@ -31,66 +55,81 @@ impl<'a> AxisIndex<'a> {
         self.numbers.len() + self.names.len()
     }
 
-    /// The indices of the categories of a batch; empty unless the axis has categories.
-    pub(super) fn codes(&mut self, points: Points<'_>) -> Vec<u32> {
-        let names =
-            points.category().filter(|_| self.axis.needs_categories()).map_or(&[][..], |category| category.names);
-        names.iter().map(|name| self.name(name)).collect()
+    /// Forgets the indices of category codes: the next points have another dictionary.
+    pub(super) fn forget_categories(&mut self) {
+        if self.axis.needs_categories() {
+            self.known.clear();
+        }
     }
 
-    /// Sets `at` to the indices of the values of `points`. `codes` are the [indices](Self::codes) of their categories.
-    pub(super) fn locate(&mut self, points: Points<'_>, codes: &[u32], at: &mut [u32]) {
+    /// Sets `at` to the indices of the values of points, or [`NONE`](Self::NONE). `units` are the units of their times.
+    pub(super) fn locate(&mut self, points: Points<'_>, units: &[u32], at: &mut [u32]) {
         match self.axis {
             Axis::Whole => {
                 let index = self.number(0);
                 at.fill(index);
             }
-            Axis::Time(part) => self.locate_each(at, |clock, index| {
-                let time_us = points.time_us().map_or(Points::NO_TIME, |time_us| time_us[index]);
-                (time_us != Points::NO_TIME).then(|| clock.part(*part, time_us))
-            }),
-            Axis::Category | Axis::Column(_) => {
-                let category = points.category();
-                for (index, at) in at.iter_mut().enumerate() {
-                    let code = category.and_then(|category| codes.get(category.codes[index] as usize));
-                    *at = code.copied().unwrap_or(Self::NONE);
-                }
-            }
-            Axis::Bins(quantity, bins) => self.locate_each(at, |_, index| {
-                bins.index(match quantity {
-                    BinQuantity::Lon => points.lon()[index],
-                    BinQuantity::Lat => points.lat()[index],
-                    BinQuantity::Weight | BinQuantity::Column(_) => {
-                        points.weight().map_or(1.0, |weight| f64::from(weight[index]))
-                    }
-                })
-            }),
+            Axis::Time(part) => self.locate_times(*part, points, units, at),
+            Axis::Category | Axis::Column(_) => self.locate_names(points, at),
+            Axis::Bins(quantity, bins) => self.locate_bins(quantity, bins, points, at),
         }
     }
 
-    /// Sets `at` to the indices of the numbers of points.
-    #[inline]
-    fn locate_each(&mut self, at: &mut [u32], number: impl Fn(&mut LocalClock<'_>, usize) -> Option<i64>) {
+    fn locate_times(&mut self, part: TimePart, points: Points<'_>, units: &[u32], at: &mut [u32]) {
+        let Some(times) = points.time_us() else { return at.fill(Self::NONE) };
+        if look_up(&self.known, units.iter().map(|&unit| unit as usize), at) {
+            return;
+        }
         for (index, at) in at.iter_mut().enumerate() {
-            *at = match number(&mut self.clock, index) {
-                Some(number) => self.number(number),
-                None => Self::NONE,
-            };
+            if *at == Self::NONE && times[index] != Points::NO_TIME {
+                let number = self.clock.part(part, times[index]);
+                *at = self.number(number);
+                remember(&mut self.known, units[index] as usize, *at);
+            }
+        }
+    }
+
+    fn locate_names(&mut self, points: Points<'_>, at: &mut [u32]) {
+        let Some(category) = points.category() else { return at.fill(Self::NONE) };
+        if self.known.len() < category.names.len() {
+            self.known.resize(category.names.len(), 0);
+        }
+        if look_up(&self.known, category.codes.iter().map(|&code| code as usize), at) {
+            return;
+        }
+        for (index, at) in at.iter_mut().enumerate() {
+            if let (Self::NONE, Some(name)) = (*at, category.name(index)) {
+                *at = self.name(name);
+                remember(&mut self.known, category.codes[index] as usize, *at);
+            }
+        }
+    }
+
+    fn locate_bins(&mut self, quantity: &BinQuantity, bins: &NumberBins, points: Points<'_>, at: &mut [u32]) {
+        let mut keys = vec![Self::NO_BIN; points.len()];
+        match (quantity, points.weight()) {
+            (BinQuantity::Lon, _) => bins_of(bins, points.lon(), &mut keys),
+            (BinQuantity::Lat, _) => bins_of(bins, points.lat(), &mut keys),
+            (_, Some(weight)) => bins_of_weights(bins, weight, &mut keys),
+            (_, None) => keys.fill(bins.index(1.0).unwrap_or(Self::NO_BIN)),
+        }
+        // Keys that are not in the table wrap around to large numbers.
+        let slot = |key: i64| key.wrapping_sub(Self::FIRST_BIN) as usize;
+        if look_up(&self.known, keys.iter().map(|&key| slot(key)), at) {
+            return;
+        }
+        for (at, &key) in at.iter_mut().zip(&keys) {
+            if *at == Self::NONE && key != Self::NO_BIN {
+                *at = self.number(key);
+                remember(&mut self.known, slot(key), *at);
+            }
         }
     }
 
     /// The index of a number.
-    #[inline]
     fn number(&mut self, number: i64) -> u32 {
-        if let Some((last, index)) = self.last
-            && last == number
-        {
-            return index;
-        }
         let next = self.numbers.len() as u32;
-        let index = *self.numbers.entry(number).or_insert(next);
-        self.last = Some((number, index));
-        index
+        *self.numbers.entry(number).or_insert(next)
     }
 
     /// The index of a name.
@@ -133,5 +172,40 @@ impl<'a> AxisIndex<'a> {
             AxisKeys::Numbers(numbers.into_iter().map(|(number, _)| number).collect())
         };
         (keys, ranks)
+    }
+}
+
+/// Sets `at` to the indices of values by the table. Returns whether all are known.
+#[inline]
+fn look_up(known: &[u32], keys: impl Iterator<Item = usize>, at: &mut [u32]) -> bool {
+    let mut all_known = true;
+    for (at, key) in at.iter_mut().zip(keys) {
+        let index = known.get(key).copied().unwrap_or(0);
+        all_known &= index != 0;
+        *at = index.wrapping_sub(1);
+    }
+    all_known
+}
+
+/// Sets the index of a value in the table, if the table has the key.
+fn remember(known: &mut [u32], key: usize, index: u32) {
+    if let Some(known) = known.get_mut(key) {
+        *known = index + 1;
+    }
+}
+
+wide! {
+    fn bins_of(bins: &NumberBins, numbers: &[f64], keys: &mut [i64]) {
+        for (key, &number) in keys.iter_mut().zip(numbers) {
+            *key = bins.index(number).unwrap_or(AxisIndex::NO_BIN);
+        }
+    }
+}
+
+wide! {
+    fn bins_of_weights(bins: &NumberBins, weights: &[f32], keys: &mut [i64]) {
+        for (key, &weight) in keys.iter_mut().zip(weights) {
+            *key = bins.index(f64::from(weight)).unwrap_or(AxisIndex::NO_BIN);
+        }
     }
 }

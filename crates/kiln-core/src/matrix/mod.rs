@@ -7,6 +7,10 @@
 mod accumulator;
 mod axis;
 mod axis_index;
+mod cell_sums;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 
 pub use accumulator::MatrixAccumulator;
 pub use axis::{Axis, AxisKeys, BinQuantity, NumberBins};

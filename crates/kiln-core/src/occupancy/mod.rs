@@ -26,7 +26,6 @@ pub use cell_system::{Cell, CellSystem};
 pub use dense::CellWindow;
 pub use dwell::Dwell;
 pub(crate) use fast_hash::FastMap;
-pub(crate) use group::GroupSums;
 pub use group::{Group, GroupKey};
 pub use time_grouping::{TimeBuckets, TimeGrouping};
 

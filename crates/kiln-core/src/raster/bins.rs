@@ -278,7 +278,7 @@ impl Bins {
 }
 
 /// Updates the maximum weight of each point's cell.
-fn update_max(max: &mut [f32], cells: &[u32], weights: Option<&[f32]>) {
+pub(crate) fn update_max(max: &mut [f32], cells: &[u32], weights: Option<&[f32]>) {
     for (i, &cell) in cells.iter().enumerate() {
         let weight = weights.map_or(1.0, |weights| weights[i]);
         let max = &mut max[cell as usize];

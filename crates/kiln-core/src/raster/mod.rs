@@ -15,6 +15,7 @@ mod quantize;
 mod splat;
 mod thresholds;
 
+pub(crate) use bins::update_max;
 pub use bins::{Bins, Reduction, Sums};
 pub use cells::Cells;
 pub use contours::contour_lines;

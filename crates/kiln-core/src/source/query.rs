@@ -132,6 +132,14 @@ impl Filter {
         self.start_us.is_some() || self.end_us.is_some()
     }
 
+    /// The parameter that an error about times names: that of the first condition on times.
+    pub fn time_parameter(&self) -> Parameter {
+        match self.time_parts.first() {
+            Some(filter) if !self.filters_time_range() => filter.parameter(),
+            _ => Parameter::START,
+        }
+    }
+
     /// Whether the filter has categories.
     pub fn filters_category(&self) -> bool {
         !self.categories.is_empty()

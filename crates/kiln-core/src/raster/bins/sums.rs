@@ -29,11 +29,11 @@ impl Sums {
     /// times the maximum before a sum goes to `overflow`.
     const WEIGHT_BITS: i32 = 40;
 
-    pub(super) fn new(cells: usize) -> Self {
+    pub(crate) fn new(cells: usize) -> Self {
         Self { fixed: vec![0; cells], unit_exponent: None, overflow: HashMap::new() }
     }
 
-    pub(super) fn add(&mut self, cells: &[u32], weights: Option<&[f32]>) {
+    pub(crate) fn add(&mut self, cells: &[u32], weights: Option<&[f32]>) {
         const BATCH: usize = 64;
         const ONES: [f32; BATCH] = [1.0; BATCH];
         let Some(weights) = weights else {
@@ -57,7 +57,7 @@ impl Sums {
     }
 
     /// Adds `copies[i]` times the weight `weights[i]`, or 1 without weights, to `cells[i]`.
-    pub(super) fn add_copies(&mut self, cells: &[u32], copies: &[u32], weights: Option<&[f32]>) {
+    pub(crate) fn add_copies(&mut self, cells: &[u32], copies: &[u32], weights: Option<&[f32]>) {
         let Some(exponent) = self.exponent_for(weights.unwrap_or(&[1.0])) else { return };
         let units_per_one = 2f64.powi(-exponent);
         for (i, (&cell, &copies)) in cells.iter().zip(copies).enumerate() {
@@ -91,7 +91,7 @@ impl Sums {
         *self.overflow.entry(cell).or_insert(0) += (weight / Self::UNIT).round() as i128 * i128::from(copies);
     }
 
-    pub(super) fn merge(&mut self, other: Self) {
+    pub(crate) fn merge(&mut self, other: Self) {
         let same_unit = self.unit_exponent == other.unit_exponent;
         for (cell, &addend) in other.fixed.iter().enumerate() {
             if addend == 0 {
@@ -105,6 +105,21 @@ impl Sums {
         for (cell, addend) in other.overflow {
             *self.overflow.entry(cell).or_insert(0) += addend;
         }
+    }
+
+    /// The same sums in `cells` cells: the sum of cell i moves to cell `to(i)`, which must be another one for each cell.
+    pub(crate) fn moved(self, cells: usize, to: impl Fn(usize) -> usize) -> Self {
+        let mut fixed = vec![0; cells];
+        for (cell, &sum) in self.fixed.iter().enumerate().filter(|(_, sum)| **sum != 0) {
+            fixed[to(cell)] = sum;
+        }
+        let overflow = self.overflow.into_iter().map(|(cell, sum)| (to(cell as usize) as u32, sum)).collect();
+        Self { fixed, overflow, ..self }
+    }
+
+    /// The sum of a cell.
+    pub(crate) fn sum(&self, cell: usize) -> f64 {
+        self.total(cell) as f64 * Self::UNIT
     }
 
     pub(super) fn round(&self, sums: &mut [f32]) {
