@@ -9,6 +9,7 @@ const server = process.env['KILN'] ?? 'http://127.0.0.1:3000';
 /** The pages in `dist`: where their source is, and the way from their URL to the root of the server. */
 const PAGES = {
   'index.html': { source: 'page/index.html', root: './' },
+  'matrix.html': { source: 'page/matrix.html', root: '../' },
   'mask.html': { source: 'mask/index.html', root: '../../' },
 };
 
@@ -27,6 +28,7 @@ const flat: Plugin = {
 function sourceOf(url = '/'): string | undefined {
   const path = url.replace(/[?#].*/, '');
   if (path === '/') return '/page/index.html';
+  if (/^\/matrix\/[^/]+$/.test(path)) return '/page/matrix.html';
   if (/^\/masks\/[^/]+\/page$/.test(path)) return '/mask/index.html';
   return /^\/(@|page\/|mask\/|kiln-leaflet\/|node_modules\/)/.test(path) ? url : undefined;
 }

@@ -15,6 +15,8 @@ const byId = (id) => document.getElementById(id);
 const number = (value) => value.toLocaleString('en', { maximumFractionDigits: 2 });
 const layer = decodeURIComponent(location.pathname.split('/').at(-2));
 const hash = new URLSearchParams(location.hash.slice(1));
+/** The filters by parts of the local time. */
+const PARTS = ['hours', 'weekdays', 'months'];
 const curve = CURVES[hash.get('curve')] ? hash.get('curve') : 'sqrt';
 
 let scene;
@@ -43,6 +45,8 @@ async function fetchJson(url, options) {
 function gridParameters() {
   const parameters = new URLSearchParams({ resolution: byId('cell').value, format: 'json', omit_empty: 'true' });
   if (hash.get('space')) parameters.set('category', JSON.stringify([hash.get('space')]));
+  for (const part of PARTS) if (hash.get(part)) parameters.set(part, hash.get(part));
+  if (PARTS.some((part) => hash.get(part))) parameters.set('tz', hash.get('zone') ?? 'UTC');
   const [start, end] = (hash.get('time') ?? '').split('..');
   if (start && end) {
     parameters.set('start', start);
@@ -150,7 +154,7 @@ async function loadFloor() {
   const entry = catalog.layers.find(({ name }) => name === layer);
   if (!entry) throw new Error(`There is no layer ${layer}.`);
   if (entry.projections.includes('mercator')) throw new Error('This page shows layers in meters; this one is in degrees.');
-  const name = [entry.title, hash.get('space')].filter(Boolean).join(' · ');
+  const name = [entry.title, hash.get('space'), ...PARTS.map((part) => hash.get(part))].filter(Boolean).join(' · ');
   byId('title').textContent = name;
   byId('period').textContent = period();
   document.title = `${[name, period()].filter(Boolean).join(', ')} in 3-D - Kiln`;

@@ -22,7 +22,19 @@ const rows = Array.from({ length: 7 }, (_, day) => {
   return [0, 0.05, 0.1].map((by) => `${lng + by},${lat},${1 + day},${date(day)},${day % 2 ? 'tram' : 'bus'}`);
 });
 
+/** The category of the layer `weeks` with markup. */
+export const MARKUP = '<img src=x onerror=alert(1)>';
+/** Four weeks from Monday 2024-01-01 UTC. Each hour from 6 to 20 has a point; on weekdays from 7 to 9 it has four. The delay is the hour. */
+const weeks = Array.from({ length: 28 * 24 }, (_, i) => {
+  const [day, hour] = [Math.floor(i / 24), i % 24];
+  const isRush = day % 7 < 5 && hour >= 7 && hour <= 9;
+  const count = isRush ? 4 : hour >= 6 && hour <= 20 ? 1 : 0;
+  const time = new Date(Date.UTC(2024, 0, 1 + day, hour, 30)).toISOString();
+  return Array.from({ length: count }, (_, n) => `${-74 + 0.2 * (n % 2)},${isRush ? 40.7 : 41.5},${hour},${time},${n % 2 ? MARKUP : 'bus'}`);
+});
+
 const FILES = {
+  'weeks.csv': ['lon,lat,delay,time,kind', ...weeks.flat()].join('\n'),
   'one.csv': `lon,lat,people\n${STOCKHOLM.lng},${STOCKHOLM.lat},5\n`,
   'fiji.csv': `lon,lat\n${TAVEUNI.lng},${TAVEUNI.lat}\n`,
   'bare.csv': 'x,y\n1.25,0.25\n1.25,0.25\n9.75,-3.25\n',
@@ -46,6 +58,17 @@ title = "Seven days"
 time = "time"
 category = "kind"
 style = { radius = 20, curve = "sqrt" }
+`;
+
+/** A layer with times, categories and delays. */
+export const WEEKS = `
+[layers.weeks]
+input = "weeks.csv"
+title = "Four weeks"
+weight = "delay"
+time = "time"
+category = "kind"
+style = { radius = 20 }
 `;
 
 /** The sample floor, and a layer in meters with neither times nor rooms nor a plan. */

@@ -36,6 +36,7 @@ use crate::http::server::App;
         super::floor_plan::describe,
         super::floor_plan::put,
         super::floor_plan::delete,
+        super::pages::matrix,
         super::pages::surface,
         super::rooms::get,
         super::rooms::put,

@@ -31,11 +31,12 @@ const fn asset_of(name: &'static str, content_type: &'static str, bytes: &'stati
 }
 
 /// The files of the plain pages, which are served without a build of `web/`, and of the pages that need no build.
-const PLAIN: [Asset; 14] = [
+const PLAIN: [Asset; 15] = [
     asset_of("page.js", SCRIPT, include_bytes!("../../../web/plain/page.js")),
     asset_of("page.css", STYLE, include_bytes!("../../../web/plain/page.css")),
     asset_of("mask.js", SCRIPT, include_bytes!("../../../web/plain/mask.js")),
     asset_of("mask.css", STYLE, include_bytes!("../../../web/plain/mask.css")),
+    asset_of("matrix.js", SCRIPT, include_bytes!("../../../web/plain/matrix.js")),
     asset_of("surface.js", SCRIPT, include_bytes!("../../../web/plain/surface.js")),
     asset_of("surface-mesh.js", SCRIPT, include_bytes!("../../../web/plain/surface-mesh.js")),
     asset_of("surface-scene.js", SCRIPT, include_bytes!("../../../web/plain/surface-scene.js")),
@@ -96,6 +97,22 @@ pub(crate) async fn docs(State(app): State<Arc<App>>) -> Response<Body> {
 pub(crate) async fn surface(State(app): State<Arc<App>>, Path(layer): Path<String>) -> HttpResult<Response<Body>> {
     app.layer(&layer)?;
     Ok(page(&app, include_bytes!("../../../web/plain/surface.html"), "'self'"))
+}
+
+/// Show matrices of a layer with a map
+///
+/// Shows the points of the layer by the values of two axes, such as hours and days of the week, and the heat map of the
+/// selected cells. The fragment has the state: `#x=hour&y=weekday&agg=mean`.
+#[utoipa::path(get, path = "/matrix/{layer}", tag = "layers",
+    params(("layer" = String, Path, description = "A layer of the catalog", example = "cities")),
+    responses(
+        (status = 200, description = "The page", content_type = "text/html", body = String),
+        (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn matrix(State(app): State<Arc<App>>, Path(layer): Path<String>) -> HttpResult<Response<Body>> {
+    app.layer(&layer)?;
+    let html = built("matrix.html").unwrap_or(include_bytes!("../../../web/plain/matrix.html"));
+    Ok(page(&app, html, "'self'"))
 }
 
 /// Redirects `/docs/` to `/docs`, under any path prefix.
@@ -208,7 +225,7 @@ mod tests {
     #[test]
     fn all_assets_of_built_pages_are_embedded() {
         // Without a build, the plain pages are served.
-        for (page, base) in [("index.html", "./"), ("mask.html", "../../")] {
+        for (page, base) in [("index.html", "./"), ("mask.html", "../../"), ("matrix.html", "../")] {
             let Some(html) = built(page) else { return };
             let html = String::from_utf8_lossy(html);
             let links = html.split(['"', '\'']).filter_map(|link| link.strip_prefix(base));

@@ -41,6 +41,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/masks/{id}/legend.json", get(masks::legend::legend_json))
         .route("/masks/{id}/page", get(masks::page::page))
         .route("/masks/{id}/value", get(masks::value::value))
+        .route("/matrix/{layer}", get(pages::matrix))
         .route("/{layer}/floorplan.json", get(floor_plan::describe))
         .route("/{layer}/frames", get(frames::frames))
         .route("/{layer}/grid", get(grid::grid))

@@ -1,7 +1,7 @@
 import { fetchJson, type HeatStyle } from 'kiln-leaflet';
 
-/** The base URL of the server, which is that of the page. */
-export const BASE = new URL('.', document.baseURI).href.replace(/\/$/, '');
+/** The base URL of the server. The page has its way there from its own URL; default: the folder of the page. */
+export const BASE = new URL(document.documentElement.dataset['root'] ?? '.', document.baseURI).href.replace(/\/$/, '');
 
 /** A layer in the response of `/catalog`. */
 export interface LayerEntry {

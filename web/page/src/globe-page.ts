@@ -4,61 +4,19 @@ import { fetchJson, amountOf, kiln, type KilnLegend, type KilnValue } from 'kiln
 import { BASE, isPlane, layerOf, onGlobe, openLayer, type Catalog, type LayerEntry, type Statistics } from './catalog.js';
 import { Swipe } from './compare.js';
 import { byId, debounced, showStatus } from './dom.js';
+import { fit, WORLD } from './globe-map.js';
 import { Heat } from './heat.js';
 import { Histogram } from './histogram.js';
-import { Land } from './land.js';
 import { Panel } from './panel.js';
 import { Snippets } from './snippets.js';
+import { matrixUrl } from './matrix-link.js';
 import { read, styleOf, write, type State } from './state.js';
+import { describe, PARTS } from './time-parts.js';
 import { between, Times, timeText } from './times.js';
 
-const FIRST_ZOOM = { min: 2, max: 12 };
-/** The bounds that are shown without a layer. */
-export const WORLD: L.LatLngBoundsLiteral = [[-60, -180], [75, 180]];
 const DEBOUNCE_MS = 90;
 /** Number of categories in the popup of a click. */
 const TOP_CATEGORIES = 5;
-
-const reducedMotion = matchMedia('(prefers-reduced-motion: reduce)').matches;
-
-/** Creates the map of the globe. */
-export function makeMap(): L.Map {
-  const map = L.map('map', {
-    worldCopyJump: true,
-    minZoom: 1,
-    maxZoom: 18,
-    zoomAnimation: !reducedMotion,
-    inertia: !reducedMotion,
-    fadeAnimation: false, // loaded tiles appear at once
-    zoomControl: false,
-  });
-  L.control.zoom({ position: 'topleft' }).addTo(map);
-  L.control.scale({ position: 'bottomright', imperial: false }).addTo(map);
-  map.attributionControl.setPrefix('<a href="https://leafletjs.com">Leaflet</a>');
-  for (const [name, z] of Object.entries({ land: 150, before: 240, heat: 250 })) map.createPane(name).style.zIndex = String(z);
-  return map;
-}
-
-/** Fits the map to the bounds of a layer, apart from the panel, at zoom 2 or higher. */
-export function fit(map: L.Map, bounds: L.LatLngBoundsLiteral): void {
-  const box = L.latLngBounds(bounds);
-  const covered = innerWidth < 700 ? 0 : byId('panel').offsetWidth + 20;
-  const fitting = map.getBoundsZoom(box.pad(0.05), false, L.point(covered, 0));
-  const zoom = Math.min(Math.max(fitting, FIRST_ZOOM.min), FIRST_ZOOM.max);
-  const center = map.project(box.getSouthWest(), zoom).add(map.project(box.getNorthEast(), zoom)).divideBy(2);
-  map.setView(map.unproject(center.add([covered / 2, 0]), zoom), zoom, { animate: false });
-}
-
-/** Adds the basemap: that of the configuration, or outlines of land. */
-export function basemap(map: L.Map, { page }: Catalog): { redraw(): unknown } {
-  if (page?.basemap) {
-    const attribution = page.attribution ?? '';
-    return L.tileLayer(page.basemap, { pane: 'land', attribution, maxZoom: 18, className: 'basemap' }).addTo(map);
-  }
-  const land = new Land('land').addTo(map);
-  land.load().catch((error: Error) => showStatus(error.message, true));
-  return land;
-}
 
 /** The map page of layers in geographic coordinates. */
 export class GlobePage {
@@ -209,10 +167,13 @@ export class GlobePage {
   }
 
   /** A short description of a state. */
-  private nameOf({ layer, time, scheme, categories }: State): string {
+  private nameOf(state: State): string {
+    const { layer, time, scheme, categories } = state;
     const title = this.layers.find(({ name }) => name === layer)?.title ?? layer;
     const times = time ? between(timeText(time[0], time[1] - time[0]), timeText(time[1], time[1] - time[0])) : '';
-    return [title, times, categories.join(', '), times || categories.length ? '' : scheme].filter(Boolean).join(' · ');
+    const parts = PARTS.filter((part) => state[part].length).map((part) => describe(part, state[part]));
+    const filters = [times, ...parts, categories.join(', ')].filter(Boolean);
+    return [title, ...(filters.length ? filters : [scheme])].join(' · ');
   }
 
   /** Loads the times and categories of the layer. */
@@ -220,12 +181,14 @@ export class GlobePage {
     const { layer } = this.state;
     this.updateTimes();
     this.panel.showCategories(null);
+    this.panel.showTimes(false, false);
     this.values.setCategories(0);
     try {
       const statistics = await fetchJson<Statistics>(`${BASE}/${layer}/statistics?zoom=0`);
       if (layer !== this.state.layer) return;
       this.loaded = { layer, statistics };
       this.panel.showCategories(statistics.categories ?? null);
+      this.panel.showTimes(statistics.time !== null, (statistics.categories?.names.length ?? 0) > 0);
       this.values.setCategories(statistics.categories ? TOP_CATEGORIES : 0);
       this.updateTimes();
     } catch (error) {
@@ -241,6 +204,7 @@ export class GlobePage {
   /** Writes the state to the URL and to the snippets. */
   private remember(): void {
     history.replaceState(null, '', `#${write(this.state, this.layer)}`);
+    byId<HTMLAnchorElement>('matrix').href = matrixUrl(this.state);
     this.snippets?.update(this.state.layer, styleOf(this.state, this.catalog));
   }
 }

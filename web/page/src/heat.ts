@@ -5,6 +5,7 @@ import { BASE, type Catalog } from './catalog.js';
 import { points, showStatus } from './dom.js';
 import { Points } from './points.js';
 import { styleOf, type State } from './state.js';
+import { hasParts } from './time-parts.js';
 
 /** The heat map of a state: rendered by the server as tiles or one picture, or, above a zoom level, drawn by the browser. */
 export class Heat {
@@ -106,7 +107,7 @@ export class Heat {
   private reportStatus(text = ''): void {
     const layer = this.catalog.layers.find(({ name }) => name === this.state.layer);
     if (!layer) return;
-    const isPart = this.state.time !== null || this.state.categories.length > 0;
+    const isPart = this.state.time !== null || this.state.categories.length > 0 || hasParts(this.state);
     const all = `${isPart ? 'Part of ' : ''}${points(layer.points)}`;
     showStatus(text || `${all}, rendered as ${this.state.mode === 'tiles' ? 'tiles' : 'one picture'}`);
   }

@@ -1,18 +1,16 @@
 import 'leaflet/dist/leaflet.css';
 import 'kiln-leaflet/kiln-leaflet.css';
 import './base.css';
+import './map.css';
+import './panel.css';
 import './style.css';
 
 import { fetchCatalog, isPlane, layerOf, openLayer, type Catalog, type LayerEntry } from './catalog.js';
 import { byId, showNotice, showStatus } from './dom.js';
-import { basemap, fit, GlobePage, makeMap, WORLD } from './globe-page.js';
+import { basemap, fit, makeMap, WORLD } from './globe-map.js';
+import { GlobePage } from './globe-page.js';
+import { markKeyboardUse } from './keys.js';
 import { theme } from './theme.js';
-
-/** Marks the page while it is used by keyboard: only then the map shows a focus ring. */
-function markKeyboardUse(): void {
-  addEventListener('keydown', () => (document.documentElement.dataset['keys'] = ''), true);
-  addEventListener('pointerdown', () => delete document.documentElement.dataset['keys'], true);
-}
 
 async function startGlobe(catalog: Catalog | null): Promise<void> {
   const map = makeMap();

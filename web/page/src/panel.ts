@@ -1,7 +1,10 @@
 import type { Catalog, Statistics } from './catalog.js';
 import { foldable } from './fold.js';
 import { byId, make, number, option, points } from './dom.js';
+import { schemeGroups } from './scheme-groups.js';
 import { defaultStyle, type State } from './state.js';
+import { listZones, TimePartControls } from './time-part-controls.js';
+import { NO_PARTS } from './time-parts.js';
 
 type Choice = 'layer' | 'mode' | 'scheme' | 'curve' | 'normalize' | 'agg';
 const CHOICES: Choice[] = ['layer', 'mode', 'scheme', 'curve', 'normalize', 'agg'];
@@ -12,6 +15,8 @@ export class Panel {
   private readonly inputs = Object.fromEntries(
     ['radius', 'opacity', 'lock', 'vmin', 'vmax', 'handover', 'beyond', 'compare'].map((id) => [id, byId<HTMLInputElement>(id)]),
   ) as Record<string, HTMLInputElement>;
+
+  private readonly timeParts: { controls: TimePartControls; zone: HTMLSelectElement };
 
   constructor(
     private readonly catalog: Catalog,
@@ -25,6 +30,10 @@ export class Panel {
     this.selects.scheme.replaceChildren(...schemeGroups(catalog));
     byId('controls').addEventListener('input', (event) => this.applyChange(event.target as HTMLElement));
     byId('controls').addEventListener('submit', (event) => event.preventDefault());
+    const zone = byId<HTMLSelectElement>('part-zone');
+    listZones(zone, state.zone);
+    const controls = new TimePartControls(byId('time-parts'), (parts) => this.changed({ ...this.state, ...parts }, 'time-parts'), byId('part-zone-field'));
+    this.timeParts = { controls, zone };
     foldable();
   }
 
@@ -48,7 +57,15 @@ export class Panel {
     compare!.checked = state.before !== null;
     const weight = layer?.weight ? `, weighted by ${layer.weight}` : '';
     byId('about').textContent = layer ? `${points(layer.points)}${weight}` : '';
+    this.timeParts.controls.show(state);
+    this.timeParts.zone.value = state.zone;
     this.updateCategories();
+  }
+
+  /** Shows the filter by parts of the time if the layer has times, and the link to its matrix, which may also have categories. */
+  showTimes(hasTimes: boolean, hasCategories: boolean): void {
+    byId('time-parts').hidden = !hasTimes;
+    byId('matrix-link').hidden = !hasTimes && !hasCategories;
   }
 
   /** Lists the categories of the layer. */
@@ -86,7 +103,7 @@ export class Panel {
     const { id } = target;
     if (id === 'layer') {
       const layer = this.catalog.layers.find(({ name }) => name === input.value);
-      Object.assign(state, { layer: input.value, span: null, time: null, categories: [] }, defaultStyle(layer));
+      Object.assign(state, { layer: input.value, span: null, time: null, categories: [] }, NO_PARTS, defaultStyle(layer));
     } else if ((CHOICES as string[]).includes(id)) {
       Object.assign(state, { [id]: input.value });
     } else if (id === 'radius') state.radius = input.valueAsNumber;
@@ -98,26 +115,12 @@ export class Panel {
       this.inputs['vmax']!.setCustomValidity(isSpan ? '' : 'The maximum must be greater than the minimum.');
       if (!isSpan) return;
       state.span = [low, high];
-    } else if (id === 'handover') state.handover = input.checked;
+    } else if (id === 'part-zone') state.zone = input.value;
+    else if (id === 'handover') state.handover = input.checked;
     else if (id === 'beyond') {
       if (Number.isFinite(input.valueAsNumber)) state.beyond = Math.min(Math.max(Math.round(input.valueAsNumber), 0), 18);
     } else if (id === 'compare') state.before = input.checked ? '' : null;
     else return;
     this.changed(state, id);
   }
-}
-
-/** The schemes, grouped by family in the catalog's order. */
-export function schemeGroups({ schemes }: Catalog): HTMLOptGroupElement[] {
-  const groups = new Map<string, HTMLOptGroupElement>();
-  for (const { name, family } of schemes) {
-    let group = groups.get(family);
-    if (!group) {
-      group = make('optgroup');
-      group.label = family;
-      groups.set(family, group);
-    }
-    group.append(option(name));
-  }
-  return [...groups.values()];
 }

@@ -70,7 +70,7 @@ export class Points {
     const { signal } = (this.pending = new AbortController());
     const view = this.map.getBounds();
     const filter: HeatStyle = {};
-    for (const name of ['start', 'end', 'category'] as const) Object.assign(filter, style[name] === undefined ? {} : { [name]: style[name] });
+    for (const name of ['start', 'end', 'hours', 'weekdays', 'months', 'tz', 'category'] as const) Object.assign(filter, style[name] === undefined ? {} : { [name]: style[name] });
     const key = JSON.stringify([layer, style, legend.span, this.map.getZoom()]);
     if (this.shown && this.drawn?.key === key && this.drawn.bounds.contains(view)) return -1;
 

@@ -1,8 +1,10 @@
 import type { Catalog, HeatStyle, LayerEntry } from './catalog.js';
 import { fadesIn } from './catalog.js';
+import { hasParts, NO_PARTS, partParameters, PARTS, textOf, valuesOf, type TimeParts } from './time-parts.js';
+import { browserZone, isZone } from './zones.js';
 
 /** The state of the page. The URL contains all of it, so that a link shows the same view. */
-export interface State {
+export interface State extends TimeParts {
   layer: string;
   zoom: number;
   lat: number;
@@ -22,6 +24,8 @@ export interface State {
   categories: string[];
   /** The selected time range, in milliseconds since 1970 UTC. Null: all. */
   time: [number, number] | null;
+  /** The IANA time zone of hours, days of the week and months. */
+  zone: string;
   /** Whether the browser draws the points at zooms greater than `beyond`. */
   handover: boolean;
   beyond: number;
@@ -59,8 +63,8 @@ export function defaultStyle(layer: LayerEntry | undefined): Pick<State, 'scheme
 /** The initial state of a layer. */
 export function initial(layer: LayerEntry | undefined): State {
   const place = { zoom: 2, lat: 20, lng: 0 };
-  const rest = { mode: 'tiles', span: null, categories: [], time: null, before: null, swipe: 50 } as const;
-  return { ...defaultStyle(layer), ...place, ...rest, categories: [], layer: layer?.name ?? '', handover: true, beyond: BEYOND };
+  const rest = { mode: 'tiles', span: null, time: null, zone: browserZone(), before: null, swipe: 50 } as const;
+  return { ...defaultStyle(layer), ...place, ...rest, ...NO_PARTS, categories: [], layer: layer?.name ?? '', handover: true, beyond: BEYOND };
 }
 
 /** The style parameters of requests to the server. */
@@ -74,7 +78,7 @@ export function styleOf(state: State, catalog: Catalog): HeatStyle {
   if (state.span) [style.vmin, style.vmax] = state.span;
   if (state.categories.length) style.category = state.categories;
   if (state.time) [style.start, style.end] = [new Date(state.time[0]), new Date(state.time[1])];
-  return style;
+  return Object.assign(style, partParameters(state, state.zone));
 }
 
 const clamp = (value: number, min: number, max: number) => Math.min(Math.max(value, min), max);
@@ -98,12 +102,15 @@ export function write(state: State, layer: LayerEntry | undefined): string {
   for (const name of ['mode', 'scheme', 'curve', 'normalize', 'agg', 'radius', 'opacity'] as const) put(name, state[name]);
   put('span', state.span?.join('..'));
   put('time', state.time?.map((time) => new Date(time).toISOString()).join('..'));
+  for (const part of PARTS) put(part, textOf(part, state[part]));
+  // It depends on the browser.
+  if (hasParts(state)) parameters.set('zone', state.zone);
   put('categories', JSON.stringify(state.categories));
   put('beyond', state.beyond);
   put('handover', state.handover ? 'on' : 'off');
   put('before', state.before);
   if (state.before !== null) put('swipe', state.swipe);
-  return parameters.toString().replaceAll('%2F', '/').replaceAll('%3A', ':');
+  return parameters.toString().replaceAll('%2F', '/').replaceAll('%3A', ':').replaceAll('%2C', ',');
 }
 
 /** Parses the fragment of a URL. Returns the state, and whether the fragment has a map position. Invalid values are replaced by defaults. */
@@ -134,6 +141,9 @@ export function read(text: string, catalog: Catalog, layers: LayerEntry[]): { st
   state.before = parameters.get('before');
   state.span = pair(parameters.get('span'), Number);
   state.time = pair(parameters.get('time'), Date.parse);
+  for (const part of PARTS) state[part] = valuesOf(part, parameters.get(part));
+  const zone = parameters.get('zone');
+  if (zone && isZone(zone)) state.zone = zone;
   state.categories = categoriesOf(parameters.get('categories'));
 
   const place = (parameters.get('at') ?? '').split('/').map(Number);
@@ -145,7 +155,8 @@ export function read(text: string, catalog: Catalog, layers: LayerEntry[]): { st
   return { state, placed };
 }
 
-function categoriesOf(text: string | null): string[] {
+/** Parses a list of categories in JSON. */
+export function categoriesOf(text: string | null): string[] {
   try {
     const read: unknown = JSON.parse(text ?? '[]');
     return Array.isArray(read) ? read.filter((each) => typeof each === 'string') : [];

@@ -5,6 +5,8 @@ import { fetchJson, legendOf } from 'kiln-leaflet';
 
 import { BASE, type Catalog, type LayerEntry, type Statistics } from '../catalog.js';
 import { byId, debounced, make, number, points, showNotice, showStatus } from '../dom.js';
+import { matrixUrl } from '../matrix-link.js';
+import { partParameters } from '../time-parts.js';
 import { Times } from '../times.js';
 import { FloorLegend } from './floor-legend.js';
 import { fitFloor, makeFloorMap } from './floor-map.js';
@@ -173,7 +175,7 @@ export class FloorPage {
     if (!this.state.weeks?.every((id) => known.includes(id))) this.state.weeks = null;
     this.panel.showWeeks(this.weeks);
     byId('no-times').hidden = this.range !== null;
-    byId('zone-field').hidden = this.range === null;
+    byId('zone-field').hidden = byId('time-parts').hidden = byId('matrix-link').hidden = this.range === null;
     this.times.setRange(this.state.weeks ? null : this.range, this.state.time);
   }
 
@@ -208,7 +210,7 @@ export class FloorPage {
   private async load(signal: AbortSignal): Promise<Shown> {
     const { state } = this;
     const windows = this.windows();
-    const key = JSON.stringify([state.cell, state.space, state.zone, windows]);
+    const key = JSON.stringify([state.cell, state.space, state.zone, windows, partParameters(state, state.zone)]);
     if (this.loaded?.key === key) return this.loaded.shown;
     showStatus('Loading…');
     void this.showCount().catch(() => undefined);
@@ -310,6 +312,7 @@ export class FloorPage {
   /** Writes the state to the URL. */
   private remember(): void {
     history.replaceState(null, '', `#${write(this.state, this.layer)}`);
+    byId<HTMLAnchorElement>('matrix').href = matrixUrl({ ...this.state, time: this.state.weeks ? null : this.state.time, categories: this.state.space ? [this.state.space] : [] });
     // The 3-D page shows one window: of two weeks the second, as its link says. It keeps the weeks for the way back.
     const time = this.windows().at(-1) ?? null;
     byId<HTMLAnchorElement>('surface').href = `${this.layer.name}/surface#${write({ ...this.state, time }, this.layer)}`;

@@ -1,14 +1,17 @@
 import type { Catalog, LayerEntry } from '../catalog.js';
 import { byId, option, points } from '../dom.js';
 import { foldable } from '../fold.js';
-import { schemeGroups } from '../panel.js';
+import { schemeGroups } from '../scheme-groups.js';
+import { TimePartControls } from '../time-part-controls.js';
+import { browserZone } from '../zones.js';
 import { CELL_SIDES_M, VIEWS, type Curve, type FloorState, type View } from './state.js';
-import { browserZone, lastTwo, nameOf, type Week } from './weeks.js';
+import { lastTwo, nameOf, type Week } from './weeks.js';
 
 /** The controls of a plane layer: shows a state and reports changes. */
 export class FloorPanel {
   private readonly select = (id: string) => byId<HTMLSelectElement>(id);
   private readonly input = (id: string) => byId<HTMLInputElement>(id);
+  private readonly parts: TimePartControls;
   private weeks: Week[] = [];
 
   constructor(
@@ -31,6 +34,7 @@ export class FloorPanel {
     byId('about').textContent = points(layer.points);
     byId('controls').addEventListener('input', (event) => this.applyChange(event.target as HTMLInputElement));
     byId('controls').addEventListener('submit', (event) => event.preventDefault());
+    this.parts = new TimePartControls(byId('time-parts'), (parts) => this.changed({ ...this.state, ...parts }, 'time-parts'));
     foldable();
     byId('swap').addEventListener('click', () => {
       const { weeks } = this.state;
@@ -64,6 +68,7 @@ export class FloorPanel {
     this.select('curve').value = state.curve;
     this.select('cell').value = String(state.cell);
     this.select('zone').value = state.zone;
+    this.parts.show(state);
     for (const view of VIEWS) this.input(`view-${view}`).checked = state.view === view;
     this.input('opacity').value = String(state.opacity);
     byId('opacity-value').textContent = `${state.opacity} %`;

@@ -3,6 +3,7 @@ import { KilnTileLayer, request, type HeatStyle } from 'kiln-leaflet';
 
 import { BASE, fadesIn, type Catalog } from '../catalog.js';
 import { showStatus } from '../dom.js';
+import { partParameters } from '../time-parts.js';
 import { CellPicture } from './cells.js';
 import { gridParameters, type Cells } from './grid.js';
 import { colorAt, type Ramp, type Scale } from './ramps.js';
@@ -38,7 +39,7 @@ export function styleOf(state: FloorState, catalog: Catalog): HeatStyle {
   if (!fadesIn(catalog, state.scheme)) style.transparent_low = FADE;
   if (state.space) style.category = [state.space];
   if (state.time) [style.start, style.end] = [new Date(state.time[0]), new Date(state.time[1])];
-  return style;
+  return Object.assign(style, partParameters(state, state.zone));
 }
 
 /** The picture of a floor: cells drawn by the page, or heat and contours by the server. */

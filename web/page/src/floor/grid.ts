@@ -1,6 +1,7 @@
 import { fetchJson } from 'kiln-leaflet';
 
 import { BASE } from '../catalog.js';
+import { partParameters } from '../time-parts.js';
 import type { FloorState } from './state.js';
 import type { Profile } from './profile.js';
 
@@ -47,8 +48,9 @@ interface GridReply {
 }
 
 /** The query parameters of a grid. */
-export function gridParameters({ cell, space }: FloorState, window: [number, number] | null): URLSearchParams {
-  const parameters = new URLSearchParams({ resolution: String(cell) });
+export function gridParameters(state: FloorState, window: [number, number] | null): URLSearchParams {
+  const { cell, space, zone } = state;
+  const parameters = new URLSearchParams({ resolution: String(cell), ...partParameters(state, zone) });
   if (space) parameters.set('category', JSON.stringify([space]));
   if (window) {
     parameters.set('start', new Date(window[0]).toISOString());

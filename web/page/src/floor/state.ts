@@ -1,5 +1,6 @@
 import type { LayerEntry } from '../catalog.js';
-import { browserZone, isZone } from './weeks.js';
+import { NO_PARTS, PARTS, textOf, valuesOf, type TimeParts } from '../time-parts.js';
+import { browserZone, isZone } from '../zones.js';
 
 /** How a floor is drawn. */
 export const VIEWS = ['cells', 'heat', 'contours'] as const;
@@ -16,7 +17,7 @@ const MAX_ZOOM = 8;
 const MIN_ZOOM = -12;
 
 /** The state of the page of a plane layer. The URL contains all of it, so that a link shows the same view. */
-export interface FloorState {
+export interface FloorState extends TimeParts {
   layer: string;
   /** At zoom z, a meter is 2^z pixels. */
   zoom: number;
@@ -71,6 +72,7 @@ export function initial(layer: LayerEntry): FloorState {
     opacity: Number.isFinite(opacity) ? opacity : 85,
     radius: metersOf(style['radius']) ?? Number(Math.max(side / 50, 0.1).toPrecision(1)),
     time: null,
+    ...NO_PARTS,
     weeks: null,
     zone: browserZone(),
   };
@@ -87,9 +89,10 @@ export function write(state: FloorState, layer: LayerEntry): string {
     if (state[name] !== start[name]) parameters.set(name, String(state[name]));
   }
   if (state.time) parameters.set('time', state.time.map((time) => new Date(time).toISOString()).join('..'));
+  for (const part of PARTS) if (state[part].length) parameters.set(part, textOf(part, state[part]));
   if (state.weeks) parameters.set('weeks', state.weeks.join('..'));
   parameters.set('zone', state.zone);
-  return parameters.toString().replaceAll('%2F', '/').replaceAll('%3A', ':');
+  return parameters.toString().replaceAll('%2F', '/').replaceAll('%3A', ':').replaceAll('%2C', ',');
 }
 
 /** Parses the fragment of a URL. Returns the state, and whether the fragment has a map position. Invalid values are replaced by defaults. */
@@ -110,6 +113,7 @@ export function read(text: string, layer: LayerEntry, schemes: string[]): { stat
   state.radius = number('radius', 0.01, 1e6) ?? state.radius;
   const times = parameters.get('time')?.split('..').map(Date.parse) ?? [];
   if (times.length === 2 && times[0]! < times[1]!) state.time = [times[0]!, times[1]!];
+  for (const part of PARTS) state[part] = valuesOf(part, parameters.get(part));
   const weeks = parameters.get('weeks')?.split('..') ?? [];
   if (weeks.length === 2 && weeks.every((week) => /^\d{4}-W\d\d$/.test(week))) state.weeks = [weeks[0]!, weeks[1]!];
   const zone = parameters.get('zone');

@@ -1,3 +1,5 @@
+import { instantOf, localDay } from '../zones.js';
+
 const DAY_MS = 86_400_000;
 
 /** A week from Monday to Sunday in a time zone. */
@@ -13,19 +15,6 @@ export interface Week {
   /** Whether the whole week is within the times of the data. */
   isComplete: boolean;
 }
-
-/** Whether the browser knows an IANA time zone. */
-export function isZone(zone: string): boolean {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone: zone });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** The time zone of the browser. */
-export const browserZone = () => Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC';
 
 /** The weeks that overlap a time range, at most `limit`, the last ones. */
 export function weeksOf([first, last]: [number, number], zone: string, limit = 520): Week[] {
@@ -47,25 +36,6 @@ export function lastTwo(weeks: Week[]): [string, string] | null {
 
 /** The dates of a week, and whether its data are incomplete. */
 export const nameOf = ({ label, isComplete }: Week) => (isComplete ? label : `${label} (incomplete)`);
-
-/** The offset of a time zone from UTC at an instant, in milliseconds. */
-function offsetAt(instant: number, zone: string): number {
-  const format = new Intl.DateTimeFormat('en', {
-    timeZone: zone, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric',
-  });
-  const part = Object.fromEntries(format.formatToParts(instant).map(({ type, value }) => [type, Number(value)])) as Record<string, number>;
-  return Date.UTC(part['year']!, part['month']! - 1, part['day'], part['hour'], part['minute'], part['second']) - Math.floor(instant / 1000) * 1000;
-}
-
-/** The calendar day of an instant, as the midnight of that day in UTC. */
-const localDay = (instant: number, zone: string) => Math.floor((instant + offsetAt(instant, zone)) / DAY_MS) * DAY_MS;
-
-/** The instant at which a calendar day begins in a time zone. */
-function instantOf(day: number, zone: string): number {
-  // The offset may change between the guess and the instant.
-  const guess = day - offsetAt(day, zone);
-  return day - offsetAt(guess, zone);
-}
 
 const mondayBefore = (day: number) => day - ((new Date(day).getUTCDay() + 6) % 7) * DAY_MS;
 

@@ -1,0 +1,93 @@
+import { kiln, KilnTileLayer, type HeatStyle, type KilnLegend } from 'kiln-leaflet';
+
+import { BASE, isPlane, type Catalog, type LayerEntry } from '../catalog.js';
+import { byId, debounced, showStatus } from '../dom.js';
+import { basemap, makeMap } from '../globe-map.js';
+
+const DEBOUNCE_MS = 250;
+const MAX_ZOOM = 12;
+
+/** Whether a layer can be shown on the map of the page. */
+export const hasMap = (layer: LayerEntry) => !isPlane(layer) && Boolean(layer.bounds);
+
+/** The heat map of the layer next to its matrix. */
+export class MatrixMap {
+  private readonly map = makeMap();
+  private readonly land: { redraw(): unknown };
+  private tiles: KilnTileLayer | null = null;
+  private legend: KilnLegend | null = null;
+  private shown = '';
+
+  /** `moved` is called with each new position: zoom, latitude and longitude. */
+  constructor(catalog: Catalog, private readonly layer: LayerEntry, at: [number, number, number] | null, moved: (at: [number, number, number]) => void) {
+    if (at) this.map.setView([at[1], at[2]], at[0], { animate: false });
+    else this.map.fitBounds(layer.bounds, { maxZoom: MAX_ZOOM, animate: false });
+    this.land = basemap(this.map, catalog);
+    const later = debounced(() => {
+      const { lat, lng } = this.map.getCenter().wrap();
+      moved([this.map.getZoom(), Number(lat.toFixed(4)), Number(lng.toFixed(4))]);
+    }, DEBOUNCE_MS);
+    this.map.on('moveend', later);
+    new ResizeObserver(() => this.map.invalidateSize({ animate: false })).observe(byId('map'));
+  }
+
+  /** Shows the heat map in a style. Null: no point. */
+  show(style: HeatStyle | null): void {
+    const requested = JSON.stringify(style);
+    if (requested === this.shown) return;
+    this.shown = requested;
+    const busy = (isBusy: boolean) => byId('map').setAttribute('aria-busy', String(isBusy));
+    busy(style !== null);
+    if (!style) {
+      this.tiles?.remove();
+      this.legend?.remove();
+      return;
+    }
+    if (!this.tiles) {
+      this.tiles = new KilnTileLayer(BASE, this.layer.name, style, { pane: 'heat', className: 'heat', updateWhenIdle: false });
+      this.tiles.on('load', () => busy(false));
+      const failed = (text: string) => {
+        busy(false);
+        showStatus(text, true);
+      };
+      this.tiles.on('tileerror', () => failed('Some tiles failed to load.'));
+      this.tiles.on('error', (event) => failed((event as unknown as { error: Error }).error.message));
+      this.legend = kiln.legend(this.tiles);
+      kiln.value(this.map, this.tiles);
+    } else {
+      this.tiles.setStyle(style);
+    }
+    if (!this.map.hasLayer(this.tiles)) this.tiles.addTo(this.map);
+    this.legend?.addTo(this.map);
+  }
+
+  /** Updates the map to the theme. */
+  redraw(): void {
+    this.land.redraw();
+  }
+
+  /** The position: zoom, latitude and longitude. */
+  moveTo([zoom, lat, lng]: [number, number, number]): void {
+    this.map.setView([lat, lng], zoom, { animate: false });
+  }
+
+  /** Moves the map to limits of longitude and latitude. Missing ones are those of the layer. */
+  moveToBounds({ west, east, south, north }: { west?: number; east?: number; south?: number; north?: number }): void {
+    const [[lowest, first], [highest, last]] = this.layer.bounds;
+    this.map.fitBounds([[south ?? lowest, west ?? first], [north ?? highest, east ?? last]], { animate: false });
+  }
+
+  /** The view as west, south, east and north. Null: the whole world is in the view. */
+  view(): string | null {
+    const bounds = this.map.getBounds();
+    const [south, north] = [Math.max(bounds.getSouth(), -90), Math.min(bounds.getNorth(), 90)];
+    let [west, east] = [bounds.getWest(), bounds.getEast()];
+    if (east - west >= 360) [west, east] = [-180, 180];
+    else {
+      // Across the antimeridian, east is less than west.
+      const wrapped = (lng: number) => lng - 360 * Math.floor((lng + 180) / 360);
+      [west, east] = [wrapped(west), wrapped(east)];
+    }
+    return [west, south, east, north].map((edge) => Number(edge.toFixed(5))).join(',');
+  }
+}
