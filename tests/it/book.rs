@@ -1,6 +1,6 @@
 //! The commands and snippets of the documents: each one is run, or is listed here with the reason why it is not.
 //!
-//! The `sh` blocks of a page are one bash script, run in a fresh folder with the bundled `data/` in it and the tested `kiln`
+//! The `sh` blocks of a page are one bash script, run in a fresh folder with the bundled `data/` and `examples/` in it and the tested `kiln`
 //! on the PATH. In that script
 //!
 //! - `kiln serve …` starts a server in the background, waits until it accepts connections, and replaces the one before;
