@@ -18,10 +18,10 @@ fn every_command_of_the_page_of_live_tables_succeeds() {
          INSERT INTO departures SELECT place, boardings FROM city.bus_stops",
     );
     let url = database.url();
-    run_live_tables("docs/postgis.md", &[
-        ("postgres://ann@db.example/maps", &url),
-        ("psql maps", &format!("psql -X -v ON_ERROR_STOP=1 {url}")),
-    ]);
+    run_live_tables(
+        "docs/postgis.md",
+        &[("postgres://ann@db.example/maps", &url), ("psql maps", &format!("psql -X -v ON_ERROR_STOP=1 {url}"))],
+    );
 }
 
 #[test]
