@@ -1,6 +1,6 @@
 //! The commands and snippets of the documents: each one is run, or is listed here with the reason why it is not.
 //!
-//! The `sh` blocks of a page are one bash script, run in a fresh folder with the bundled `data/` in it and the tested `kiln`
+//! The `sh` blocks of a page are one bash script, run in a fresh folder with the bundled `data/` and `examples/` in it and the tested `kiln`
 //! on the PATH. In that script
 //!
 //! - `kiln serve …` starts a server in the background, waits until it accepts connections, and replaces the one before;
@@ -12,7 +12,7 @@
 //! A block `console checked` shows commands after `$ ` and what they print, which is compared; `…` in it stands for any text.
 //! Other `console` blocks are not run.
 //!
-//! The page of live tables needs a database: `tests/it/postgis/book.rs` runs it.
+//! The pages of live tables need a database: `tests/it/postgis/book.rs` runs them.
 
 mod page;
 mod script;
@@ -40,8 +40,8 @@ const NOT_RUN: [(&str, usize, &str); 6] = [
 const LANGUAGES: [&str; 14] =
     ["console", "csv", "html", "java", "js", "json", "nginx", "php", "python", "rust", "sh", "text", "toml", "ts"];
 
-/// The page that needs a database.
-const LIVE_TABLES: &str = "docs/postgis.md";
+/// The pages that need a database.
+const LIVE_TABLES: [&str; 2] = ["docs/postgis.md", "examples/matrix/database/README.md"];
 
 /// The page whose pictures are compared with those of the repository.
 const GALLERY: &str = "docs/gallery.md";
@@ -50,10 +50,10 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// README.md and the pages of the user guide, without the decision records.
+/// README.md, the pages of the user guide, without the decision records, and those of the examples.
 fn pages() -> Vec<Page> {
     let mut paths = vec![PathBuf::from("README.md")];
-    let mut folders = vec![PathBuf::from("docs")];
+    let mut folders = vec![PathBuf::from("docs"), PathBuf::from("examples")];
     while let Some(folder) = folders.pop() {
         for entry in root().join(&folder).read_dir().unwrap() {
             let path = folder.join(entry.unwrap().file_name());
@@ -68,9 +68,10 @@ fn pages() -> Vec<Page> {
     paths.iter().map(|path| Page::read(root(), path.to_str().unwrap())).collect()
 }
 
-/// Runs the page of live tables with these replacements in its text.
-pub(crate) fn run_live_tables(replacements: &[(&str, &str)]) {
-    let mut page = Page::read(root(), LIVE_TABLES);
+/// Runs a page of live tables with these replacements in its text.
+pub(crate) fn run_live_tables(page: &str, replacements: &[(&str, &str)]) {
+    assert!(LIVE_TABLES.contains(&page), "{page}");
+    let mut page = Page::read(root(), page);
     for block in &mut page.blocks {
         for (from, to) in replacements {
             block.text = block.text.replace(from, to);
@@ -82,7 +83,7 @@ pub(crate) fn run_live_tables(replacements: &[(&str, &str)]) {
 
 #[test]
 fn every_command_of_the_documents_succeeds() {
-    let elsewhere = |page: &&Page| [GALLERY, LIVE_TABLES].contains(&page.name.as_str());
+    let elsewhere = |page: &&Page| page.name == GALLERY || LIVE_TABLES.contains(&page.name.as_str());
     let scripts: Vec<Script> = pages().iter().filter(|page| !elsewhere(page)).filter_map(Script::of).collect();
     assert!(scripts.len() >= 10, "only {} pages have commands", scripts.len());
     let queue = Mutex::new(scripts.iter());

@@ -93,8 +93,10 @@ impl Script {
         let log = tools.path().join("log");
         fs::write(&script, text).unwrap();
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_kiln"), tools.path().join("kiln")).unwrap();
-        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("data");
-        std::os::unix::fs::symlink(data, folder.join("data")).unwrap();
+        for bundled in ["data", "examples"] {
+            let target = Path::new(env!("CARGO_MANIFEST_DIR")).join(bundled);
+            std::os::unix::fs::symlink(target, folder.join(bundled)).unwrap();
+        }
         let inherited = std::env::var_os("PATH").unwrap_or_default();
         // The Python of `make tools` has the packages of the examples.
         let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/readers/bin");

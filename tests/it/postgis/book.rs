@@ -1,4 +1,4 @@
-//! The commands of `docs/postgis.md`.
+//! The commands of the pages of live tables.
 
 use super::cluster::Cluster;
 use crate::book::run_live_tables;
@@ -18,8 +18,17 @@ fn every_command_of_the_page_of_live_tables_succeeds() {
          INSERT INTO departures SELECT place, boardings FROM city.bus_stops",
     );
     let url = database.url();
-    run_live_tables(&[
-        ("postgres://ann@db.example/maps", &url),
-        ("psql maps", &format!("psql -X -v ON_ERROR_STOP=1 {url}")),
-    ]);
+    run_live_tables(
+        "docs/postgis.md",
+        &[("postgres://ann@db.example/maps", &url), ("psql maps", &format!("psql -X -v ON_ERROR_STOP=1 {url}"))],
+    );
+}
+
+#[test]
+fn every_command_of_the_recipe_of_a_database_succeeds() {
+    let database = Cluster::shared().database();
+    let url = database.url();
+    let psql = format!("psql -X -v ON_ERROR_STOP=1 {url}");
+    let replacements = [("postgres://ann@db.example/shop", url.as_str()), ("psql shop", &psql)];
+    run_live_tables("examples/matrix/database/README.md", &replacements);
 }
