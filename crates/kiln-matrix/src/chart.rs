@@ -19,7 +19,8 @@ pub struct MatrixPoint {
     pub y: f64,
     /// The value, finite, which gives the color.
     pub value: f64,
-    /// The text next to the point. It is omitted where it would overlap another point or label.
+    /// The text next to the point. It is omitted where it would overlap another point or label, and after the first 5,000
+    /// labels.
     pub label: Option<String>,
 }
 

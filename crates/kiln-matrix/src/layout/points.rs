@@ -21,6 +21,8 @@ const PLOT: (f32, f32) = (560.0, 400.0);
 const CELLS: [f32; 8] = [40.0, 32.0, 26.0, 20.0, 16.0, 12.0, 9.0, 7.0];
 /// The maximum width of a label.
 const MAX_LABEL: f32 = 170.0;
+/// The number of labels that are tried: a plot has space for a few hundred.
+const MAX_LABELS: usize = 5000;
 /// The space between a point and its label.
 const LABEL_SPACE: f32 = 4.0;
 /// The minimum distance of labels of ticks of the x axis.
@@ -200,7 +202,8 @@ impl<'c> PointsPlan<'c> {
         let radius = self.diameter / 2.0;
         // The upper edge of a line that is centered on y.
         let level_of = |y: f32| y - LABEL.size / 2.0;
-        for point in self.points {
+        let labeled = self.points.iter().filter(|point| point.label.is_some());
+        for point in labeled.take(MAX_LABELS) {
             let label = point.label.as_deref().map(clean_label).unwrap_or_default();
             let label = self.measure.shorten(LABEL.size, &label, MAX_LABEL);
             if label.is_empty() {
