@@ -51,6 +51,12 @@ impl Address {
         format!("{scheme}://{}{host}{query}", user.unwrap_or_default())
     }
 
+    /// Selects a table, in place of that of the URL.
+    #[must_use]
+    pub fn with_table(self, table: String) -> Self {
+        Self { table: Some(table), ..self }
+    }
+
     /// The table that the URL selects, as `schema.table` or `table`.
     pub fn table(&self) -> Option<&str> {
         self.table.as_deref()

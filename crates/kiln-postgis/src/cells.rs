@@ -40,6 +40,7 @@ impl LiveSnapshot {
         radius_px: f64,
     ) -> Result<(Cells, ScanReport)> {
         self.check(query)?;
+        self.relation.require_positions()?;
         if canvas.projection() == Projection::Plane {
             return Err(Error::invalid(
                 Parameter::PROJECTION,
@@ -149,10 +150,9 @@ impl LiveSnapshot {
             }
         }
         sql.push(" FROM ").push(&relation.items());
-        relation.push_conditions(&mut sql, query, window.boxes(self.area.unwrap_or_default()));
-        let has_condition = sql.text.contains(" WHERE ");
+        let keyword = relation.push_conditions(&mut sql, query, window.boxes(self.area.unwrap_or_default()));
         if let Some(has_weight) = relation.has_weight() {
-            sql.push(if has_condition { " AND " } else { " WHERE " }).push(&has_weight);
+            sql.push(keyword).push(&has_weight);
         }
         sql.push(" GROUP BY 1");
         let found: Vec<(Option<i64>, i64, Option<f64>)> =

@@ -4,7 +4,7 @@ use super::relation::{Column, ColumnType};
 use kiln_core::source::{Columns, Role};
 
 /// A column of a relation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CatalogColumn {
     pub(super) name: String,
     /// The name of its type; for an enumeration, its own name.
@@ -49,7 +49,7 @@ pub(super) fn column_for(role: Role, named: Option<&str>, columns: &[CatalogColu
     };
     let column = |found: &CatalogColumn| {
         let kind = found.kind().filter(|kind| is_suitable(*kind))?;
-        Some(Column { name: found.name.clone(), kind })
+        Some(Column { name: found.name.clone(), kind, type_name: found.type_name.clone() })
     };
     if let Some(name) = named {
         let names = columns.iter().map(|column| column.name.as_str());

@@ -29,12 +29,14 @@ impl Default for DatabaseOptions {
     }
 }
 
-/// A PostGIS database. Its methods block, and only read.
+/// A database, usually with PostGIS. Its methods block, and only read.
 pub struct Database {
     pool: Arc<Pool>,
     connections: usize,
     /// Connections without a statement timeout, for statements that read an entire table.
     unlimited_pool: Arc<Pool>,
+    /// Whether PostGIS is installed.
+    has_postgis: bool,
     address: Address,
     tls: MakeRustlsConnect,
     runtime: Mutex<Option<Runtime>>,
@@ -45,10 +47,10 @@ pub struct Database {
 pub(super) const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 impl Database {
-    /// Connects to a database and checks that PostGIS is installed.
+    /// Connects to a database.
     ///
     /// # Errors
-    /// [`Error::Database`] if it is unreachable, denies access, or lacks PostGIS.
+    /// [`Error::Database`] if it is unreachable or denies access.
     pub fn open(address: &Address, options: &DatabaseOptions) -> Result<Arc<Self>> {
         const UNLIMITED_CONNECTIONS: usize = 2;
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("kiln-postgis").enable_all().build();
@@ -58,17 +60,20 @@ impl Database {
         let pool = |connections, timeout| {
             Pool::new(&name, address.config.clone(), tls.clone(), connections, timeout).map(Arc::new)
         };
-        let database = Arc::new(Self {
+        let mut database = Self {
             pool: pool(options.connections, options.timeout)?,
             connections: options.connections,
             unlimited_pool: pool(UNLIMITED_CONNECTIONS, Duration::ZERO)?,
+            has_postgis: false,
             address: address.clone(),
             tls: tls.clone(),
             handle: runtime.handle().clone(),
             runtime: Mutex::new(Some(runtime)),
-        });
-        database.require_postgis()?;
-        Ok(database)
+        };
+        let sql = "SELECT extversion FROM pg_extension WHERE extname = 'postgis'";
+        let versions: Vec<String> = database.query(sql, Vec::new(), |row| row.try_get(0))?;
+        database.has_postgis = !versions.is_empty();
+        Ok(Arc::new(database))
     }
 
     /// The maximum number of connections.
@@ -76,15 +81,22 @@ impl Database {
         self.connections
     }
 
-    fn require_postgis(&self) -> Result<()> {
-        let sql = "SELECT extversion FROM pg_extension WHERE extname = 'postgis'";
-        let versions: Vec<String> = self.query(sql, Vec::new(), |row| row.try_get(0))?;
-        if versions.is_empty() {
-            let reason =
-                "PostGIS is not installed; the owner of the database can install it with CREATE EXTENSION postgis";
-            return Err(Error::database(self.name(), DatabaseErrorKind::AccessDenied, reason));
+    /// Whether PostGIS is installed. Without it, only tables without positions are supported.
+    pub fn has_postgis(&self) -> bool {
+        self.has_postgis
+    }
+
+    /// Checks that PostGIS is installed.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if not.
+    pub(super) fn require_postgis(&self) -> Result<()> {
+        if self.has_postgis {
+            return Ok(());
         }
-        Ok(())
+        let reason = "PostGIS is not installed; the owner of the database can install it with CREATE EXTENSION postgis. \
+                      Matrices of a table without positions need no PostGIS: set its geometry to none";
+        Err(Error::database(self.name(), DatabaseErrorKind::AccessDenied, reason))
     }
 
     /// The name in messages: the address without the password.

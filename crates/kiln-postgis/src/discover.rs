@@ -33,8 +33,9 @@ impl Database {
     /// Finds tables and views of points, ordered by name.
     ///
     /// # Errors
-    /// [`Error::Database`] if the catalog cannot be read. A table that cannot be read is skipped with the reason.
+    /// [`Error::Database`] if the catalog cannot be read, or PostGIS is not installed. A table that cannot be read is skipped with the reason.
     pub fn discover(&self) -> Result<Discovery> {
+        self.require_postgis()?;
         self.run(None, |mut connection| async move {
             let sql = "SELECT n.nspname::text, c.relname::text, a.attname::text, \
                        has_schema_privilege(n.oid, 'USAGE') AND has_column_privilege(c.oid, a.attnum, 'SELECT') \
@@ -87,8 +88,12 @@ impl Database {
     /// Resolves a specification; `label` is the name in messages.
     ///
     /// # Errors
-    /// [`Error::Input`] if it does not select points; [`Error::Database`] for errors of the database.
+    /// [`Error::Input`] if it does not select points; [`Error::Database`] for errors of the database, and if rows with
+    /// positions are selected and PostGIS is not installed.
     pub fn relation(&self, label: &str, spec: &TableSpec) -> Result<Relation> {
+        if spec.has_positions() {
+            self.require_postgis()?;
+        }
         let (label, spec) = (label.to_owned(), spec.clone());
         self.run(None, move |mut connection| async move {
             resolve(&mut connection, &label, &spec).await?.map_err(|reason| Error::input(&label, reason))

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::binary_copy::decode;
 use super::database::Database;
+use super::local_time::check_zone;
 use super::relation::Relation;
 use super::rows::{Batch, ColumnSelection, fetch, stream};
 use super::sql::Sql;
@@ -88,7 +89,11 @@ const CHUNK_ROWS: usize = 8192;
 
 impl Source for Export {
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
-        if self.relation.time.is_none() && (query.filter.start_us.is_some() || query.filter.end_us.is_some()) {
+        if !query.columns.without_positions || query.filter.polygon.is_some() || query.scan.near.is_some() {
+            self.relation.require_positions()?;
+        }
+        query.filter.time_parts.iter().try_for_each(|filter| check_zone(&filter.zone))?;
+        if self.relation.time.is_none() && query.filter.filters_time() {
             return Err(Error::input(
                 &self.relation.label,
                 message!("there is no time column to filter by; name it with ", Parameter::TIME),

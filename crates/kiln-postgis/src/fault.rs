@@ -3,6 +3,7 @@
 use tokio_postgres::error::SqlState;
 
 use kiln_core::error::{DatabaseErrorKind, Error};
+use kiln_core::parameter::Parameter;
 
 /// Converts an error of the database called `name` in messages.
 pub(super) fn to_error(name: &str, error: &tokio_postgres::Error) -> Error {
@@ -17,6 +18,9 @@ pub(super) fn to_error(name: &str, error: &tokio_postgres::Error) -> Error {
         return Error::database(name, fault, message);
     };
     let code = db.code();
+    if code == &SqlState::INVALID_PARAMETER_VALUE && db.message().starts_with("time zone") {
+        return Error::invalid(Parameter::TZ, format!("the database does not know it: {}", db.message()));
+    }
     let fault = match code {
         &SqlState::QUERY_CANCELED => DatabaseErrorKind::Timeout,
         &SqlState::ADMIN_SHUTDOWN

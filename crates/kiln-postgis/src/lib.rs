@@ -1,4 +1,4 @@
-//! Live tables: layers whose points stay in a PostGIS database.
+//! Live tables: layers whose points stay in a PostGIS database, and tables without positions, which have matrices only.
 //!
 //! ```text
 //! Address ── pool of read-only connections ──> Database ── discover ──> Relation: a table's columns as SQL
@@ -24,6 +24,10 @@ mod discover;
 mod export;
 mod fault;
 mod listen;
+mod local_time;
+mod matrix;
+mod matrix_axis;
+mod matrix_rows;
 mod occupancy;
 mod pixel_edges;
 mod point_set;

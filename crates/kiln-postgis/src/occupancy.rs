@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::database::all;
+use super::local_time::push_local;
 use super::relation::{ColumnType, Relation};
 use super::snapshot::LiveSnapshot;
 use super::sql::Sql;
@@ -27,6 +28,7 @@ impl LiveSnapshot {
     /// allows.
     pub fn occupancy(&self, query: &Query<'_>, request: &OccupancyRequest) -> Result<OccupancyGrid> {
         self.check(query)?;
+        self.relation.require_positions()?;
         let rows = GroundRows::of(self, query, request);
         // Tables have no tracks, so a scan rejects a request for dwell.
         let Some(rows) = rows.filter(|_| request.dwell.is_none()) else {
@@ -74,8 +76,9 @@ impl LiveSnapshot {
         }
         sql.push(" FROM ").push(&relation.items());
         let boxes = query.scan.near.map(|near| self.boxes_of(near, None));
-        relation.push_conditions(&mut sql, query, boxes.as_deref().filter(|boxes| !boxes.is_empty()));
-        sql.push(if sql.text.contains(" WHERE ") { " AND " } else { " WHERE " });
+        let boxes = boxes.as_deref().filter(|boxes| !boxes.is_empty());
+        let keyword = relation.push_conditions(&mut sql, query, boxes);
+        sql.push(keyword);
         // Rejects NaN as well, which PostgreSQL orders after all numbers.
         sql.push(&format!("{lon} BETWEEN -360 AND 360"));
         if let Some(has_weight) = relation.has_weight() {
@@ -111,11 +114,10 @@ fn push_period(sql: &mut Sql, relation: &Relation, grouping: &TimeGrouping) {
             sql.push(&format!("({us} - ((({us} % {length}) + {length}) % {length})) / {length}"));
         }
         TimeGrouping::HourOfWeek { zone } => {
-            let name = zone.iana_name().unwrap_or("UTC").to_owned();
-            let is_utc = relation.time.as_ref().is_some_and(|column| column.kind == ColumnType::Timestamp);
-            let time = if is_utc { format!("{time} AT TIME ZONE 'UTC'") } else { time };
+            let kind = relation.time.as_ref().map_or(ColumnType::TimestampTz, |column| column.kind);
             for (part, factor) in [("isodow", " - 1) * 24 + "), ("hour", ")")] {
-                sql.push(&format!("(extract({part} FROM {time} AT TIME ZONE ")).value(name.clone(), "text");
+                sql.push(&format!("(extract({part} FROM "));
+                push_local(sql, &time, kind, zone);
                 sql.push(&format!(")::int8{factor}"));
             }
         }

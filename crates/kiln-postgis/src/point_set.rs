@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use kiln_core::error::Result;
-use kiln_core::geo::{Canvas, Extent};
+use kiln_core::geo::{Bounds, Canvas, Extent};
+use kiln_core::matrix::{BinQuantity, MatrixRequest, PointMatrix};
 use kiln_core::occupancy::{OccupancyGrid, OccupancyRequest};
 use kiln_core::raster::{Cells, Reduction};
-use kiln_core::source::{CategoryList, Comparison, Description, PointSet, Provider, Query, ScanReport, Totals};
+use kiln_core::source::{
+    CategoryList, Comparison, Description, PointSet, Provider, Query, ScanReport, TableColumn, Totals,
+};
 
 use super::{LiveSnapshot, LiveSummary, LiveTable};
 
@@ -19,6 +22,10 @@ impl PointSet for LiveSnapshot {
 
     fn extent(&self) -> &Extent {
         self.extent()
+    }
+
+    fn has_positions(&self) -> bool {
+        self.relation.geometry.is_some()
     }
 
     fn points(&self) -> u64 {
@@ -73,6 +80,33 @@ impl PointSet for LiveSnapshot {
 
     fn occupancy(&self, query: &Query<'_>, request: &OccupancyRequest, _threads: usize) -> Result<OccupancyGrid> {
         self.occupancy(query, request)
+    }
+
+    fn matrix(&self, query: &Query<'_>, request: &MatrixRequest, _threads: usize) -> Result<PointMatrix> {
+        self.matrix(query, request)
+    }
+
+    fn table_columns(&self) -> Result<Vec<TableColumn>> {
+        Ok(self.table_columns())
+    }
+
+    fn number_range(&self, query: &Query<'_>, quantity: &BinQuantity) -> Result<Option<[f64; 2]>> {
+        match quantity {
+            BinQuantity::Column(column) => self.column_range(query, column),
+            // Axes have weights in single precision.
+            BinQuantity::Weight => Ok(match (self.weight(), self.summary().weight) {
+                (Some(_), weight) => weight.map(|[_, min, max]| [min, max].map(|weight| f64::from(weight as f32))),
+                (None, _) => (self.points() > 0).then_some([1.0; 2]),
+            }),
+            BinQuantity::Lon | BinQuantity::Lat => {
+                self.relation.require_positions()?;
+                let range = |bounds: Bounds| match quantity {
+                    BinQuantity::Lon => [bounds.west, bounds.east],
+                    _ => [bounds.south, bounds.north],
+                };
+                Ok(self.extent().bounds(false).map(range))
+            }
+        }
     }
 
     fn sample(&self, query: &Query<'_>, count: usize, level: u32) -> Result<Vec<(f64, f64)>> {

@@ -120,6 +120,7 @@ impl Manager {
         let setup = format!(
             "SET default_transaction_read_only = on; SET statement_timeout = {timeout_ms}; SET jit_above_cost = {JIT_COST}; \
              SET plan_cache_mode = force_custom_plan; SET timezone = 'UTC'; \
+             SET datestyle = 'ISO, YMD'; \
              SELECT set_config('work_mem', '{WORK_MEM_MB}MB', false) \
              WHERE pg_size_bytes(current_setting('work_mem')) < {WORK_MEM_MB} * 1048576; \
              SELECT set_config('search_path', current_setting('search_path') || ', ' || quote_ident(nspname), false) \

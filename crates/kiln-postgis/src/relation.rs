@@ -1,11 +1,13 @@
 //! A table, a view or a query, as SQL.
 
+use super::columns::CatalogColumn;
+use super::local_time::push_time_parts;
 use super::quote::identifier;
 use super::sql::{Instant, Sql};
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::Points;
 use kiln_core::parameter::Parameter;
-use kiln_core::source::{Comparison, Description, Operand, Query, parse_time_us};
+use kiln_core::source::{Columns, Comparison, Description, Operand, Query, parse_time_us};
 
 /// The specification of a live layer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,7 +16,7 @@ pub struct TableSpec {
     pub table: Option<String>,
     /// Alternatively, an SQL query of the administrator whose rows are the points.
     pub sql: Option<String>,
-    /// The geometry column. Default: the only one.
+    /// The geometry column; `none` for rows without positions, which have matrices only. Default: the only one.
     pub geometry: Option<String>,
     /// The weight column. Default: detected by its usual names. For this and the next two, `none` means no column.
     pub weight: Option<String>,
@@ -26,6 +28,13 @@ pub struct TableSpec {
     pub filter: Option<String>,
     /// The SRID of geometries without one.
     pub srid: Option<i32>,
+}
+
+impl TableSpec {
+    /// Whether the rows have positions: not if the geometry column is [`Columns::NO_COLUMN`].
+    pub(super) fn has_positions(&self) -> bool {
+        self.geometry.as_deref() != Some(Columns::NO_COLUMN)
+    }
 }
 
 /// A table's name in the catalog.
@@ -82,11 +91,28 @@ impl ColumnType {
 pub(super) struct Column {
     pub(super) name: String,
     pub(super) kind: ColumnType,
+    /// The name of its type in the database.
+    pub(super) type_name: String,
 }
 
 impl Column {
-    fn sql(&self) -> String {
+    pub(super) fn sql(&self) -> String {
         format!("k.{}", identifier(&self.name))
+    }
+
+    /// The number, as `float8`.
+    pub(super) fn number_sql(&self) -> String {
+        format!("{}::float8", self.sql())
+    }
+
+    /// The condition that there is a number, and it is a valid weight.
+    pub(super) fn has_number(&self) -> String {
+        let max = f64::from(Points::MAX_WEIGHT);
+        match self.kind {
+            ColumnType::SmallInteger => format!("{} IS NOT NULL", self.sql()),
+            // The planner underestimates the rows that match BETWEEN.
+            _ => format!("abs({}) <= {max}", self.number_sql()),
+        }
     }
 }
 
@@ -115,12 +141,15 @@ pub struct Relation {
     pub(super) table: Option<TableName>,
     /// Whether it is a view.
     pub(super) is_view: bool,
-    pub(super) geometry: Geometry,
+    /// `None` if the rows have no positions.
+    pub(super) geometry: Option<Geometry>,
     pub(super) weight: Option<Column>,
     pub(super) time: Option<Column>,
     pub(super) category: Option<Column>,
-    /// All columns that comparisons may use.
+    /// All columns of a supported type.
     pub(super) columns: Vec<Column>,
+    /// The other columns, except those of geometries.
+    pub(super) unsupported: Vec<CatalogColumn>,
     pub(super) filter: Option<String>,
     /// Whether there is a spatial index; `None` if unknown.
     pub(super) is_indexed: Option<bool>,
@@ -139,7 +168,10 @@ impl Relation {
 
     /// A description of the columns' roles.
     pub fn describe_columns(&self) -> String {
-        let mut text = format!("points of {}", self.geometry.name);
+        let mut text = match &self.geometry {
+            Some(geometry) => format!("points of {}", geometry.name),
+            None => "rows without positions".to_owned(),
+        };
         for (word, column) in [("weight", &self.weight), ("time", &self.time), ("category", &self.category)] {
             if let Some(column) = column {
                 text.extend([", ", word, " ", &column.name]);
@@ -166,6 +198,83 @@ impl Relation {
         description
     }
 
+    /// Allows all columns of a supported type in comparisons, and as axes and values of matrices: for callers who may
+    /// read the whole table.
+    #[must_use]
+    pub fn with_all_columns(mut self) -> Self {
+        self.description.comparable = self.columns.iter().map(|column| column.name.clone()).collect();
+        self
+    }
+
+    /// Whether requests may use the column `name`.
+    fn allows(&self, name: &str) -> bool {
+        self.roles().any(|role| role == name) || self.description.comparable.iter().any(|column| column == name)
+    }
+
+    /// The columns of a supported type that requests may use: those of roles, then the others.
+    pub(super) fn allowed_columns(&self) -> Vec<&Column> {
+        let mut allowed: Vec<&Column> = [&self.weight, &self.time, &self.category].into_iter().flatten().collect();
+        for name in &self.description.comparable {
+            if let Some(column) = self.columns.iter().find(|column| column.name == *name)
+                && !allowed.iter().any(|known| known.name == *name)
+            {
+                allowed.push(column);
+            }
+        }
+        allowed
+    }
+
+    /// The column `name`, for the axis or the value of a matrix that `parameter` selects.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if there is no column of that name that requests may use, or its type is unsupported.
+    pub(super) fn allowed_column(&self, parameter: Parameter, name: &str) -> Result<&Column> {
+        if self.allows(name) {
+            if let Some(column) = self.columns.iter().find(|column| column.name == name) {
+                return Ok(column);
+            }
+            if let Some(column) = self.unsupported.iter().find(|column| column.name == name) {
+                let message = format!(
+                    "column `{name}` has the type {}; expected numbers, times, text or another type of single values",
+                    column.type_name
+                );
+                return Err(Error::invalid(parameter, message));
+            }
+        }
+        let names: Vec<&str> = self.allowed_columns().into_iter().map(|column| column.name.as_str()).collect();
+        let known = if names.is_empty() {
+            "the table has no columns that requests may use".to_owned()
+        } else {
+            format!("the columns of the table that requests may use are {}", names.join(", "))
+        };
+        Err(Error::invalid(parameter, format!("`{name}` is unknown; {known}")))
+    }
+
+    /// As [`allowed_column`](Self::allowed_column), for numbers.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], also if the column is not numeric.
+    pub(super) fn numeric_column(&self, parameter: Parameter, name: &str) -> Result<&Column> {
+        let column = self.allowed_column(parameter, name)?;
+        if column.kind.is_number() {
+            return Ok(column);
+        }
+        let message = format!("column `{name}` has the type {}; expected a numeric column", column.type_name);
+        Err(Error::invalid(parameter, message))
+    }
+
+    /// Rejects a request for positions of rows that have none.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for `layer`.
+    pub(super) fn require_positions(&self) -> Result<()> {
+        if self.geometry.is_some() {
+            return Ok(());
+        }
+        let message = format!("the table of `{}` has no geometry, so it has matrices only", self.label);
+        Err(Error::invalid(Parameter::LAYER, message))
+    }
+
     /// The names of the weight, time and category columns.
     pub fn roles(&self) -> impl Iterator<Item = &str> {
         [&self.weight, &self.time, &self.category].into_iter().flatten().map(|column| column.name.as_str())
@@ -188,7 +297,8 @@ impl Relation {
 
     /// A key of the table and the geometry column; `None` for a query.
     pub fn source_key(&self) -> Option<String> {
-        self.table.as_ref().map(|table| format!("{table}.{}", self.geometry.name))
+        let geometry = self.geometry.as_ref().map_or("", |geometry| &geometry.name);
+        self.table.as_ref().map(|table| format!("{table}.{geometry}"))
     }
 
     /// The name of the weight column.
@@ -196,21 +306,16 @@ impl Relation {
         self.weight.as_ref().map(|column| column.name.as_str())
     }
 
-    fn transforms(&self) -> bool {
-        self.geometry.srid != WGS84
+    /// Whether points are transformed to degrees.
+    pub(super) fn transforms(&self) -> bool {
+        self.geometry.as_ref().is_some_and(|geometry| geometry.srid != WGS84)
     }
 
     /// The FROM items.
     pub(super) fn items(&self) -> String {
-        let Geometry { is_mixed, stored_srid, srid, .. } = self.geometry;
-        let column = self.geometry_sql();
-        let mut items = self.from.clone();
-        let mut point = column.clone();
-        if is_mixed {
-            items.extend([" CROSS JOIN LATERAL ST_DumpPoints(", &column, ") AS d"]);
-            point = "d.geom".into();
-        }
-        if self.transforms() {
+        let mut items = self.stored_items();
+        if let Some(Geometry { stored_srid, srid, .. }) = self.geometry.as_ref().filter(|_| self.transforms()) {
+            let point = self.stored_point_sql();
             let point = if stored_srid == srid { point } else { format!("ST_SetSRID({point}, {srid})") };
             let transformed = format!(" CROSS JOIN LATERAL (SELECT ST_Transform({point}, {WGS84}) AS p OFFSET 0) AS q");
             items.push_str(&transformed);
@@ -218,30 +323,52 @@ impl Relation {
         items
     }
 
+    /// The FROM items without the transformation of points.
+    pub(super) fn stored_items(&self) -> String {
+        let mut items = self.from.clone();
+        if self.is_mixed() {
+            items.extend([" CROSS JOIN LATERAL ST_DumpPoints(", &self.geometry_sql(), ") AS d"]);
+        }
+        items
+    }
+
+    fn is_mixed(&self) -> bool {
+        self.geometry.as_ref().is_some_and(|geometry| geometry.is_mixed)
+    }
+
     fn geometry_sql(&self) -> String {
-        let column = format!("k.{}", identifier(&self.geometry.name));
-        if self.geometry.is_geography { format!("{column}::geometry") } else { column }
+        let Some(Geometry { name, is_geography, .. }) = &self.geometry else { return "NULL".into() };
+        let column = format!("k.{}", identifier(name));
+        if *is_geography { format!("{column}::geometry") } else { column }
+    }
+
+    /// The point in the reference system of the table.
+    fn stored_point_sql(&self) -> String {
+        if self.is_mixed() { "d.geom".into() } else { self.geometry_sql() }
     }
 
     fn point_sql(&self) -> String {
-        match (self.transforms(), self.geometry.is_mixed) {
-            (true, _) => "q.p".into(),
-            (false, true) => "d.geom".into(),
-            (false, false) => self.geometry_sql(),
-        }
+        if self.transforms() { "q.p".into() } else { self.stored_point_sql() }
     }
 
+    /// The longitude, of [`items`](Self::items); 0 if the rows have no positions.
     pub(super) fn lon(&self) -> String {
-        format!("ST_X({})", self.point_sql())
+        if self.geometry.is_none() { "0::float8".into() } else { format!("ST_X({})", self.point_sql()) }
     }
 
+    /// The latitude, of [`items`](Self::items); 0 if the rows have no positions.
     pub(super) fn lat(&self) -> String {
-        format!("ST_Y({})", self.point_sql())
+        if self.geometry.is_none() { "0::float8".into() } else { format!("ST_Y({})", self.point_sql()) }
+    }
+
+    /// The condition that a row of [`stored_items`](Self::stored_items) has a point.
+    pub(super) fn has_stored_point(&self) -> Option<String> {
+        self.geometry.as_ref().map(|_| format!("ST_X({}) IS NOT NULL", self.stored_point_sql()))
     }
 
     /// The stored weight, as `float8`.
     pub(super) fn weight_sql(&self) -> Option<String> {
-        self.weight.as_ref().map(|column| format!("{}::float8", column.sql()))
+        self.weight.as_ref().map(Column::number_sql)
     }
 
     /// The weight rounded to single precision, as `float8`.
@@ -258,13 +385,7 @@ impl Relation {
 
     /// The condition that the weight is valid.
     pub(super) fn has_weight(&self) -> Option<String> {
-        let column = self.weight.as_ref()?;
-        let max = f64::from(Points::MAX_WEIGHT);
-        Some(match column.kind {
-            ColumnType::SmallInteger => format!("{} IS NOT NULL", column.sql()),
-            // The planner underestimates the rows that match BETWEEN.
-            _ => format!("abs({}::float8) <= {max}", column.sql()),
-        })
+        self.weight.as_ref().map(Column::has_number)
     }
 
     /// The time, as a timestamp.
@@ -276,8 +397,8 @@ impl Relation {
         self.category.as_ref().map(|column| format!("NULLIF({}::text, '')", column.sql()))
     }
 
-    /// Appends the WHERE clause of a query, without its polygon.
-    pub(super) fn push_conditions(&self, sql: &mut Sql, query: &Query<'_>, boxes: Option<&[Box4]>) {
+    /// Appends the WHERE clause of a query, without its polygon. Returns the keyword of a further condition.
+    pub(super) fn push_conditions(&self, sql: &mut Sql, query: &Query<'_>, boxes: Option<&[Box4]>) -> &'static str {
         let mut keyword = " WHERE ";
         let mut next = |sql: &mut Sql| {
             sql.push(keyword);
@@ -288,7 +409,7 @@ impl Relation {
             // The newline ends a trailing comment of the filter.
             sql.push(&format!("({filter}\n)"));
         }
-        if self.geometry.is_mixed {
+        if self.is_mixed() {
             next(sql);
             sql.push(&format!("ST_Dimension({}) = 0", self.geometry_sql()));
         }
@@ -300,9 +421,13 @@ impl Relation {
                     sql.push(&format!("{} {sign} ", time.sql())).value(Instant(bound), kind);
                 }
             }
-            if query.filter.start_us.is_some() || query.filter.end_us.is_some() {
+            if query.filter.filters_time() {
                 next(sql);
                 sql.push(&format!("isfinite({})", time.sql()));
+            }
+            for filter in &query.filter.time_parts {
+                next(sql);
+                push_time_parts(sql, self, filter);
             }
         }
         if let (Some(category), false) = (&self.category, query.filter.categories.is_empty()) {
@@ -324,6 +449,7 @@ impl Relation {
             }
             sql.push(")");
         }
+        keyword
     }
 
     /// Checks the column and the operand of a comparison.
@@ -333,7 +459,7 @@ impl Relation {
     pub fn check_comparison(&self, comparison: &Comparison) -> Result<()> {
         let Comparison { column: name, operand, .. } = comparison;
         let invalid = |reason: String| Err(Error::invalid(Parameter::WHERE, reason));
-        let Some(column) = self.columns.iter().find(|column| column.name == *name) else {
+        let Some(column) = self.columns.iter().find(|column| column.name == *name && self.allows(name)) else {
             return invalid(format!("there is no column `{name}` of a comparable type"));
         };
         match operand {
@@ -385,7 +511,9 @@ impl Relation {
     fn supports(&self, boxes: &[Box4]) -> bool {
         /// On the sphere, the edges of wider boxes deviate too much from parallels.
         const MAX_WIDTH_DEG: f64 = 60.0;
-        !self.geometry.is_geography || boxes.iter().all(|[west, _, east, _]| east - west <= MAX_WIDTH_DEG)
+        let is_geography = self.geometry.as_ref().is_some_and(|geometry| geometry.is_geography);
+        self.geometry.is_some()
+            && (!is_geography || boxes.iter().all(|[west, _, east, _]| east - west <= MAX_WIDTH_DEG))
     }
 
     /// Appends the condition that the bounding box of a geometry overlaps a box, in the reference system of the table
@@ -395,7 +523,10 @@ impl Relation {
         const SEGMENTS: f64 = 16.0;
         const MARGIN: f64 = 1.0 / 64.0;
         const MIN_MARGIN_DEG: f64 = 1e-7;
-        let Geometry { name, is_geography, stored_srid, srid, .. } = &self.geometry;
+        let Some(Geometry { name, is_geography, stored_srid, srid, .. }) = &self.geometry else {
+            sql.push("true");
+            return;
+        };
         let is_plain = *srid == WGS84 && !is_geography;
         let size = (east - west).max(north - south);
         let margin = if is_plain { MIN_MARGIN_DEG } else { (size * MARGIN).max(MIN_MARGIN_DEG) };

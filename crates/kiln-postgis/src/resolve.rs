@@ -56,15 +56,18 @@ pub(super) async fn resolve(
         Ok(found) => found,
         Err(reason) => return Ok(Err(reason)),
     };
-    let declared = match &table {
-        Some(table) => declared(connection, table, &geometry.name).await?,
-        None => None,
+    let declared = match (&table, geometry) {
+        (Some(table), Some(geometry)) => declared(connection, table, &geometry.name).await?,
+        _ => None,
     };
     let is_indexed = declared.as_ref().map(|declared| declared.is_indexed).filter(|_| table.is_some());
     let is_view = declared.as_ref().is_some_and(|declared| declared.is_view);
-    let shape = match shape(connection, &from, spec, geometry, declared).await? {
-        Ok(shape) => shape,
-        Err(reason) => return Ok(Err(reason)),
+    let geometry = match geometry {
+        Some(column) => match shape(connection, &from, spec, column, declared).await? {
+            Ok(shape) => Some(shape),
+            Err(reason) => return Ok(Err(reason)),
+        },
+        None => None,
     };
     let column = |role: Role, named: &Option<String>| column_for(role, named.as_deref(), &columns);
     let read = || -> Result<_, UnsuitableReason> {
@@ -79,14 +82,18 @@ pub(super) async fn resolve(
         from,
         table,
         is_view,
-        geometry: shape,
+        geometry,
         weight,
         time,
         category,
         columns: columns
             .iter()
-            .filter_map(|found| Some(Column { name: found.name.clone(), kind: found.kind()? }))
+            .filter_map(|found| {
+                let kind = found.kind()?;
+                Some(Column { name: found.name.clone(), kind, type_name: found.type_name.clone() })
+            })
             .collect(),
+        unsupported: columns.iter().filter(|found| found.kind().is_none() && !found.is_geometry()).cloned().collect(),
         filter: spec.filter.clone(),
         is_indexed,
         description: Description::default(),
@@ -102,16 +109,28 @@ pub(super) async fn find(connection: &mut PooledConnection, text: &str) -> Resul
     Ok(found.await?.into_iter().next())
 }
 
-fn geometry_column<'c>(spec: &TableSpec, columns: &'c [CatalogColumn]) -> Result<&'c CatalogColumn, UnsuitableReason> {
+/// The geometry column; `None` if the rows have no positions.
+fn geometry_column<'c>(
+    spec: &TableSpec,
+    columns: &'c [CatalogColumn],
+) -> Result<Option<&'c CatalogColumn>, UnsuitableReason> {
+    if !spec.has_positions() {
+        return Ok(None);
+    }
     let geometries: Vec<&CatalogColumn> = columns.iter().filter(|column| column.is_geometry()).collect();
     let names = || geometries.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
     match (&spec.geometry, &geometries[..]) {
-        (_, []) => Err("no column is of the type geometry or geography".into()),
-        (None, [only]) => Ok(only),
+        (_, []) => Err("no column is of the type geometry or geography; for matrices of rows without positions, set \
+                        geometry to none"
+            .into()),
+        (None, [only]) => Ok(Some(*only)),
         (None, _) => Err(format!("there are several geometry columns; select one with geometry: {}", names())),
         (Some(name), _) => {
             let found = geometries.iter().find(|column| column.name == *name);
-            found.copied().ok_or_else(|| format!("there is no geometry column `{name}`; expected {}", names()))
+            found
+                .copied()
+                .map(Some)
+                .ok_or_else(|| format!("there is no geometry column `{name}`; expected {}", names()))
         }
     }
 }

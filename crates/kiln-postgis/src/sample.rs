@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
+use super::database::all;
 use super::pixel_edges::PixelEdges;
 use super::snapshot::LiveSnapshot;
+use super::sql::Sql;
 use super::statistics::LEVEL;
 use super::window::Window;
 use kiln_core::error::Result;
@@ -29,13 +31,30 @@ impl LiveSnapshot {
     /// # Errors
     /// As for [`cells`](Self::cells).
     pub fn count(&self, query: &Query<'_>) -> Result<u64> {
-        self.check(query)?;
+        self.check(&query.clone().with_positions(false))?;
+        if self.relation.geometry.is_none() {
+            return self.count_rows(query);
+        }
         if query.filter.polygon.is_none() {
             return Ok(self.nodes(query, 0, 0)?.iter().map(|node| node.n).sum());
         }
         let mut count = 0;
         self.for_each_point(query, None, |_, _| count += 1)?;
         Ok(count)
+    }
+
+    /// The number of rows without positions that match `query`.
+    fn count_rows(&self, query: &Query<'_>) -> Result<u64> {
+        let mut sql = Sql::default();
+        sql.push("SELECT count(*) FROM ").push(&self.relation.items());
+        let keyword = self.relation.push_conditions(&mut sql, query, None);
+        if let Some(has_weight) = self.relation.has_weight() {
+            sql.push(keyword).push(&has_weight);
+        }
+        let count = self.database.run(query.scan.stop, move |mut connection| async move {
+            all(&mut connection, &sql.text, &sql.values, |row| row.try_get::<_, i64>(0)).await
+        });
+        Ok(count?.into_iter().map(|count| u64::try_from(count).unwrap_or_default()).sum())
     }
 
     /// The locations, in degrees of longitude and latitude, of up to `count` of the points that match `query`, sampled
@@ -46,6 +65,7 @@ impl LiveSnapshot {
     /// As for [`cells`](Self::cells).
     pub fn sample(&self, query: &Query<'_>, count: usize, level: u32) -> Result<Vec<(f64, f64)>> {
         self.check(query)?;
+        self.relation.require_positions()?;
         let keys = if query.filter.polygon.is_some() {
             let mut keys = Vec::new();
             self.for_each_point(query, None, |key, _| keys.push(key))?;
@@ -55,7 +75,7 @@ impl LiveSnapshot {
             let (depth, nodes) = if query.filter.is_active() {
                 (STEP, self.nodes(query, 0, 0)?)
             } else {
-                (LEVEL, merged(self.coarse.iter().map(|cell| Node { key: cell.key, n: cell.n })))
+                (LEVEL, merged(self.coarse.iter().map(|cell| Node { key: cell.key, n: cell.rows.n })))
             };
             let total = nodes.iter().map(|node| node.n).sum();
             let selected = select(&nodes, &ranks(total, count, query.filter.is_active()));

@@ -24,7 +24,8 @@ impl Source for LiveSnapshot {
         };
         let columns = ColumnSelection::of(&self.relation, query);
         let mut report = ScanReport::default();
-        if self.area.is_none() || boxes.as_ref().is_some_and(Vec::is_empty) {
+        let is_empty = self.area.is_none() && self.relation.geometry.is_some();
+        if is_empty || boxes.as_ref().is_some_and(Vec::is_empty) {
             return Ok(report);
         }
         let mut unsorted = Some(PointColumns::default());

@@ -6,9 +6,10 @@ use std::sync::{Arc, OnceLock};
 use tokio_postgres::Row;
 
 use super::database::{Database, all};
+use super::local_time::check_zone;
 use super::relation::{Box4, Relation};
 use super::sql::Sql;
-use super::statistics::{CellStatistics, TableStatistics};
+use super::statistics::{CellStatistics, RowStatistics, TableStatistics};
 use super::window::intersection;
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::{Bounds, Extent, Points, fixed};
@@ -46,6 +47,20 @@ pub struct LiveSummary {
     pub time_us: Option<[i64; 2]>,
 }
 
+impl LiveSummary {
+    fn add(&mut self, rows: &RowStatistics) {
+        self.points += rows.n;
+        if let Some([sum, min, max]) = rows.weight {
+            let weight = self.weight.get_or_insert([0.0, min, max]);
+            *weight = [weight[0] + sum, weight[1].min(min), weight[2].max(max)];
+        }
+        if let Some([first, last]) = rows.time_us {
+            let time = self.time_us.get_or_insert([first, last]);
+            *time = [time[0].min(first), time[1].max(last)];
+        }
+    }
+}
+
 impl LiveSnapshot {
     /// Reads the statistics of a relation.
     ///
@@ -66,11 +81,11 @@ impl LiveSnapshot {
     }
 
     fn new(database: Arc<Database>, relation: Arc<Relation>, statistics: TableStatistics) -> Self {
-        let TableStatistics { coarse, rejected, beyond_map, version } = statistics;
+        let TableStatistics { coarse, whole, rejected, beyond_map, version } = statistics;
         let mut summary = LiveSummary { rejected, beyond_map, ..LiveSummary::default() };
         let (mut extent, mut area) = (Extent::default(), None::<Box4>);
         for cell in &coarse {
-            summary.points += cell.n;
+            summary.add(&cell.rows);
             let [west, south, east, north] = cell.area;
             // Points are drawn at fixed-point coordinates, up to half a unit away from the stored ones.
             let (mut x, mut y) = (Vec::new(), Vec::new());
@@ -81,14 +96,9 @@ impl LiveSnapshot {
             }
             let all = area.get_or_insert(cell.area);
             *all = [all[0].min(west), all[1].min(south), all[2].max(east), all[3].max(north)];
-            if let Some([sum, min, max]) = cell.weight {
-                let weight = summary.weight.get_or_insert([0.0, min, max]);
-                *weight = [weight[0] + sum, weight[1].min(min), weight[2].max(max)];
-            }
-            if let Some([first, last]) = cell.time_us {
-                let time = summary.time_us.get_or_insert([first, last]);
-                *time = [time[0].min(first), time[1].max(last)];
-            }
+        }
+        if let Some(rows) = &whole {
+            summary.add(rows);
         }
         Self { database, relation, coarse, area, summary, extent, version, categories: OnceLock::new() }
     }
@@ -148,9 +158,13 @@ impl LiveSnapshot {
         &self.relation
     }
 
-    /// Checks that the relation has the columns that a query filters by.
+    /// Checks that the relation has the columns that a query filters by, and positions if the query reads them.
     pub(super) fn check(&self, query: &Query<'_>) -> Result<()> {
-        if self.relation.time.is_none() && (query.filter.start_us.is_some() || query.filter.end_us.is_some()) {
+        if !query.columns.without_positions || query.filter.polygon.is_some() || query.scan.near.is_some() {
+            self.relation.require_positions()?;
+        }
+        query.filter.time_parts.iter().try_for_each(|filter| check_zone(&filter.zone))?;
+        if self.relation.time.is_none() && query.filter.filters_time() {
             return Err(Error::invalid(Parameter::START, "the layer's points have no times to filter by"));
         }
         if self.relation.category.is_none() && !query.filter.categories.is_empty() {
@@ -170,7 +184,7 @@ impl LiveSnapshot {
             part(0) * part(1)
         };
         let pairs = self.coarse.iter().flat_map(|cell| boxes.iter().map(move |found| (cell, found)));
-        pairs.map(|(cell, found)| cell.n as f64 * share(cell, found)).sum::<f64>() as u64
+        pairs.map(|(cell, found)| cell.rows.n as f64 * share(cell, found)).sum::<f64>() as u64
     }
 
     /// The boxes of a window's points in all copies of the world, intersected with `boxes`.

@@ -7,7 +7,7 @@ use twox_hash::XxHash64;
 
 use super::database::{Database, all};
 use super::pixel_edges::PixelEdges;
-use super::relation::{Box4, Relation};
+use super::relation::{Box4, Column, Relation};
 use super::sql::{Instant, Sql};
 use super::window::Window;
 use kiln_core::error::Result;
@@ -17,8 +17,10 @@ use kiln_core::source::Query;
 /// The statistics of a table.
 #[derive(Debug)]
 pub(super) struct TableStatistics {
-    /// The coarse cells with points, in Z-order.
+    /// The coarse cells with points, in Z-order; empty if the rows have no positions.
     pub(super) coarse: Vec<CellStatistics>,
+    /// The statistics of all rows, if they have no positions.
+    pub(super) whole: Option<RowStatistics>,
     /// Number of rows without a valid point.
     pub(super) rejected: u64,
     /// Number of points beyond the edge of Web Mercator.
@@ -32,12 +34,18 @@ pub(super) struct TableStatistics {
 pub(super) struct CellStatistics {
     /// The Morton key of the cell, with [`LEVEL`] bits of each coordinate.
     pub(super) key: u64,
+    pub(super) rows: RowStatistics,
+    /// West, south, east and north of the stored points.
+    pub(super) area: Box4,
+}
+
+/// The statistics of some rows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct RowStatistics {
     pub(super) n: u64,
     /// Sum, minimum and maximum of the weights.
     pub(super) weight: Option<[f64; 3]>,
     pub(super) time_us: Option<[i64; 2]>,
-    /// West, south, east and north of the stored points.
-    pub(super) area: Box4,
 }
 
 /// The level of coarse cells: 256 × 256 of them cover the world. In few of them, the points are so many that sampling
@@ -74,6 +82,8 @@ impl TableStatistics {
         drop(connection);
         cells.sort_by_key(|cell| cell.bucket);
         let mut digest = XxHash64::with_seed(0);
+        let has_positions = relation.geometry.is_some();
+        let mut whole = (!has_positions).then(RowStatistics::default);
         let (mut rejected, mut beyond_map, mut coarse) = (0, 0, Vec::new());
         for CellRow { bucket, n, hash, area, weight, time_us } in cells {
             digest.write(&bucket.unwrap_or(-1).to_le_bytes());
@@ -84,16 +94,21 @@ impl TableStatistics {
                 rejected += n;
                 continue;
             };
+            let statistics = RowStatistics { n, weight, time_us };
+            if !has_positions {
+                whole = Some(statistics);
+                continue;
+            }
             let cell = window.cell((bucket / rows) as usize, (bucket % rows) as usize);
             let (Some([column, row]), Some(area)) = (cell, area) else {
                 beyond_map += n;
                 continue;
             };
             let key = morton::key(edges.columns[column] as u32, edges.rows[row] as u32);
-            coarse.push(CellStatistics { key, n, weight, time_us, area });
+            coarse.push(CellStatistics { key, rows: statistics, area });
         }
         coarse.sort_by_key(|cell| cell.key);
-        Ok(Self { coarse, rejected, beyond_map, version: format!("{:016x}", digest.finish()) })
+        Ok(Self { coarse, whole, rejected, beyond_map, version: format!("{:016x}", digest.finish()) })
     }
 }
 
@@ -122,9 +137,13 @@ fn statement(relation: &Relation, window: &Window, rows: u64) -> Sql {
     let mut sql = Sql::default();
     let valid = if relation.weight.is_some() { "valid" } else { "true" };
     sql.push(&format!("SELECT CASE WHEN {valid}"));
-    sql.push(" THEN (width_bucket(lon, ").value(window.lon.clone(), "float8[]").push(") * ");
-    sql.push(&rows.to_string()).push(" + width_bucket(lat, ").value(window.lat.clone(), "float8[]");
-    sql.push("))::int8 END, count(*), sum(hash)::text, min(lon), min(lat), max(lon), max(lat)");
+    if relation.geometry.is_some() {
+        sql.push(" THEN (width_bucket(lon, ").value(window.lon.clone(), "float8[]").push(") * ");
+        sql.push(&rows.to_string()).push(" + width_bucket(lat, ").value(window.lat.clone(), "float8[]").push("))");
+    } else {
+        sql.push(" THEN 0");
+    }
+    sql.push("::int8 END, count(*), sum(hash)::text, min(lon), min(lat), max(lon), max(lat)");
     if relation.weight.is_some() {
         sql.push(", sum(weight), min(weight), max(weight)");
     }
@@ -145,6 +164,12 @@ fn statement(relation: &Relation, window: &Window, rows: u64) -> Sql {
     if let Some(category) = relation.category_sql() {
         columns.extend([", ", &category, " AS category"]);
         hash.push_str(" # coalesce(hashtextextended(category, 5), 0)");
+    }
+    // Matrices and comparisons of these columns change with them.
+    let is_role = |column: &Column| relation.roles().any(|role| role == column.name);
+    for (index, column) in relation.allowed_columns().into_iter().filter(|column| !is_role(column)).enumerate() {
+        columns.extend([", ", &column.sql(), &format!("::text AS allowed{index}")]);
+        hash.extend([format!(" # coalesce(hashtextextended(allowed{index}, {}), 0)", 6 + index)]);
     }
     sql.push(&format!(" FROM (SELECT *, {hash} AS hash FROM (SELECT {columns} FROM {}", relation.items()));
     relation.push_conditions(&mut sql, &Query::default(), None);

@@ -26,6 +26,12 @@ pub trait PointSet: Source + Debug {
     /// The bounding box of the points.
     fn extent(&self) -> &Extent;
 
+    /// Whether the points have positions. Without them, they have matrices and totals, and scans that need no positions.
+    /// Default: `true`.
+    fn has_positions(&self) -> bool {
+        true
+    }
+
     /// The coordinate space of the points, if the set determines it: stored layers do, files are in the space of the
     /// query that reads them. Default: the globe.
     fn coordinate_space(&self) -> CoordinateSpace {
