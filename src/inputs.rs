@@ -1,9 +1,11 @@
 //! Opens inputs by name: files, standard input, and database tables.
 
+use std::sync::Arc;
+
 use crate::error::{Error, Result};
 use crate::message;
 use crate::parameter::Parameter;
-use crate::postgis::{Address, Database, DatabaseOptions, Export, TableSpec};
+use crate::postgis::{Address, Database, DatabaseOptions, Export, LiveSnapshot, Relation, TableSpec};
 use crate::source::time::TimeFormat;
 use crate::source::{Columns, Inputs, ReadOptions, open};
 
@@ -31,13 +33,26 @@ impl OpenInputs {
                 return Err(Error::invalid(Parameter::INPUT, "a database cannot be combined with other inputs"));
             }
             check_table(columns, options)?;
-            let export = table(&database.parse()?, columns)?;
+            let (database, relation) = relation(&database.parse()?, columns)?;
+            let export = Export::new(&database, relation)?;
             let (names, weight) = (vec![export.label().to_owned()], export.weight().map(str::to_owned));
             return Ok(Self { inputs: Inputs(vec![Box::new(export)]), names, weight });
         }
         let open = Inputs(inputs.iter().map(|input| open(input, options)).collect::<Result<_>>()?);
         Ok(Self { inputs: open, names: inputs.to_vec(), weight: None })
     }
+}
+
+/// Opens the table that `address` selects, or the only table of points in the database, as a point set. All of its
+/// columns can be axes and values of matrices. With [`Columns::NO_COLUMN`] as the geometry, it is a table without
+/// positions, which the address must select.
+///
+/// # Errors
+/// If the database has no such table or columns, or `options` has an option that applies to files only.
+pub fn open_table(address: &Address, columns: &Columns, options: &ReadOptions) -> Result<LiveSnapshot> {
+    check_table(columns, options)?;
+    let (database, relation) = relation(address, columns)?;
+    LiveSnapshot::of(&database, relation.with_all_columns(), None)
 }
 
 /// Rejects options that do not apply to a database table.
@@ -66,11 +81,14 @@ fn check_table(columns: &Columns, options: &ReadOptions) -> Result<()> {
     }
 }
 
-/// Opens the table in a database URL, or the only table of points in the database.
-fn table(address: &Address, columns: &Columns) -> Result<Export> {
+/// Resolves the table in a database URL, or the only table of points in the database.
+fn relation(address: &Address, columns: &Columns) -> Result<(Arc<Database>, Relation)> {
     let database = Database::open(address, &DatabaseOptions::default())?;
     let table = if let Some(table) = address.table() {
         table.to_owned()
+    } else if columns.geometry.as_deref() == Some(Columns::NO_COLUMN) {
+        let message = "add ?table= to the URL to select a table: one without positions is not found by itself";
+        return Err(Error::input(database.name(), message));
     } else {
         let found = database.discover()?.found;
         let mut tables: Vec<String> = found.iter().filter_map(|(_, relation)| relation.quoted_name()).collect();
@@ -93,7 +111,8 @@ fn table(address: &Address, columns: &Columns) -> Result<Export> {
         category: columns.category.clone(),
         ..TableSpec::default()
     };
-    Export::new(&database, database.relation(&label, &spec)?)
+    let relation = database.relation(&label, &spec)?;
+    Ok((database, relation))
 }
 
 #[cfg(test)]

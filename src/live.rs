@@ -82,7 +82,8 @@ pub fn tables<'c>(config: &'c Config, database: &Arc<Database>) -> Result<Vec<Ta
         let relation = database.relation(table, &spec)?;
         let name = relation.table_name().unwrap_or(table).to_owned();
         tables.push(discovered(&name, relation, &tables));
-    } else if config.postgis.discover {
+    } else if config.postgis.discover && (database.has_postgis() || tables.is_empty()) {
+        // Without PostGIS, the configured tables have no positions, and there are no others to find.
         let discovery = database.discover()?;
         for skipped in &discovery.skipped {
             tracing::warn!(table = skipped.label, reason = skipped.reason, "table skipped");

@@ -112,7 +112,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let size = args.size.unwrap_or(Size::Longest(800));
     let canvas = match args.bounds {
         Some(bounds) => canvas_of(projection, bounds, size)?,
-        None => canvas_for(projection, layer.extent(), size, &style, Fit::Padded)?,
+        None => {
+            layer.require_positions()?;
+            canvas_for(projection, layer.extent(), size, &style, Fit::Padded)?
+        }
     };
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
     let style = style.per_pixel(&canvas);

@@ -29,6 +29,7 @@ use crate::matrix::{
 use crate::message;
 use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
+use crate::postgis::Address;
 
 /// Draw a matrix: points by hour and day of the week or other axes, or a table of values with labels.
 ///
@@ -42,6 +43,7 @@ use crate::parameters::ParameterSet;
   kiln matrix flights --x month --y category --value delay --agg mean -o delays.svg
   kiln matrix load.csv --title Load --unit % -o load.png --pixel-ratio 2
   kiln matrix sales.csv --x region --y product --value amount --agg sum -o sales.svg
+  kiln matrix postgres://ann@db.example/shop --table sales --geometry none --x region --y month -o sales.png
   kiln matrix flights --hours 6-22 --term")]
 pub(super) struct Args {
     /// Name of a layer in the store, in kiln.toml or in its database; files; or a table, postgres://…; `-` for standard
@@ -51,6 +53,9 @@ pub(super) struct Args {
     /// Name of a layer, in place of an input
     #[arg(long, value_name = "NAME", conflicts_with = "inputs")]
     layer: Option<String>,
+    /// Table of a database URL, in place of its ?table=
+    #[arg(long = "table", value_name = "TABLE")]
+    table_name: Option<String>,
     /// What the input has [default: points or matrix, by the axes and the input; see above]
     #[arg(long, value_enum, value_name = "KIND")]
     kind: Option<InputKind>,
@@ -190,7 +195,18 @@ impl Args {
                 rows.set_without_positions();
             }
         }
-        let ResolvedLayer { layer, remarks, .. } = ResolvedLayer::find(&inputs, &self.store, &rows)?;
+        let ResolvedLayer { layer, remarks, .. } = match (&inputs[..], &self.table_name) {
+            ([url], table) if Address::is_database_url(url) => {
+                let address: Address = url.parse()?;
+                let address = match table {
+                    Some(table) => address.with_table(table.clone()),
+                    None => address,
+                };
+                ResolvedLayer::of_table(&address, &rows)?
+            }
+            (_, Some(_)) => return Err(Error::invalid(Parameter::TABLE, "the flag selects a table of a database URL")),
+            (_, None) => ResolvedLayer::find(&inputs, &self.store, &rows)?,
+        };
         let threads = self.threads.map_or_else(crate::available_threads, usize::from);
         let stop = AtomicBool::new(false);
         let work = || {

@@ -9,7 +9,7 @@ use super::store::{StoreArgs, unknown_layer};
 use super::summary::plural;
 use crate::config::{Config, check_layer_name};
 use crate::error::{Error, Result};
-use crate::inputs::OpenInputs;
+use crate::inputs::{OpenInputs, open_table};
 use crate::layer::{Catalog, Layer, LayerSpec, remarks_with_rejections};
 use crate::live;
 use crate::parameter::Parameter;
@@ -55,6 +55,16 @@ impl ResolvedLayer {
         let mut remarks = remarks_with_rejections(&layer.report(), Parameter::key);
         remarks.extend(damage_remark(&folder, &layer)?);
         Ok(Self { layer, query: rows.query()?, remarks, is_stored })
+    }
+
+    /// Opens a table of a database, of which all columns can be axes and values of matrices.
+    pub(super) fn of_table(address: &Address, rows: &RowArgs) -> Result<Self> {
+        rows.check()?;
+        let table = open_table(address, &rows.columns(), &rows.read_options())?;
+        let name = table.relation().table_name().unwrap_or_default().to_owned();
+        let layer = Layer::described(&name, Arc::new(table))?;
+        let remarks = remarks_with_rejections(&layer.report(), Parameter::flag);
+        Ok(Self { layer: Arc::new(layer), query: rows.query()?, remarks, is_stored: true })
     }
 
     fn from_inputs(inputs: &[String], rows: &RowArgs) -> Result<Self> {

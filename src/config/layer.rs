@@ -60,7 +60,7 @@ with_defaults! {
         /// SRID of geometries that do not declare one.
         #[schemars(range(min = 1, max = 998_999))]
         pub srid: Option<i32>,
-        /// Columns of the table that requests may filter by, in addition to those of weight, time and category.
+        /// Columns of the table that requests may filter by, and that matrices may have as axes and values, in addition to those of weight, time and category.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         #[schemars(!skip_serializing_if)]
         pub columns: Vec<String>,
@@ -80,7 +80,8 @@ with_defaults! {
         pub lon: Option<String>,
         /// Latitude or y column.
         pub lat: Option<String>,
-        /// Geometry column of a table, or of an input instead of lon and lat.
+        /// Geometry column of a table, or of an input instead of lon and lat; none for a table without positions, which
+        /// has matrices only.
         pub geometry: Option<String>,
         /// Weight column, or none.
         pub weight: Option<String>,
@@ -215,6 +216,9 @@ impl LayerConfig {
                     &[("track", self.track.is_some())],
                     "only an input has this key: tracks of a database are not read",
                 )?;
+                if self.min_count.is_some() && self.geometry.as_deref() == Some(Columns::NO_COLUMN) {
+                    return Err(Fault::value("min_count", "a table without positions has no cells to count points in"));
+                }
                 if self.projection == CoordinateSpace::Plane {
                     return Err(Fault::value("projection", "the points of a database are on the globe"));
                 }

@@ -172,6 +172,18 @@ impl Layer {
         &self.points
     }
 
+    /// Rejects a request for positions of a layer that has none.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for `layer`.
+    pub fn require_positions(&self) -> Result<()> {
+        if self.points.has_positions() {
+            return Ok(());
+        }
+        let message = format!("the table of `{}` has no geometry, so it has matrices only", self.name());
+        Err(Error::invalid(Parameter::LAYER, message))
+    }
+
     /// The totals of the points, if known without a scan.
     pub fn totals(&self) -> Option<Totals> {
         if self.selection.is_some() { None } else { self.points.totals() }

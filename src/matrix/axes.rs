@@ -31,6 +31,7 @@ pub enum LayerAxis {
 #[derive(Clone, Debug)]
 pub struct LayerAxes {
     space: CoordinateSpace,
+    has_positions: bool,
     has_times: bool,
     has_categories: bool,
     /// The name of the category column, if it is known.
@@ -67,6 +68,7 @@ impl LayerAxes {
         };
         Ok(Self {
             space: layer.coordinate_space(),
+            has_positions: points.has_positions(),
             has_times,
             has_categories,
             category: layer.query().columns.names.category,
@@ -85,7 +87,8 @@ impl LayerAxes {
         let parts = TimePart::NAMES.iter().copied().filter(|_| self.has_times);
         let category = self.has_categories.then_some(Self::CATEGORY);
         let value = self.weight.is_some().then_some(Self::VALUE);
-        let fixed = parts.chain(category).chain(self.coordinates()).chain(value).chain([Self::WHOLE]);
+        let coordinates = self.coordinates().into_iter().filter(|_| self.has_positions);
+        let fixed = parts.chain(category).chain(coordinates).chain(value).chain([Self::WHOLE]);
         let mut names: Vec<String> = fixed.map(str::to_owned).collect();
         let columns = self.columns.iter().filter(|column| self.fixed(&column.name).is_none());
         names.extend(columns.map(|column| column.name.clone()));
@@ -268,6 +271,7 @@ mod tests {
     fn axes() -> LayerAxes {
         LayerAxes {
             space: CoordinateSpace::Globe,
+            has_positions: true,
             has_times: true,
             has_categories: true,
             category: Some("carrier".into()),

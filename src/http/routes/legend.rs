@@ -101,6 +101,7 @@ fn read_request(app: &App, layer: &str, query: &str) -> HttpResult<(RenderReques
     let canvas = match bounds {
         Some(bounds) => canvas(&app.config.limits, style.projection, bounds, size, PolarRows::Pad)?,
         None => {
+            layer.require_positions()?;
             fitted_canvas(&app.config.limits, layer.extent(), style.projection, size, &style.options, &style.scheme)?
         }
     };

@@ -171,6 +171,9 @@ pub(crate) async fn create(
     let canvas = if let Some(bounds) = bounds {
         canvas(&app.config.limits, projection, bounds, size, PolarRows::Crop)?
     } else {
+        if let Subject::Layer(layer) = &subject {
+            layer.require_positions()?;
+        }
         fitted_canvas(&app.config.limits, subject.extent(), projection, size, &options, &scheme)?
     };
     let request = RenderRequest { subject, filter, options, scheme, canvas };

@@ -205,7 +205,8 @@ pub(crate) async fn statistics(
     let make = || {
         app.pool.run(move |stop| {
             let mut reply = compute(&layer, &filter, stop).map_err(|error| filter.request_error(error))?;
-            for zoom in zooms.all() {
+            let has_positions = layer.point_set().has_positions();
+            for zoom in zooms.all().filter(|_| has_positions) {
                 reply.zooms.extend(zoom_statistics(&shared, &layer, &tiles, zoom, stop)?);
             }
             let text = serde_json::to_vec(&reply).map_err(|error| Error::input(layer.name(), error.to_string()))?;
@@ -254,7 +255,8 @@ fn compute(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<Statisti
         let CategoryList { first, total } = layer.categories(stop)?.unwrap_or_default();
         return Ok(from_totals(layer, &totals, CategoriesReply::new(first, total)));
     }
-    let query = filter.applied_to(layer.query()).with_weights(true).with_stop(Some(stop));
+    let has_positions = layer.point_set().has_positions();
+    let query = filter.applied_to(layer.query()).with_weights(true).with_positions(has_positions).with_stop(Some(stop));
     let mut totals = Totals::default();
     scan(layer, &query, |batch| totals.add(batch))?;
     let Totals { points, extent, sum, weights } = totals;
@@ -288,7 +290,7 @@ fn compute(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<Statisti
     Ok(StatisticsReply {
         points,
         weight,
-        bounds: extent.bounds(layer.coordinate_space().wraps()).map(corners),
+        bounds: extent.bounds(layer.coordinate_space().wraps()).filter(|_| has_positions).map(corners),
         time: times.map(TimeReply::new),
         categories: CategoriesReply::new(names, category_count),
         version: layer.version().to_owned(),
