@@ -8,5 +8,6 @@ mod equivalence;
 mod failures;
 mod jobs;
 mod layers;
+mod matrix;
 mod occupancy;
 mod tls;
