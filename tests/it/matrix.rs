@@ -173,7 +173,7 @@ fn invalid_parameters_are_errors_that_list_what_is_accepted() {
         ("/places/matrix?x=lon&y=none&agg=mean", &["agg: the points have no weights", "use count"]),
         ("/places/matrix?x=lon&y=none&value=delay", &["value: there is no value `delay`"]),
         ("/stored/matrix?value=lat", &["value: there is no value `lat`", "expected one of"]),
-        ("/flights/matrix?x=date&y=hour", &["x: the matrix has 183 columns and 24 rows", "400 cells, limits.cells"]),
+        ("/flights/matrix?x=date&y=hour", &["x: the matrix has 182 columns and 24 rows", "400 cells, limits.cells"]),
         ("/flights/matrix?x=lon&x_bins=0", &["x_bins: `0` is not a whole number from 1"]),
         ("/flights/matrix?x_bins=4", &["x_bins: it applies to an axis of numbers"]),
         ("/flights/matrix?tz=America/NewYork", &["tz: unknown time zone `America/NewYork`", "America/New_York"]),

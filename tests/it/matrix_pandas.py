@@ -23,7 +23,7 @@ for zone in ["America/New_York", "UTC", "Asia/Kathmandu"]:
     local = pd.to_datetime(flights["time"]).dt.tz_convert(zone)
     parts = flights.assign(
         hour=local.dt.hour,
-        weekday=local.dt.dayofweek,
+        weekday=local.dt.day_of_week,
         month=local.dt.month,
         date=local.dt.strftime("%Y-%m-%d"),
         week=local.dt.isocalendar().week.astype(int),
