@@ -115,6 +115,11 @@ fn numbers_are_in_bins_and_bounds_limit_the_points() {
         let delays = get("x=value&y=none&x_bins=2");
         assert_eq!(delays["x"]["keys"], json!([[-4, 8.25], [8.25, 20.5]]), "{layer}");
         assert_eq!(delays["values"], json!([[3, 3]]), "the maximum is in the last bin");
+        // Bounds select points although no axis needs their positions.
+        let east = get("x=month&y=none&bounds=-74,40,-70,45&agg=sum");
+        assert_eq!(cells(&east), owned([("May", "all", 30.5)]), "{layer}");
+        let east = get("x=value&y=none&x_bins=1&bounds=-74,40,-70,45");
+        assert_eq!((&east["total"], &east["values"]), (&json!(2), &json!([[2]])), "{layer}");
         assert_eq!(get("x=lon&y=none")["x"]["labels"].as_array().unwrap().len(), 10);
     }
     let office = server.get("/office/matrix?x=x&y=y&x_bins=2&y_bins=1&agg=sum").ok(200).json();
@@ -129,7 +134,7 @@ fn a_matrix_is_data_of_chart_js_csv_or_a_chart() {
     assert_eq!(chart.header("content-type"), Some("application/json"));
     let chart = chart.json();
     assert_eq!(chart["labels"]["y"], json!(["AA", "B6", "UA"]));
-    let may = json!({"x": "May", "y": "AA", "value": 10, "count": 2});
+    let may = json!({"x": "May", "y": "AA", "value": 10.0, "count": 2});
     let data = chart["datasets"][0]["data"].as_array().unwrap();
     assert!(data.len() == 3 && data.contains(&may), "{chart}");
     assert_eq!((&chart["datasets"][0]["label"], &chart["max"]), (&json!("max of delay"), &json!(20.5)));

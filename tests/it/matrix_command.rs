@@ -93,8 +93,10 @@ fn a_table_with_a_row_per_cell_is_read_by_its_columns() {
     std::fs::write(home.join("long.csv"), "server,metric,load\nweb,cpu,1\nweb,cpu,3\ndb,cpu,5\n").unwrap();
     let matrix = json_of(home, "matrix long.csv --x server --y metric --value load --agg sum");
     assert_eq!((&matrix["y"]["labels"], &matrix["unit"]), (&json!(["cpu"]), &json!("sum of load")));
-    run(home, "matrix long.csv --x server --y metric --value load -o a.png").failed(2, &["twice"]);
-    run(home, "matrix long.csv --x host --y metric --value load -o a.png").failed(1, &["long.csv: ", "host", "server"]);
+    run(home, "matrix long.csv --x server --y metric --value load -o a.png")
+        .failed(2, &["--agg: the cell web, cpu occurs in row 2 and row 3"]);
+    run(home, "matrix long.csv --x host --y metric --value load -o a.png")
+        .failed(2, &["--x: no column is named `host`", "server"]);
     // An axis named like a part of the time selects points, unless the kind is given.
     std::fs::write(home.join("hours.csv"), "hour,day,mean\n7,Mon,1.5\n8,Tue,2\n").unwrap();
     run(home, "matrix hours.csv --x hour --y day --value mean -o a.png")

@@ -6,7 +6,7 @@ import pandas as pd
 
 random.seed(18)
 rows = []
-for i in range(20_000):
+for i in range(12_000):
     # A third of the flights is on the days on which New York changes its clocks, in 2024: 10 March and 3 November.
     day = [pd.Timestamp("2024-03-10"), pd.Timestamp("2024-11-03")][i % 2] if i % 3 == 0 else pd.Timestamp("2024-01-01")
     days = 0 if i % 3 == 0 else random.randrange(366)

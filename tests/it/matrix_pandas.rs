@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::arrow::python;
 use crate::kiln::kiln;
+use crate::server::Server;
 
 /// The values that are not missing, by the keys of column and row.
 fn cells(matrix: &Value) -> BTreeMap<String, f64> {
@@ -24,37 +25,35 @@ fn cells(matrix: &Value) -> BTreeMap<String, f64> {
 #[test]
 fn matrices_have_the_values_of_pandas_cell_for_cell() {
     let home = tempfile::tempdir().unwrap();
-    let home = home.path();
-    let oracle = python(home, include_str!("matrix_pandas.py"));
+    let oracle = python(home.path(), include_str!("matrix_pandas.py"));
     let columns = "--weight delay --category-column carrier";
-    kiln(home, format!("import flights.csv --layer flights {columns}").split(' ')).done();
+    kiln(home.path(), format!("import flights.csv --layer stored {columns}").split(' ')).done();
+    let config = "[layers.file]\ninput = \"flights.csv\"\nweight = \"delay\"\ncategory = \"carrier\"\n";
+    std::fs::write(home.path().join("kiln.toml"), config).unwrap();
+    let server = Server::at(home, &[]);
     let cases = oracle["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 44);
     for case in cases {
         let text = |name: &str| case[name].as_str().unwrap();
         let (zone, x, y, agg) = (text("zone"), text("x"), text("y"), text("agg"));
         let filter = match case["rows"].as_str() {
-            Some("weekends") => "--weekdays sat-sun --hours 1-3",
-            Some("november") => "--start 2024-11-02 --end 2024-11-05",
+            Some("weekends") => "&weekdays=sat-sun&hours=1-3",
+            Some("november") => "&start=2024-11-02&end=2024-11-05",
             _ => "",
         };
         let expected: BTreeMap<String, f64> = serde_json::from_value(case["cells"].clone()).unwrap();
         assert!(expected.len() > 20, "{x} {y} {agg}");
-        // The stored layer, and the file itself.
-        for (input, category) in [("flights", "category"), ("flights.csv", "carrier")] {
-            let y = if y == "carrier" { category } else { y };
-            let line = format!("matrix {input} --x {x} --y {y} --agg {agg} --tz {zone} {filter} -q -o - --format json");
-            let value = if input == "flights.csv" { " --value delay" } else { "" };
-            let run = kiln(home, format!("{line}{value}").split_whitespace());
-            assert_eq!(run.code, 0, "{line}: {}", run.stderr);
-            let matrix: Value = serde_json::from_slice(&run.stdout).unwrap();
-            assert_eq!((&matrix["tz"], &matrix["unplaced"]), (&zone.into(), &0.into()), "{line}");
+        let y = if y == "carrier" { "category" } else { y };
+        for layer in ["stored", "file"] {
+            let path = format!("/{layer}/matrix?x={x}&y={y}&agg={agg}&tz={zone}{filter}");
+            let matrix = server.get(&path).ok(200).json();
+            assert_eq!((&matrix["tz"], &matrix["unplaced"]), (&zone.into(), &0.into()), "{path}");
             let found = cells(&matrix);
-            assert_eq!(found.len(), expected.len(), "{line}");
+            assert_eq!(found.len(), expected.len(), "{path}");
             for (key, value) in &expected {
-                let found = found.get(key).unwrap_or_else(|| panic!("{line}: {key} is missing"));
+                let found = found.get(key).unwrap_or_else(|| panic!("{path}: {key} is missing"));
                 let tolerance = if agg == "mean" { value.abs() * 1e-12 } else { 0.0 };
-                assert!((found - value).abs() <= tolerance, "{line}: {key} is {found}, not {value}");
+                assert!((found - value).abs() <= tolerance, "{path}: {key} is {found}, not {value}");
             }
         }
     }
