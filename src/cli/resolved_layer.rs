@@ -34,7 +34,7 @@ impl ResolvedLayer {
     pub(super) fn find(inputs: &[String], store: &StoreArgs, rows: &RowArgs) -> Result<Self> {
         rows.check()?;
         let [name] = inputs else { return Self::from_inputs(inputs, rows) };
-        if check_layer_name(name).is_err() || Path::new(name).is_file() {
+        if name == "-" || check_layer_name(name).is_err() || Path::new(name).is_file() {
             return Self::from_inputs(inputs, rows);
         }
         if let Some(flag) = rows.first_input_parameter() {

@@ -213,8 +213,12 @@ fn first_batch(layer: &Layer, stop: &AtomicBool) -> Result<(bool, bool)> {
         found = Some((points.time_us().is_some(), points.category().is_some()));
         ControlFlow::Break(())
     };
-    layer.point_set().scan(&query, &mut [&mut sink])?;
-    Ok(found.unwrap_or_default())
+    let scanned = layer.point_set().scan(&query, &mut [&mut sink]);
+    match (found, scanned) {
+        // The sink has stopped the scan.
+        (Some(found), _) => Ok(found),
+        (None, scanned) => scanned.map(|_| (false, false)),
+    }
 }
 
 /// The bins of numbers of the points of `layer` that pass `query`; `bounds` limit the positions.

@@ -192,7 +192,9 @@ mod tests {
     fn options_that_contradict_each_other_are_errors() {
         let error = |texts: &[(&str, &str)]| {
             let mut options = MatrixStyleOptions::default();
-            texts.iter().for_each(|(name, text)| assert!(options.set(name, text).unwrap(), "{name}"));
+            for (name, text) in texts {
+                assert!(options.set(name, text).unwrap(), "{name}");
+            }
             options.color_scheme(Scheme::named).unwrap_err().to_string()
         };
         assert_eq!(error(&[("vmin", "2"), ("vmax", "2")]), "vmin: not below vmax, 2");

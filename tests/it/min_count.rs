@@ -266,7 +266,8 @@ fn a_profile_needs_released_times_of_an_hour() {
     let server = Server::at(home(&crowd()), &[]);
     let grid = |layer: &str| server.get(&format!("/{layer}/grid?resolution=1km&profile=hour_of_day&tz=UTC"));
     for layer in ["files", "stored"] {
-        let words = ["profile: the layer's times are released per 1d (min_count_period); a profile needs 1h or less"];
+        let words =
+            ["profile: the layer's times are released per 1d (min_count_period); the part hour needs 1h or less"];
         grid(layer).rejected(400, &words);
     }
     let profile = grid("wide").ok(200).json()["profile"]["values"].clone();

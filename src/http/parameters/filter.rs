@@ -20,7 +20,7 @@ pub(crate) struct Filter {
     /// The parameters that the filter was read from.
     options: FilterOptions,
     /// Their filter.
-    filter: source::Filter,
+    condition: source::Filter,
     area: Option<Area>,
 }
 
@@ -30,8 +30,8 @@ impl Filter {
         let options: FilterOptions = fields.read()?;
         options.check()?;
         let options = options.with_instants()?;
-        let filter = options.filter()?;
-        Ok(Self { options, filter, area: None })
+        let condition = options.filter()?;
+        Ok(Self { options, condition, area: None })
     }
 
     /// Returns the filter with `area` as its polygon.
@@ -46,12 +46,12 @@ impl Filter {
 
     /// The time range: inclusive start and exclusive end.
     pub(crate) fn time_us(&self) -> [Option<i64>; 2] {
-        [self.filter.start_us, self.filter.end_us]
+        [self.condition.start_us, self.condition.end_us]
     }
 
     /// The categories; empty: all.
     pub(crate) fn categories(&self) -> &[String] {
-        &self.filter.categories
+        &self.condition.categories
     }
 
     /// The time zone, if it is given.
@@ -62,8 +62,8 @@ impl Filter {
     /// Returns the filter without its time range.
     pub(crate) fn without_times(&self) -> Self {
         let options = FilterOptions { start: None, end: None, ..self.options.clone() };
-        let filter = source::Filter { start_us: None, end_us: None, ..self.filter.clone() };
-        Self { options, filter, area: self.area.clone() }
+        let condition = source::Filter { start_us: None, end_us: None, ..self.condition.clone() };
+        Self { options, condition, area: self.area.clone() }
     }
 
     /// The parameters that the filter was read from, without the polygon.
@@ -91,16 +91,16 @@ impl Filter {
     /// Converts to the filter of a query, with `comparisons`.
     pub(crate) fn selection(self, comparisons: Vec<Comparison>) -> source::Filter {
         let polygon = self.area.map(|area| Arc::clone(area.polygon()));
-        source::Filter { polygon, comparisons, ..self.filter }
+        source::Filter { polygon, comparisons, ..self.condition }
     }
 
     /// Converts the error of a missing time or category column to an error of the filter parameter.
     pub(crate) fn request_error(&self, error: Error) -> Error {
         match error {
-            Error::Input { .. } if self.filter.filters_category() => {
+            Error::Input { .. } if self.condition.filters_category() => {
                 Error::invalid(Parameter::CATEGORY, "the layer has no category column")
             }
-            Error::Input { .. } if self.filter.filters_time() => {
+            Error::Input { .. } if self.condition.filters_time() => {
                 let options = &self.options;
                 let given = [
                     (Parameter::START, options.start.is_some()),
@@ -118,7 +118,7 @@ impl Filter {
 
     /// Whether every point passes.
     pub(crate) fn is_none(&self) -> bool {
-        !self.filter.is_active() && self.area.is_none()
+        !self.condition.is_active() && self.area.is_none()
     }
 }
 

@@ -132,7 +132,7 @@ impl RenderRequest {
         if let (Subject::Inline(_), false) = (&self.subject, self.filter.is_none()) {
             return Err(Problem::parameter(
                 "points",
-                "start, end, category and polygon apply to layers only, not to points in the request",
+                "start, end, hours, weekdays, months, category and polygon apply to layers only, not to points in the request",
             ));
         }
         Ok(())

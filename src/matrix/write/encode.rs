@@ -3,7 +3,7 @@
 use kiln_matrix::{Chart, ChartData, chartjs, write_csv};
 use serde_json::Value;
 
-use super::{matrix_json, write_json};
+use super::{write_json, write_table_json};
 use crate::error::{Error, Result};
 use crate::matrix::{ChartTexts, LayerMatrix, MatrixFormat};
 use crate::parameter::Parameter;
@@ -50,7 +50,11 @@ pub fn encode_data(
         }
     };
     match format {
-        MatrixFormat::Json => to_vec(&matrix_json(matrix, &texts)),
+        MatrixFormat::Json => {
+            let mut bytes = Vec::new();
+            write_table_json(matrix, &texts, &mut bytes)?;
+            Ok(bytes)
+        }
         MatrixFormat::ChartJs => to_vec(&chartjs(matrix, None, &texts.unit)),
         MatrixFormat::Csv => {
             let mut bytes = Vec::new();

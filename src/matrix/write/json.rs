@@ -5,7 +5,6 @@ use std::io::Write;
 use kiln_matrix::Matrix;
 use serde::ser::SerializeSeq;
 use serde::{Serialize, Serializer};
-use serde_json::{Value, json};
 
 use super::Number;
 use crate::error::{Error, Result};
@@ -44,19 +43,38 @@ pub fn write_json(matrix: &LayerMatrix, out: impl Write) -> Result<()> {
     serde_json::to_writer(out, &json).map_err(|error| Error::io("", "write", error.into()))
 }
 
-/// The JSON of a matrix without points: labels and values row by row. Missing values are null.
-pub fn matrix_json(matrix: &Matrix, texts: &ChartTexts) -> Value {
+/// Writes a matrix without points as a JSON object: labels, and values row by row. Missing values are null.
+///
+/// # Errors
+/// [`Error::Io`] if writing fails.
+pub fn write_table_json(matrix: &Matrix, texts: &ChartTexts, out: impl Write) -> Result<()> {
     let [min, max] = matrix.range().map_or([None; 2], |range| range.map(|value| Some(Number(value))));
-    let values =
-        Rows { cells: matrix.values(), columns: matrix.columns().len(), to: |value: &Option<f64>| value.map(Number) };
-    json!({
-        "x": {"title": texts.x_title, "labels": matrix.columns()},
-        "y": {"title": texts.y_title, "labels": matrix.rows()},
-        "values": values,
-        "min": min,
-        "max": max,
-        "unit": texts.unit,
-    })
+    let (columns, to) = (matrix.columns().len(), |value: &Option<f64>| value.map(Number));
+    let json = TableJson {
+        x: LabelsJson { title: &texts.x_title, labels: matrix.columns() },
+        y: LabelsJson { title: &texts.y_title, labels: matrix.rows() },
+        values: Rows { cells: matrix.values(), columns, to },
+        min,
+        max,
+        unit: &texts.unit,
+    };
+    serde_json::to_writer(out, &json).map_err(|error| Error::io("", "write", error.into()))
+}
+
+#[derive(Serialize)]
+struct TableJson<'a, V: Serialize> {
+    x: LabelsJson<'a>,
+    y: LabelsJson<'a>,
+    values: V,
+    min: Option<Number>,
+    max: Option<Number>,
+    unit: &'a str,
+}
+
+#[derive(Serialize)]
+struct LabelsJson<'a> {
+    title: &'a str,
+    labels: &'a [String],
 }
 
 #[derive(Serialize)]

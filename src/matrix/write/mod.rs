@@ -4,7 +4,7 @@ mod encode;
 mod json;
 
 pub use encode::{encode_data, encode_layer};
-pub use json::{matrix_json, write_json};
+pub use json::{write_json, write_table_json};
 
 use serde::{Serialize, Serializer};
 

@@ -30,6 +30,14 @@ pub(super) enum FoundCoordinates {
     None,
 }
 
+/// Whether an input without coordinates is accepted: if none are needed, and none are named.
+pub(super) fn may_lack_coordinates(query: &Query<'_>) -> bool {
+    let Columns { lon, lat, geometry, .. } = &query.columns.names;
+    let is_named = lon.is_some() || lat.is_some() || geometry.is_some();
+    let is_near = query.filter.polygon.is_some() || query.scan.near.is_some();
+    query.columns.without_positions && !is_named && !is_near
+}
+
 impl<'t> Finder<'t> {
     pub(super) fn new(table: &'t dyn Table, query: &'t Query<'_>) -> Self {
         let names = table.schema().fields().iter().map(|field| field.name().as_str()).collect();
@@ -139,11 +147,22 @@ impl<'t> Finder<'t> {
         Err(message!(text, role.parameter()))
     }
 
+    /// The columns of the coordinates that `query` needs: see [`coordinates`](Self::coordinates).
+    ///
+    /// # Errors
+    /// If they are missing or ambiguous, and the query needs them.
+    pub(super) fn coordinates_for(&self, query: &Query<'_>) -> Result<FoundCoordinates, Message> {
+        match self.coordinates() {
+            Err(_) if may_lack_coordinates(query) => Ok(FoundCoordinates::None),
+            coordinates => coordinates,
+        }
+    }
+
     /// Finds the coordinate columns.
     ///
     /// # Errors
     /// If they are missing or ambiguous.
-    pub(super) fn coordinates(&self) -> Result<FoundCoordinates, Message> {
+    fn coordinates(&self) -> Result<FoundCoordinates, Message> {
         let Columns { lon, lat, geometry, .. } = self.columns;
         if let Some(geometry) = self.named(Role::Geometry)? {
             let other = if lon.is_some() { Some(Parameter::LON) } else { lat.as_ref().map(|_| Parameter::LAT) };

@@ -183,10 +183,7 @@ impl Planner<'_> {
 
     fn candidates(&self) -> Result<Candidates, Message> {
         let finder = &self.finder;
-        let coordinates = match finder.coordinates() {
-            Err(_) if self.may_lack_coordinates() => find::FoundCoordinates::None,
-            coordinates => coordinates?,
-        };
+        let coordinates = finder.coordinates_for(self.query)?;
         let hemispheres = match &coordinates {
             find::FoundCoordinates::Columns { .. } => finder.hemispheres(),
             _ => None,
@@ -276,14 +273,6 @@ impl Planner<'_> {
         role.name_in(&self.query.columns.names).is_some()
     }
 
-    /// Whether an input without coordinates is accepted: if none are needed, and none are named.
-    fn may_lack_coordinates(&self) -> bool {
-        let Columns { lon, lat, geometry, .. } = &self.query.columns.names;
-        let is_named = lon.is_some() || lat.is_some() || geometry.is_some();
-        let is_near = self.query.filter.polygon.is_some() || self.query.scan.near.is_some();
-        self.query.columns.without_positions && !is_named && !is_near
-    }
-
     /// Whether coordinates are read as degrees, although their columns were detected by the names x and y.
     fn assumes_degrees(&self, lon: &RequestedColumn, lat: &RequestedColumn) -> bool {
         let Columns { lon: lon_name, lat: lat_name, .. } = &self.query.columns.names;
@@ -342,7 +331,7 @@ impl Planner<'_> {
                 };
                 match found.iter().find(has_geometries) {
                     Some(geometry) => geometry,
-                    None if self.may_lack_coordinates() => return Ok(CoordinateReader::NONE),
+                    None if find::may_lack_coordinates(self.query) => return Ok(CoordinateReader::NONE),
                     None => return Err(self.finder.missing_error(Role::Lon)),
                 }
             }
