@@ -141,6 +141,9 @@ impl LayerAxes {
             (Some(LayerAxis::Time(_)), _) if !self.has_times => Some("time column"),
             (Some(LayerAxis::Category), _) if !self.has_categories => Some("category column"),
             (Some(LayerAxis::Number(BinQuantity::Weight)), _) if self.weight.is_none() => Some("weights"),
+            (Some(LayerAxis::Number(BinQuantity::Lon | BinQuantity::Lat)), _) if !self.has_positions => {
+                Some("positions")
+            }
             _ => None,
         };
         match (fixed, column, missing) {

@@ -210,7 +210,7 @@ fn samples() -> BTreeMap<&'static str, Vec<Sample>> {
 }
 
 /// Routes that read no layer; those of jobs, metrics and stored pictures have tests of their own.
-const WITHOUT_LAYER: [&str; 13] = [
+const WITHOUT_LAYER: [&str; 14] = [
     "/_/metrics",
     "/health",
     "/imgs/{filename}",
@@ -220,6 +220,7 @@ const WITHOUT_LAYER: [&str; 13] = [
     "/overlays/legend.png",
     "/masks",
     "/matrix",
+    "/matrix/{layer}",
     "/{layer}/floorplan",
     "/{layer}/floorplan.json",
     "/{layer}/rooms",

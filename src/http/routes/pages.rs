@@ -103,7 +103,7 @@ pub(crate) async fn surface(State(app): State<Arc<App>>, Path(layer): Path<Strin
 ///
 /// Shows the points of the layer by the values of two axes, such as hours and days of the week, and the heat map of the
 /// selected cells. The fragment has the state: `#x=hour&y=weekday&agg=mean`.
-#[utoipa::path(get, path = "/matrix/{layer}", tag = "layers",
+#[utoipa::path(get, path = "/matrix/{layer}", operation_id = "matrix_page", tag = "layers",
     params(("layer" = String, Path, description = "A layer of the catalog", example = "cities")),
     responses(
         (status = 200, description = "The page", content_type = "text/html", body = String),
