@@ -26,7 +26,7 @@ fn invalid_parameters_are_errors_with_what_would_be_accepted() {
         ("resolution=1&picture=heat&levels=5", &["levels: it applies to pictures of contours"]),
         ("resolution=1&profile=hour_of_week", &["tz: missing", "Europe/Paris"]),
         ("resolution=1&profile=hour_of_week&tz=Europe/Pari", &["tz: unknown time zone `Europe/Pari`", "Europe/Paris"]),
-        ("resolution=1&tz=UTC", &["tz: it applies to profile only"]),
+        ("resolution=1&tz=Mars", &["tz: unknown time zone `Mars`"]),
         ("resolution=1&bounds=5,0,1,1", &["bounds: west (5) must be less than east (1)"]),
         ("resolution=1&rooms=true", &["rooms: the layer has no rooms", "polygons"]),
         ("resolution=1&resolutoin=2", &["resolutoin: unknown parameter; did you mean resolution?"]),
