@@ -38,7 +38,8 @@ export function drawMatrix(canvas, data, unit = '') {
     options: {
       scales: {
         x: { type: 'category', labels: columns, offset: true, grid: { display: false } },
-        y: { type: 'category', labels: rows, offset: true, grid: { display: false } },
+        // Without `reverse` the plugin lists rows from the bottom.
+        y: { type: 'category', labels: rows, offset: true, reverse: false, grid: { display: false } },
       },
       plugins: {
         tooltip: {

@@ -7,13 +7,13 @@ use crate::server::Server;
 #[test]
 fn pages_and_their_assets_are_served() {
     let server = Server::start();
-    for page in ["/", "/docs"] {
+    for page in ["/", "/docs", "/matrix/cities"] {
         let reply = server.get(page).ok(200);
         assert!(reply.header("content-type").unwrap().starts_with("text/html"));
         let policy = reply.header("content-security-policy").unwrap();
         assert!(policy.contains("default-src 'self'") && !policy.contains("unsafe"), "{policy}");
         let html = String::from_utf8(reply.body).unwrap();
-        let links = html.split(['"', '\'']).map(|link| link.trim_start_matches("./"));
+        let links = html.split(['"', '\'']).map(|link| link.trim_start_matches("../").trim_start_matches("./"));
         let links = links.filter(|link| link.starts_with("assets/"));
         let links: BTreeSet<&str> = links.collect();
         assert!(links.len() >= 2, "{page}: {links:?}");
@@ -29,6 +29,7 @@ fn pages_and_their_assets_are_served() {
     assert_eq!(server.get("/docs/").status, 308);
     assert_eq!(server.get("/health").ok(200).body, b"OK\n");
     server.get("/favicon.ico").ok(200);
+    server.get("/matrix/nowhere").rejected(404, &["nowhere"]);
 }
 
 #[test]

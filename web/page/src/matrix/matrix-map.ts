@@ -1,3 +1,4 @@
+import type L from 'leaflet';
 import { kiln, KilnTileLayer, type HeatStyle, type KilnLegend } from 'kiln-leaflet';
 
 import { BASE, isPlane, type Catalog, type LayerEntry } from '../catalog.js';
@@ -6,6 +7,8 @@ import { basemap, makeMap } from '../globe-map.js';
 
 const DEBOUNCE_MS = 250;
 const MAX_ZOOM = 12;
+/** The distance in pixels by which a resize may move the center, since pixels are whole. */
+const RESIZE_PX = 1.5;
 
 /** Whether a layer can be shown on the map of the page. */
 export const hasMap = (layer: LayerEntry) => !isPlane(layer) && Boolean(layer.bounds);
@@ -17,18 +20,34 @@ export class MatrixMap {
   private tiles: KilnTileLayer | null = null;
   private legend: KilnLegend | null = null;
   private shown = '';
+  /** The center and the zoom that the user or the URL has set; a resize keeps them. */
+  private position!: L.LatLng;
+  private zoom = 0;
 
   /** `moved` is called with each new position: zoom, latitude and longitude. */
   constructor(catalog: Catalog, private readonly layer: LayerEntry, at: [number, number, number] | null, moved: (at: [number, number, number]) => void) {
     if (at) this.map.setView([at[1], at[2]], at[0], { animate: false });
     else this.map.fitBounds(layer.bounds, { maxZoom: MAX_ZOOM, animate: false });
     this.land = basemap(this.map, catalog);
+    this.remember();
     const later = debounced(() => {
-      const { lat, lng } = this.map.getCenter().wrap();
+      const before = this.map.latLngToLayerPoint(this.position);
+      const isSame = this.zoom === this.map.getZoom() && before.distanceTo(this.map.latLngToLayerPoint(this.map.getCenter())) < RESIZE_PX;
+      if (isSame) return;
+      this.remember();
+      const { lat, lng } = this.position.wrap();
       moved([this.map.getZoom(), Number(lat.toFixed(4)), Number(lng.toFixed(4))]);
     }, DEBOUNCE_MS);
     this.map.on('moveend', later);
-    new ResizeObserver(() => this.map.invalidateSize({ animate: false })).observe(byId('map'));
+    new ResizeObserver(() => {
+      this.map.invalidateSize({ animate: false, pan: false });
+      this.map.setView(this.position, this.zoom, { animate: false });
+    }).observe(byId('map'));
+  }
+
+  private remember(): void {
+    this.position = this.map.getCenter();
+    this.zoom = this.map.getZoom();
   }
 
   /** Shows the heat map in a style. Null: no point. */
@@ -69,6 +88,7 @@ export class MatrixMap {
   /** The position: zoom, latitude and longitude. */
   moveTo([zoom, lat, lng]: [number, number, number]): void {
     this.map.setView([lat, lng], zoom, { animate: false });
+    this.remember();
   }
 
   /** Moves the map to limits of longitude and latitude. Missing ones are those of the layer. */

@@ -42,7 +42,8 @@ export class MatrixPage {
     document.title = `${layer.title}: matrix - Kiln`;
     byId('title').textContent = layer.title;
     this.panel = new MatrixPanel(catalog, layer, statistics, this.state, (state, what) => this.change(state, what), openLayer);
-    this.panel.showChoices({ axes: this.axes, numbers: [] });
+    // The server has the full lists.
+    this.panel.showChoices({ axes: this.axes, numbers: layer.weight ? [layer.weight] : [] });
     this.input = new ChartInput(this.chart, {
       selected: (columns, rows, isAdded, isClick) => this.select(columns, rows, isAdded, isClick),
       cleared: () => this.change({ ...this.state, selection: NOTHING }, 'selection'),
