@@ -32,6 +32,8 @@ export interface Catalog {
 /** The response of `/{layer}/statistics`. */
 export interface Statistics {
   points: number;
+  /** Null: no points, or a table without geometry. */
+  bounds: [[number, number], [number, number]] | null;
   time: { start: string; end: string } | null;
   categories: { names: string[]; total: number } | null;
   zooms: { z: number; vmin: number; vmax: number; unit: string; histogram: number[] | null }[];

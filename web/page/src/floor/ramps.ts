@@ -1,4 +1,4 @@
-import { legendOf } from 'kiln-leaflet';
+import { legendOf, type HeatStyle } from 'kiln-leaflet';
 
 import { BASE } from '../catalog.js';
 import type { Curve } from './state.js';
@@ -14,12 +14,12 @@ export interface Ramp {
 
 const ramps = new Map<string, Promise<Ramp>>();
 
-/** Loads the colors of a scheme. */
-export function rampOf(layer: string, scheme: string): Promise<Ramp> {
+/** Loads the colors of a scheme. `style` has more parameters of the legend that has them. */
+export function rampOf(layer: string, scheme: string, style: HeatStyle = {}): Promise<Ramp> {
   const key = `${layer}/${scheme}`;
   let ramp = ramps.get(key);
   if (!ramp) {
-    ramp = legendOf(BASE, layer, { scheme }, 0).then(({ colors }) => ({ css: colors, colors: colors.map(parse) }));
+    ramp = legendOf(BASE, layer, { ...style, scheme }, 0).then(({ colors }) => ({ css: colors, colors: colors.map(parse) }));
     ramps.set(key, ramp);
     ramp.catch(() => ramps.delete(key));
   }

@@ -1,7 +1,7 @@
 import type L from 'leaflet';
 import { kiln, KilnTileLayer, type HeatStyle, type KilnLegend } from 'kiln-leaflet';
 
-import { BASE, isPlane, type Catalog, type LayerEntry } from '../catalog.js';
+import { BASE, isPlane, type Catalog, type LayerEntry, type Statistics } from '../catalog.js';
 import { byId, debounced, showStatus } from '../dom.js';
 import { basemap, makeMap } from '../globe-map.js';
 
@@ -10,8 +10,8 @@ const MAX_ZOOM = 12;
 /** The distance in pixels by which a resize may move the center, since pixels are whole. */
 const RESIZE_PX = 1.5;
 
-/** Whether a layer can be shown on the map of the page. */
-export const hasMap = (layer: LayerEntry) => !isPlane(layer) && Boolean(layer.bounds);
+/** Whether a layer can be shown on the map of the page. A table without geometry has no bounds. */
+export const hasMap = (layer: LayerEntry, { bounds }: Statistics) => !isPlane(layer) && Boolean(bounds);
 
 /** The heat map of the layer next to its matrix. */
 export class MatrixMap {

@@ -20,11 +20,14 @@ import { snippetOf } from './snippet.js';
 import { likelyAxes, queryOf, read, write, type MatrixState } from './state.js';
 
 const DEBOUNCE_MS = 90;
+/** A value range that the server need not compute, and cannot for a table without geometry. */
+const COLORS_ONLY: HeatStyle = { curve: 'linear', vmin: 0, vmax: 1 };
 
 /** The page of the matrix of a layer, with a map that shows the selected cells. */
 export class MatrixPage {
   private state: MatrixState;
   private readonly axes: string[];
+  private readonly hasMap: boolean;
   private readonly schemes: string[];
   private readonly chart = new MatrixChart();
   private readonly input: ChartInput;
@@ -38,6 +41,7 @@ export class MatrixPage {
   constructor(private readonly catalog: Catalog, private readonly layer: LayerEntry, statistics: Statistics) {
     this.schemes = catalog.schemes.flatMap(({ name }) => [name, `${name}_r`]);
     this.axes = likelyAxes(layer, statistics);
+    this.hasMap = hasMap(layer, statistics);
     this.state = this.read();
     document.title = `${layer.title}: matrix - Kiln`;
     byId('title').textContent = layer.title;
@@ -49,8 +53,8 @@ export class MatrixPage {
       cleared: () => this.change({ ...this.state, selection: NOTHING }, 'selection'),
       pointed: (place, byKeyboard) => this.point(place, byKeyboard),
     });
-    document.body.classList.toggle('has-map', hasMap(layer));
-    this.map = hasMap(layer) ? new MatrixMap(catalog, layer, this.state.at, (at) => this.moved(at)) : null;
+    document.body.classList.toggle('has-map', this.hasMap);
+    this.map = this.hasMap ? new MatrixMap(catalog, layer, this.state.at, (at) => this.moved(at)) : null;
     byId('clear').addEventListener('click', () => this.change({ ...this.state, selection: NOTHING }, 'selection'));
     byId('reset').addEventListener('click', () => this.change(this.panel.cleared(), 'reset'));
     byId('retry').addEventListener('click', () => void this.refresh());
@@ -78,7 +82,7 @@ export class MatrixPage {
   private read(): MatrixState {
     const state = read(location.hash.slice(1), this.axes, this.schemes);
     // Without a map there is no view.
-    return hasMap(this.layer) ? state : { ...state, inView: false };
+    return this.hasMap ? state : { ...state, inView: false };
   }
 
   private readonly refreshSoon = debounced(() => void this.refresh(), DEBOUNCE_MS);
@@ -123,7 +127,7 @@ export class MatrixPage {
     if (this.loaded?.query !== key) showStatus('Loading…');
     try {
       const reply = this.loaded?.query === key ? this.loaded : { query: key, ...(await fetchMatrix(this.layer.name, query, signal)) };
-      const ramp = await rampOf(this.layer.name, state.scheme);
+      const ramp = await rampOf(this.layer.name, state.scheme, COLORS_ONLY);
       if (signal.aborted) return;
       [this.loaded, this.ramp] = [reply, ramp];
       this.panel.showChoices(reply.matrix);

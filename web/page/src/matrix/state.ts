@@ -38,15 +38,16 @@ export interface MatrixState extends TimeParts {
 const SCHEME = 'viridis';
 
 /** The axes that a layer has, before the server lists them. */
-export function likelyAxes(layer: LayerEntry, { time, categories }: Statistics): string[] {
+export function likelyAxes(layer: LayerEntry, { time, categories, bounds }: Statistics): string[] {
   const times = time ? ['hour', 'weekday', 'day', 'week', 'month', 'date', 'year'] : [];
-  return [...times, ...(categories?.names.length ? ['category'] : []), ...(isPlane(layer) ? ['x', 'y'] : ['lon', 'lat'])];
+  const positions = !bounds ? [] : isPlane(layer) ? ['x', 'y'] : ['lon', 'lat'];
+  return [...times, ...(categories?.names.length ? ['category'] : []), ...positions];
 }
 
 /** The initial state of a layer with these axes. */
 export function initial(axes: string[]): MatrixState {
   const has = (axis: string) => axes.includes(axis);
-  const [x, y] = has('hour') ? ['hour', 'weekday'] : has('category') ? ['category', 'none'] : [axes[0] ?? 'lon', axes[1] ?? 'none'];
+  const [x, y] = has('hour') ? ['hour', 'weekday'] : has('category') ? ['category', 'none'] : [axes[0] ?? 'none', axes[1] ?? 'none'];
   return {
     x, y, agg: 'count', value: null, xBins: null, yBins: null, zone: browserZone(), start: null, end: null, ...NO_PARTS,
     categories: [], scheme: SCHEME, selection: NOTHING, inView: false, at: null,
