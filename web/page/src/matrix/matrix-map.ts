@@ -7,8 +7,6 @@ import { basemap, makeMap } from '../globe-map.js';
 
 const DEBOUNCE_MS = 250;
 const MAX_ZOOM = 12;
-/** The distance in pixels by which a resize may move the center, since pixels are whole. */
-const RESIZE_PX = 1.5;
 
 /** Whether a layer can be shown on the map of the page. A table without geometry has no bounds. */
 export const hasMap = (layer: LayerEntry, { bounds }: Statistics) => !isPlane(layer) && Boolean(bounds);
@@ -31,17 +29,21 @@ export class MatrixMap {
     this.land = basemap(this.map, catalog);
     this.remember();
     const later = debounced(() => {
-      const before = this.map.latLngToLayerPoint(this.position);
-      const isSame = this.zoom === this.map.getZoom() && before.distanceTo(this.map.latLngToLayerPoint(this.map.getCenter())) < RESIZE_PX;
-      if (isSame) return;
-      this.remember();
       const { lat, lng } = this.position.wrap();
-      moved([this.map.getZoom(), Number(lat.toFixed(4)), Number(lng.toFixed(4))]);
+      moved([this.zoom, Number(lat.toFixed(4)), Number(lng.toFixed(4))]);
     }, DEBOUNCE_MS);
-    this.map.on('moveend', later);
+    let isResized = false;
+    this.map.on('moveend', () => {
+      // Pixels are whole: a resize would move the center a little each time.
+      if (isResized) return;
+      this.remember();
+      later();
+    });
     new ResizeObserver(() => {
+      isResized = true;
       this.map.invalidateSize({ animate: false, pan: false });
       this.map.setView(this.position, this.zoom, { animate: false });
+      isResized = false;
     }).observe(byId('map'));
   }
 
@@ -88,7 +90,6 @@ export class MatrixMap {
   /** The position: zoom, latitude and longitude. */
   moveTo([zoom, lat, lng]: [number, number, number]): void {
     this.map.setView([lat, lng], zoom, { animate: false });
-    this.remember();
   }
 
   /** Moves the map to limits of longitude and latitude. Missing ones are those of the layer. */
