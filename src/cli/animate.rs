@@ -110,12 +110,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let projection =
         if layer.coordinate_space() == CoordinateSpace::Globe { Projection::Mercator } else { Projection::Plane };
     let size = args.size.unwrap_or(Size::Longest(800));
-    let canvas = match args.bounds {
-        Some(bounds) => canvas_of(projection, bounds, size)?,
-        None => {
-            layer.require_positions()?;
-            canvas_for(projection, layer.extent(), size, &style, Fit::Padded)?
-        }
+    let canvas = if let Some(bounds) = args.bounds {
+        canvas_of(projection, bounds, size)?
+    } else {
+        layer.require_positions()?;
+        canvas_for(projection, layer.extent(), size, &style, Fit::Padded)?
     };
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
     let style = style.per_pixel(&canvas);

@@ -98,12 +98,11 @@ fn read_request(app: &App, layer: &str, query: &str) -> HttpResult<(RenderReques
     let size = size.unwrap_or_default();
     let style = LayerStyle::read(&app.schemes, &layer, &mut fields)?;
     fields.finish()?;
-    let canvas = match bounds {
-        Some(bounds) => canvas(&app.config.limits, style.projection, bounds, size, PolarRows::Pad)?,
-        None => {
-            layer.require_positions()?;
-            fitted_canvas(&app.config.limits, layer.extent(), style.projection, size, &style.options, &style.scheme)?
-        }
+    let canvas = if let Some(bounds) = bounds {
+        canvas(&app.config.limits, style.projection, bounds, size, PolarRows::Pad)?
+    } else {
+        layer.require_positions()?;
+        fitted_canvas(&app.config.limits, layer.extent(), style.projection, size, &style.options, &style.scheme)?
     };
     Ok((style.on(&app.config.limits, &layer, canvas)?, title, ratio))
 }
