@@ -4,17 +4,21 @@ use std::ops::Range;
 
 use super::{LocalClock, TimePartFilter, TimeUnits, offset_at};
 
-/// The times of a range that all of some filters match, as one bit per [unit](TimeUnits): a time is tested by a
+/// The times of a range that all of some filters match, as one byte per [unit](TimeUnits): a time is tested by a
 /// multiplication and a lookup, whatever the filters and time zones are.
 #[derive(Clone, Debug)]
 pub struct PartTable<'f> {
     filters: &'f [TimePartFilter],
     units: TimeUnits,
-    bits: Vec<u64>,
+    /// Whether each unit matches, 0 or 1, followed by [`OUTSIDE`](Self::OUTSIDE).
+    entries: Vec<u8>,
     uniform: Option<bool>,
 }
 
 impl<'f> PartTable<'f> {
+    /// The entry of times in no unit: its first bit passes them on to the slower test, its second one calls it.
+    const OUTSIDE: u8 = 0b11;
+
     /// The table of `filters` for times from `first_us` to `last_us`, in microseconds since 1970-01-01 UTC. Other times
     /// are tested more slowly.
     pub fn new(filters: &'f [TimePartFilter], range_us: [i64; 2]) -> Self {
@@ -24,12 +28,14 @@ impl<'f> PartTable<'f> {
             let matching = matching(filter, units);
             bits.iter_mut().zip(matching).for_each(|(bits, matching)| *bits &= matching);
         }
-        let mut table = Self { filters, units, bits, uniform: None };
+        let bit = |unit: usize| bits.get(unit / 64).map_or(0, |bits| (bits >> (unit % 64)) as u8 & 1);
+        let entries = (0..units.len()).map(bit).chain([Self::OUTSIDE]).collect();
+        let mut table = Self { filters, units, entries, uniform: None };
         let [first, last] = range_us.map(|time_us| units.index(time_us));
         if first <= last && last != TimeUnits::OUTSIDE {
-            let matches = table.bit(first) == 1;
-            let is_uniform = (first..=last).all(|unit| (table.bit(unit) == 1) == matches);
-            table.uniform = is_uniform.then_some(matches);
+            let matches = table.entries[first as usize];
+            let is_uniform = table.entries[first as usize..=last as usize].iter().all(|entry| *entry == matches);
+            table.uniform = is_uniform.then_some(matches == 1);
         }
         table
     }
@@ -41,13 +47,16 @@ impl<'f> PartTable<'f> {
 
     /// Sets `passing` to 0 for the times that do not match, among them [`Points::NO_TIME`](crate::geo::Points::NO_TIME).
     pub fn keep(&self, times_us: &[i64], passing: &mut [u8]) {
-        let mut is_outside = false;
+        // Without branches and with all state in registers, as this is the cost of a filter by the time.
+        let (units, entries) = (self.units, &*self.entries);
+        let outside = entries.len() - 1;
+        let mut seen = 0;
         for (passes, &time_us) in passing.iter_mut().zip(times_us) {
-            let unit = self.units.index(time_us);
-            is_outside |= unit == TimeUnits::OUTSIDE;
-            *passes &= self.bit(unit);
+            let entry = entries[(units.index(time_us) as usize).min(outside)];
+            seen |= entry;
+            *passes &= entry;
         }
-        if !is_outside {
+        if seen != Self::OUTSIDE {
             return;
         }
         let mut clocks: Vec<LocalClock<'_>> = self.filters.iter().map(TimePartFilter::clock).collect();
@@ -57,12 +66,6 @@ impl<'f> PartTable<'f> {
                 *passes = u8::from(clocks.all(|(filter, clock)| filter.matches(clock, time_us)));
             }
         }
-    }
-
-    /// Whether a unit matches, as 0 or 1; 1 outside.
-    #[inline]
-    fn bit(&self, unit: u32) -> u8 {
-        self.bits.get(unit as usize / 64).map_or(1, |bits| (bits >> (unit % 64)) as u8 & 1)
     }
 }
 
