@@ -18,6 +18,7 @@ use super::signals::run_cancellable;
 use super::store::StoreArgs;
 use super::summary::plural;
 use super::{print_message, print_notes, progress, terminal};
+use crate::calendar::TimePart;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::layer::SchemeFolders;
@@ -34,9 +35,10 @@ use crate::postgis::Address;
 /// Draw a matrix: points by hour and day of the week or other axes, or a table of values with labels.
 ///
 /// INPUT has points if it is a layer, a database table, several files or a format other than JSON and CSV, or if an axis
-/// is a part of the time (hour, weekday, day, week, month, date, year), category, lon or lat. Otherwise it is the matrix
-/// itself: rows of numbers, with or without labels; or a row per cell, with --x, --y and --value as columns. Files of
-/// points need no coordinates unless an axis or a filter does.
+/// is a part of the time (hour, weekday, day, week, month, year-month, date, year), category, lon or lat. Otherwise, or if
+/// it is a file with columns of the names of --x and --y, such as hour and weekday, it is the matrix itself: rows of
+/// numbers, with or without labels; or a row per cell, with --x, --y and --value as columns. Files of points need no
+/// coordinates unless an axis or a filter does.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln matrix trips.csv --x hour --y weekday --tz America/New_York -o week.png
@@ -113,13 +115,16 @@ enum Matrix {
 pub(super) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
     let Some(path) = args.output.as_deref().or(args.term.then_some("")) else {
-        let detail = message!("missing; write a file such as week.png, or print the chart with ", TERM);
+        let detail = match args.format {
+            Some(format) => message!(format!("missing; write a file, or {format} to standard output with `-o -`")),
+            None => message!("missing; write a file such as week.png, or print the chart with ", TERM),
+        };
         return Err(Error::invalid(Parameter::OUTPUT, detail));
     };
     let target = match &args.output {
         Some(output) => Some((Target::new(output, &args.inputs)?, args.format(output)?)),
         None if args.format.is_some() => {
-            let detail = message!("it applies to ", Parameter::OUTPUT);
+            let detail = message!("it applies to ", Parameter::OUTPUT, ", which `-` sets to standard output");
             return Err(Error::invalid(Parameter::FORMAT, detail));
         }
         None => None,
@@ -194,6 +199,9 @@ impl Args {
             if options.bounds.is_none() && !axes.into_iter().flatten().any(needs_positions) {
                 rows.set_without_positions();
             }
+            if axes.into_iter().flatten().any(|axis| axis.parse::<TimePart>().is_ok()) {
+                rows.set_required_times();
+            }
         }
         let ResolvedLayer { layer, remarks, .. } = match (&inputs[..], &self.table_name) {
             ([url], table) if Address::is_database_url(url) => {
@@ -250,7 +258,8 @@ impl Args {
             return Err(Error::invalid(flag, detail));
         }
         let columns = TableColumnOptions { x, y, value, aggregate };
-        let options = self.matrix.table.0.input_options(&columns, input, config.limits.cells);
+        let options =
+            self.matrix.table.0.clone().with_split_labels().input_options(&columns, input, config.limits.cells);
         let bytes = matrix_input::read(input)?;
         let read = MatrixInput::parse(&bytes, matrix_input::format(input, &bytes), &options)?;
         let styles = self.style.options.0.clone().over(MatrixStyleOptions::of_json(&read.other, input)?);

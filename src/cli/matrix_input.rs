@@ -1,10 +1,10 @@
 //! The input of `kiln matrix`: points, or a table of the matrix itself.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use kiln_matrix::InputFormat;
+use kiln_matrix::{InputFormat, column_names};
 
 use crate::calendar::TimePart;
 use crate::error::{Error, Result};
@@ -21,13 +21,35 @@ pub(super) enum InputKind {
 
 impl InputKind {
     /// The kind of inputs with these axes: points, if an axis is a part of the time, `category`, `lon` or `lat`, or unless
-    /// the input is one file in JSON or CSV, or standard input.
+    /// the input is one file in JSON or CSV, or standard input. A file with columns of the names of both axes is a matrix,
+    /// unless they are `lon` or `lat`.
     pub(super) fn of(inputs: &[String], axes: [Option<&str>; 2]) -> Self {
+        let is_position = |axis: &str| ["lon", "lat"].contains(&axis.trim());
         let is_of_points =
-            |axis: &str| axis.parse::<TimePart>().is_ok() || ["category", "lon", "lat"].contains(&axis.trim());
-        let is_table = matches!(inputs, [input] if is_table_file(input));
-        if !is_table || axes.into_iter().flatten().any(is_of_points) { Self::Points } else { Self::Matrix }
+            |axis: &str| axis.parse::<TimePart>().is_ok() || axis.trim() == "category" || is_position(axis);
+        let [input] = inputs else { return Self::Points };
+        if !is_table_file(input) {
+            return Self::Points;
+        }
+        if !axes.into_iter().flatten().any(is_of_points) {
+            return Self::Matrix;
+        }
+        match axes {
+            [Some(x), Some(y)] if !is_position(x) && !is_position(y) && has_columns(input, [x, y]) => Self::Matrix,
+            _ => Self::Points,
+        }
     }
+}
+
+/// Whether a file has columns of these names, in any case. Standard input has none: it can be read only once.
+fn has_columns(input: &str, names: [&str; 2]) -> bool {
+    if !Path::new(input).is_file() {
+        return false;
+    }
+    let Ok(mut file) = File::open(input).map(BufReader::new) else { return false };
+    let format = file.fill_buf().map(|head| format(input, head));
+    let columns = format.map(|format| column_names(file, format)).unwrap_or_default();
+    names.iter().all(|name| columns.iter().any(|column| column.eq_ignore_ascii_case(name)))
 }
 
 /// Whether an input may be a table of a matrix.

@@ -22,6 +22,9 @@ pub(super) struct RowArgs {
     /// Whether the command needs no positions, so that files without coordinates are accepted.
     #[arg(skip)]
     without_positions: bool,
+    /// Whether a file without times is an error.
+    #[arg(skip)]
+    requires_times: bool,
 }
 
 impl RowArgs {
@@ -38,6 +41,11 @@ impl RowArgs {
     /// Accepts files without coordinates, for a command that needs no positions.
     pub(super) fn set_without_positions(&mut self) {
         self.without_positions = true;
+    }
+
+    /// Rejects files without times, for a command that needs them.
+    pub(super) fn set_required_times(&mut self) {
+        self.requires_times = true;
     }
 
     /// Sets the columns of the weight and the category, unless they are given by flags.
@@ -95,6 +103,7 @@ impl RowArgs {
     /// [`Error::Invalid`](crate::Error::Invalid) if the time zone is unknown.
     pub(super) fn query(&self) -> Result<Query<'static>> {
         let query = Query::default().with_names(self.columns()).with_coordinate_space(self.coordinate_space());
-        self.filtered(query.with_positions(!self.without_positions))
+        let query = query.with_positions(!self.without_positions).with_required_times(self.requires_times);
+        self.filtered(query)
     }
 }

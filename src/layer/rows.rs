@@ -96,8 +96,8 @@ parameter_set! {
             Declaration::new(Parameter::WEEKDAYS, Kind::Text).value_name("DAYS").example("mon-fri"),
         /// Only points in these months, in the time zone `tz`: names or numbers and ranges, such as `6-8` or `dec-feb`.
         pub months: Months = Declaration::new(Parameter::MONTHS, Kind::Text).value_name("MONTHS").example("6-8"),
-        /// Time zone of hours, days of the week, months and other parts of the local time, and of times without an offset
-        /// from UTC: its name in the IANA database.
+        /// Time zone of hours, days of the week, months and other parts of the local time, and of `start` and `end` without
+        /// an offset from UTC: its name in the IANA database. Times of the data without an offset are in UTC.
         pub zone: String = Declaration::new(Parameter::TZ, Kind::Name)
             .value_name("ZONE")
             .default("UTC")

@@ -43,6 +43,17 @@ impl MatrixAggregate {
         value.is_finite().then_some(value)
     }
 
+    /// The value of a cell as it is written. A sum that is a multiple of 2^-10, as that of integers and short binary
+    /// fractions, is exact; other values are rounded to `digits` significant decimal digits, since the digits beyond are
+    /// noise of the binary numbers.
+    pub(super) fn rounded_of(self, cell: &MatrixCell, digits: usize) -> Option<f64> {
+        const UNITS: f64 = 1024.0;
+        let checked = if self == Self::Max { cell.max } else { cell.sum };
+        let value = self.of(cell)?;
+        let is_exact = self == Self::Count || (checked * UNITS).fract() == 0.0;
+        Some(if is_exact { value } else { round(value, digits) })
+    }
+
     /// The unit of the values: `points`, or `mean of delay`. `value` is the name of the values.
     pub fn unit(self, value: Option<&str>) -> String {
         match self {
@@ -50,6 +61,11 @@ impl MatrixAggregate {
             _ => format!("{self} of {}", value.unwrap_or("weight")),
         }
     }
+}
+
+/// Rounds a finite number to a number of significant decimal digits.
+fn round(value: f64, digits: usize) -> f64 {
+    format!("{value:.*e}", digits.saturating_sub(1)).parse().unwrap_or(value)
 }
 
 impl FromStr for MatrixAggregate {
@@ -84,6 +100,13 @@ mod tests {
         let values = MatrixAggregate::NAMES.iter().map(|name| name.parse::<MatrixAggregate>().unwrap().of(&cell));
         assert_eq!(values.collect::<Vec<_>>(), [Some(4.0), Some(10.0), Some(2.5), Some(7.0)]);
         assert_eq!(MatrixAggregate::Max.of(&MatrixCell { max: f64::INFINITY, ..cell }), None);
+        let decimals = MatrixCell { sum: 116.400_011_777_877_81, max: f64::from(58.2_f32), ..cell };
+        let values = MatrixAggregate::ALL.map(|aggregate| aggregate.rounded_of(&decimals, 7));
+        assert_eq!(values, [Some(4.0), Some(116.4), Some(29.1), Some(58.2)]);
+        assert_eq!(MatrixAggregate::Sum.rounded_of(&decimals, 15), Some(116.400_011_777_878));
+        let exact = MatrixCell { count: 3, sum: 123_456_789.5, ..cell };
+        assert_eq!(MatrixAggregate::Sum.rounded_of(&exact, 7), Some(123_456_789.5));
+        assert_eq!(MatrixAggregate::Mean.rounded_of(&exact, 7), Some(123_456_789.5 / 3.0));
         assert_eq!(MatrixAggregate::Mean.unit(Some("delay")), "mean of delay");
         assert_eq!(MatrixAggregate::Count.unit(Some("delay")), "points");
         assert!("median".parse::<MatrixAggregate>().unwrap_err().to_string().contains("count, sum, mean, max"));

@@ -11,7 +11,7 @@ use super::labels::AxisValues;
 use super::{
     Axis, BinQuantity, ChartTexts, LabeledAxis, LayerAxes, LayerAxis, MatrixAggregate, MatrixOptions, MatrixRequest,
 };
-use crate::calendar::{TimePart, zone_name};
+use crate::calendar::{TimePart, TimePartFilter, zone_name};
 use crate::error::{Error, Result};
 use crate::layer::Layer;
 use crate::message;
@@ -112,7 +112,9 @@ impl MatrixLayer<'_> {
             let is_limit = error.to_string() == request.too_many_cells().to_string();
             if is_limit { too_many(max_cells, None) } else { error }
         })?;
-        let (x, y) = (AxisValues::new(&request.x, &points.x, false), AxisValues::new(&request.y, &points.y, true));
+        let listed = |axis: &Axis| listed_values(axis, &query.filter.time_parts, &request.zone);
+        let x = AxisValues::new(&request.x, &points.x, false).with_listed(listed(&request.x));
+        let y = AxisValues::new(&request.y, &points.y, true).with_listed(listed(&request.y));
         let (columns, rows) = (x.len(), y.len());
         let count = columns.saturating_mul(rows);
         if count > max_cells {
@@ -121,11 +123,12 @@ impl MatrixLayer<'_> {
         let columns = usize::try_from(columns).unwrap_or(0);
         let len = usize::try_from(count).unwrap_or(0);
         let (mut values, mut counts) = (vec![None; len], vec![0; len]);
+        let digits = if points.has_doubles { DOUBLE_DIGITS } else { WEIGHT_DIGITS };
         let mut total = 0;
         for cell in &points.cells {
             total += cell.count;
             let Some((x, y)) = x.position(cell.x).zip(y.position(cell.y)) else { continue };
-            values[y * columns + x] = aggregate.of(cell);
+            values[y * columns + x] = aggregate.rounded_of(cell, digits);
             counts[y * columns + x] = cell.count;
         }
         let categories = &query.filter.categories;
@@ -184,6 +187,26 @@ impl MatrixLayer<'_> {
             Axis::Category | Axis::Column(_) | Axis::Bins(..) => text.to_owned(),
         }
     }
+}
+
+/// The significant decimal digits of values that are weights of 32 bits.
+const WEIGHT_DIGITS: usize = 7;
+/// The significant decimal digits of values in double precision.
+const DOUBLE_DIGITS: usize = 15;
+
+/// The values of an axis that pass filters by the same part of the time in `zone`; `None` if no filter applies.
+fn listed_values(axis: &Axis, filters: &[TimePartFilter], zone: &TimeZone) -> Option<Vec<i64>> {
+    let Axis::Time(part) = axis else { return None };
+    let values = |filter: &TimePartFilter| -> Option<Vec<i64>> {
+        match part {
+            TimePart::Hour => Some(filter.hours?.values().collect()),
+            TimePart::Weekday => Some(filter.weekdays?.values().collect()),
+            TimePart::Month => Some(filter.months?.values().collect()),
+            _ => None,
+        }
+    };
+    let sets = filters.iter().filter(|filter| zone_name(&filter.zone) == zone_name(zone)).filter_map(values);
+    sets.reduce(|all, set| all.into_iter().filter(|value| set.contains(value)).collect())
 }
 
 /// Rejects bins of an axis that has none.

@@ -6,9 +6,9 @@ use crate::calendar::TimePart;
 /// The value of an axis that a column or row has.
 #[derive(Clone, Debug, PartialEq)]
 pub enum AxisKey {
-    /// A value of a part of the time, except dates; or 0 of an axis with a single value.
+    /// A value of a part of the time, except dates and months of a year; or 0 of an axis with a single value.
     Integer(i64),
-    /// A category, a value of a column, or a date.
+    /// A category, a value of a column, a date, or a month of a year.
     Text(String),
     /// The edges of a bin.
     Bin([f64; 2]),
@@ -34,6 +34,8 @@ pub(super) struct AxisValues<'a> {
     keys: &'a AxisKeys,
     /// The first and the last key of an axis of numbers.
     range: [i64; 2],
+    /// The only keys of the range that are listed, ascending; `None`: all.
+    listed: Option<Vec<i64>>,
     is_descending: bool,
 }
 
@@ -48,11 +50,19 @@ impl<'a> AxisValues<'a> {
         let all = axis.range().filter(|_| *axis != Axis::Time(TimePart::Week));
         // Without points, the range is empty.
         let range = all.or(used).unwrap_or([0, -1]);
-        Self { axis, keys, range, is_descending: is_y && matches!(axis, Axis::Bins(..)) }
+        Self { axis, keys, range, listed: None, is_descending: is_y && matches!(axis, Axis::Bins(..)) }
+    }
+
+    /// Lists only these keys, ascending, of the values of a part of the time.
+    pub(super) fn with_listed(self, listed: Option<Vec<i64>>) -> Self {
+        Self { listed, ..self }
     }
 
     /// The number of values.
     pub(super) fn len(&self) -> u64 {
+        if let Some(listed) = &self.listed {
+            return listed.len() as u64;
+        }
         match self.keys {
             AxisKeys::Names(names) => names.len() as u64,
             // The difference of keys is within 2^54.
@@ -65,7 +75,10 @@ impl<'a> AxisValues<'a> {
         let index = index as usize;
         let offset = match self.keys {
             AxisKeys::Names(names) => (index < names.len()).then_some(index)?,
-            AxisKeys::Numbers(keys) => usize::try_from(keys.get(index)? - self.range[0]).ok()?,
+            AxisKeys::Numbers(keys) => match &self.listed {
+                Some(listed) => listed.binary_search(keys.get(index)?).ok()?,
+                None => usize::try_from(keys.get(index)? - self.range[0]).ok()?,
+            },
         };
         let len = usize::try_from(self.len()).ok()?;
         if offset >= len {
@@ -77,6 +90,7 @@ impl<'a> AxisValues<'a> {
     /// The values with their labels; `name` is that of the axis.
     pub(super) fn labeled(&self, name: String) -> LabeledAxis {
         let (labels, keys) = match self.keys {
+            _ if self.listed.is_some() => self.listed.iter().flatten().map(|key| self.label(*key)).unzip(),
             AxisKeys::Names(names) => {
                 names.iter().map(|name| (name.to_string(), AxisKey::Text(name.to_string()))).unzip()
             }
@@ -91,9 +105,9 @@ impl<'a> AxisValues<'a> {
 
     fn label(&self, key: i64) -> (String, AxisKey) {
         match self.axis {
-            Axis::Time(TimePart::Date) => {
-                let date = TimePart::Date.label(key);
-                (date.clone(), AxisKey::Text(date))
+            Axis::Time(part @ (TimePart::YearMonth | TimePart::Date)) => {
+                let label = part.label(key);
+                (label.clone(), AxisKey::Text(label))
             }
             Axis::Time(part) => (part.label(key), AxisKey::Integer(key)),
             Axis::Bins(_, bins) => {
@@ -144,8 +158,18 @@ mod tests {
         assert_eq!(axis(TimePart::Month, &[]).labels, TimePart::MONTHS);
         assert_eq!(axis(TimePart::Day, &[]).keys.last(), Some(&AxisKey::Integer(31)));
         assert_eq!(axis(TimePart::Week, &[9, 11]).labels, ["9", "10", "11"]);
+        assert_eq!(axis(TimePart::YearMonth, &[24_287, 24_289]).labels, ["2023-12", "2024-01", "2024-02"]);
+        assert_eq!(axis(TimePart::YearMonth, &[24_287]).keys, [AxisKey::Text("2023-12".into())]);
         assert_eq!(axis(TimePart::Date, &[19_844, 19_846]).labels, ["2024-05-01", "2024-05-02", "2024-05-03"]);
         assert!(axis(TimePart::Date, &[]).labels.is_empty());
+    }
+
+    #[test]
+    fn listed_values_are_the_only_ones() {
+        let (axis, keys) = (Axis::Time(TimePart::Hour), AxisKeys::Numbers(vec![8, 17]));
+        let values = AxisValues::new(&axis, &keys, false).with_listed(Some(vec![7, 8, 17]));
+        assert_eq!(values.labeled("hour".into()).labels, ["7", "8", "17"]);
+        assert_eq!((values.len(), values.position(0), values.position(1)), (3, Some(1), Some(2)));
     }
 
     #[test]

@@ -14,8 +14,8 @@ parameter_set! {
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct MatrixOptions {
         /// Axis of the columns: a part of the local time in the time zone `tz`, which is hour, weekday, day (of the month),
-        /// week (of the year), month, date or year; `category`; `lon` or `lat`, on a plane `x` or `y`; `value`, the
-        /// weight; a column of a live table; or `none` for a single column. Numbers are in bins.
+        /// week (of the year), month (of any year), year-month, date or year; `category`; `lon` or `lat`, on a plane `x` or
+        /// `y`; `value`, the weight; a column of a live table; or `none` for a single column. Numbers are in bins.
         pub x: String = Declaration::new(Parameter::X, Kind::Name).value_name("AXIS").default("hour").example("hour"),
         /// Axis of the rows, from the top; as for `x`. Bins of numbers are listed from the highest one.
         pub y: String =

@@ -31,12 +31,12 @@ parameter_set! {
     /// The labels and the kind of axes of an input that is a matrix itself.
     #[derive(Clone, Debug, Default, PartialEq)]
     pub struct MatrixTableOptions {
-        /// Labels of the columns, from left to right.
+        /// Labels of the columns, from left to right. A single flag is split at commas; labels with commas are repeated flags.
         pub x_labels: Vec<String> = Declaration::new(Parameter::X_LABELS, Kind::Texts)
             .value_name("LABEL")
             .default("those of the input, else numbers from 1")
             .example("web,db,cache"),
-        /// Labels of the rows, from top to bottom.
+        /// Labels of the rows, from top to bottom; as for `x_labels`.
         pub y_labels: Vec<String> = Declaration::new(Parameter::Y_LABELS, Kind::Texts)
             .value_name("LABEL")
             .default("those of the input, else numbers from 1")
@@ -54,6 +54,16 @@ parameter_set! {
 const CATEGORICAL: Parameter = Parameter::new("categorical");
 
 impl MatrixTableOptions {
+    /// The options with lists of labels in place of a single text with commas.
+    #[must_use]
+    pub fn with_split_labels(self) -> Self {
+        let split = |labels: Option<Vec<String>>| match labels.as_deref() {
+            Some([text]) => Some(text.split(',').map(|label| label.trim().to_owned()).collect()),
+            _ => labels,
+        };
+        Self { x_labels: split(self.x_labels), y_labels: split(self.y_labels), ..self }
+    }
+
     /// The options of the reader, of at most `max_cells` cells or points; `name` is that of the input in messages.
     pub fn input_options(&self, columns: &TableColumnOptions, name: &str, max_cells: u64) -> InputOptions {
         let mut options = InputOptions::default();

@@ -69,7 +69,7 @@ fn points_are_grouped_by_parts_of_the_local_time() {
             assert_eq!(&matrix[name], value, "{layer}: {name}");
         }
         let axes: Vec<&str> = matrix["axes"].as_array().unwrap().iter().map(|axis| axis.as_str().unwrap()).collect();
-        let expected = "hour weekday day week month date year category lon lat value none";
+        let expected = "hour weekday day week month year-month date year category lon lat value none";
         assert_eq!(axes, expected.split(' ').collect::<Vec<_>>(), "{layer}");
         let value = matrix["numbers"][0].as_str().unwrap();
         let mean = server.get(&format!("{path}&y=none&value={value}")).ok(200).json();

@@ -45,7 +45,7 @@ fn files_of_points_need_no_coordinates() {
     assert_eq!(delays["unit"], "max of delay");
     let local =
         json_of(home, "matrix log.csv --x hour --y none --start 2024-05-06T09:40 --tz Europe/Paris --hours 7-9");
-    assert_eq!((&local["total"], &local["values"][0][9]), (&json!(1), &json!(1)));
+    assert_eq!((&local["total"], &local["values"]), (&json!(1), &json!([[null, null, 1]])));
     std::fs::write(home.join("log.json"), r#"[{"time": "2024-05-06T07:30:00Z"}]"#).unwrap();
     assert_eq!(json_of(home, "matrix log.json --x hour --y month")["total"], 1);
     let summary = run(home, "matrix log.csv --x hour -o week.csv").done();
@@ -84,6 +84,8 @@ fn the_format_is_that_of_the_extension() {
     assert!(svg("matrix sales.json --title Other").contains("Other"));
     let labels = "matrix load.csv --x-labels one --x-labels two";
     assert!(json_of(home, labels)["x"]["labels"] == json!(["one", "two"]));
+    let labels = json_of(home, "matrix load.csv --x-labels one,two --y-labels a,b --y-labels c");
+    assert_eq!((&labels["x"]["labels"], &labels["y"]["labels"]), (&json!(["one", "two"]), &json!(["a,b", "c"])));
 }
 
 #[test]
@@ -97,12 +99,62 @@ fn a_table_with_a_row_per_cell_is_read_by_its_columns() {
         .failed(2, &["--agg: the cell web, cpu occurs in row 2 and row 3"]);
     run(home, "matrix long.csv --x host --y metric --value load -o a.png")
         .failed(2, &["--x: no column is named `host`", "server"]);
-    // An axis named like a part of the time selects points, unless the kind is given.
-    std::fs::write(home.join("hours.csv"), "hour,day,mean\n7,Mon,1.5\n8,Tue,2\n").unwrap();
-    run(home, "matrix hours.csv --x hour --y day --value mean -o a.png")
-        .failed(2, &["--x: the layer has no time column"]);
-    let matrix = json_of(home, "matrix hours.csv --kind matrix --x hour --y day --value mean");
+    // An axis named like a part of the time selects points, unless the file has columns of the names of both axes.
+    std::fs::write(home.join("hours.csv"), "Hour,day,mean\n7,Mon,1.5\n8,Tue,2\n").unwrap();
+    std::fs::write(home.join("hours.json"), r#"[{"hour": "7", "day": "Mon", "mean": 1.5}]"#).unwrap();
+    let matrix = json_of(home, "matrix hours.csv --x hour --y day --value mean");
     assert_eq!(matrix["values"], json!([[1.5, null], [null, 2]]));
+    assert_eq!(json_of(home, "matrix hours.json --x hour --y day --value mean")["values"], json!([[1.5]]));
+    run(home, "matrix hours.csv --x hour --y weekday -o a.png").failed(
+        1,
+        &["hours.csv: ", "no column has a usual name for the time", "--time", "\"Hour\", \"day\", \"mean\""],
+    );
+    run(home, "matrix hours.csv --kind points --x hour --y day -o a.png").failed(1, &["hours.csv: ", "--time"]);
+}
+
+#[test]
+fn a_filter_by_a_part_of_the_time_limits_the_values_of_its_axis() {
+    let home = home();
+    let home = home.path();
+    let filter = "--hours 7-9 --weekdays mon,tue";
+    let matrix = json_of(home, &format!("matrix log.csv --x hour --y weekday {filter}"));
+    assert_eq!((&matrix["x"]["keys"], &matrix["y"]["labels"]), (&json!([7, 8, 9]), &json!(["Mon", "Tue"])));
+    assert_eq!(matrix["values"], json!([[2, null, null], [null, null, 1]]));
+    let csv = run(home, &format!("matrix log.csv --x hour --y weekday {filter} -q -o - --format csv"));
+    assert_eq!(String::from_utf8(csv.stdout).unwrap(), ",7,8,9\nMon,2,,\nTue,,,1\n");
+    let other = json_of(home, "matrix log.csv --x day --y none --hours 7-9");
+    assert_eq!(other["x"]["labels"].as_array().unwrap().len(), 31);
+}
+
+#[test]
+fn sums_of_fractions_have_no_noise_of_their_weights() {
+    let home = home();
+    let home = home.path();
+    let log = "time,amount\n2024-03-06T07:30:00Z,58.1\n2024-03-07T07:30:00Z,58.3\n2023-12-31T08:00:00Z,0.25\n";
+    std::fs::write(home.join("sales.csv"), log).unwrap();
+    for (aggregate, values) in [("sum", json!([[0.25, null, null, 116.4]])), ("max", json!([[0.25, null, null, 58.3]]))]
+    {
+        let matrix =
+            json_of(home, &format!("matrix sales.csv --x year-month --y none --value amount --agg {aggregate}"));
+        assert_eq!(matrix["values"], values);
+        assert_eq!(matrix["x"]["keys"], json!(["2023-12", "2024-01", "2024-02", "2024-03"]));
+    }
+}
+
+#[test]
+fn a_file_of_times_alone_has_matrices() {
+    let home = home();
+    let home = home.path();
+    for (text, flags) in [
+        ("time\n2024-05-06T07:30:00Z\n2024-05-06T07:45:00Z\n", ""),
+        ("Timestamp\n1714980600\n1714981500\n", ""),
+        ("seen\n2024-05-06 07:30\n2024-05-06 07:45\n", "--time seen"),
+    ] {
+        std::fs::write(home.join("times.csv"), text).unwrap();
+        let matrix = json_of(home, &format!("matrix times.csv --x hour --y weekday {flags}"));
+        assert_eq!((&matrix["total"], &matrix["values"][0][7]), (&json!(2), &json!(2)), "{text}");
+    }
+    run(home, "render times.csv -o a.png").failed(1, &["times.csv: ", "longitude"]);
 }
 
 #[test]
@@ -130,6 +182,7 @@ fn invalid_flags_are_errors_in_one_line() {
     for (line, words) in [
         ("matrix load.csv", &["--output: missing", "--term"][..]),
         ("matrix load.csv -o a.gif", &["--output: `a.gif` has none of the extensions .png, .svg, .csv, .json"]),
+        ("matrix load.csv --format chartjs", &["--output: missing", "chartjs to standard output with `-o -`"]),
         ("matrix load.csv -o -", &["--output: `-`", "--format"]),
         ("matrix load.csv --term --format png", &["--format: it applies to --output"]),
         ("matrix load.csv -o a.csv --scheme fire", &["--scheme: the flag applies to charts"]),

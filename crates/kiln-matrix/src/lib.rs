@@ -29,7 +29,7 @@ mod value_format;
 mod write;
 
 pub use chart::{CellShape, Chart, ChartData, MatrixPoint, ShowValues};
-pub use input::{InputFormat, InputOptions, MatrixInput};
+pub use input::{InputFormat, InputOptions, MatrixInput, column_names};
 pub use matrix::Matrix;
 pub use value_format::ValueFormat;
 pub use write::{chartjs, write_csv};

@@ -65,6 +65,11 @@ pub(super) fn push_time_part(sql: &mut Sql, relation: &Relation, part: TimePart,
             local(&format!("({case}date_part('year', "), ")::int8");
             local(" + (date_part('year', ", ") < 0)::int4 END)");
         }
+        TimePart::YearMonth => {
+            local(&format!("({case}(date_part('year', "), ")::int8");
+            local(" + (date_part('year', ", ") < 0)::int4) * 12");
+            local(" + date_part('month', ", ")::int8 - 1 END)");
+        }
         TimePart::Hour | TimePart::Day | TimePart::Week | TimePart::Month => {
             local(&format!("({case}date_part('{part}', "), ")::int8 END)");
         }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::database::all;
 use super::matrix_axis::{AxisSql, Key};
-use super::relation::Column;
+use super::relation::{Column, ColumnType};
 use super::snapshot::LiveSnapshot;
 use super::sql::Sql;
 use kiln_core::error::Result;
@@ -20,8 +20,10 @@ type FoundCell = (Option<Key>, Option<Key>, i64, Option<[f64; 2]>);
 pub(super) struct MatrixSql<'a> {
     pub(super) x: AxisSql<'a>,
     pub(super) y: AxisSql<'a>,
-    /// The value of a row, as `float8`; `None` if each row counts as 1.
+    /// The value of a row, whose sum does not lose digits: a number that is no `float4`. `None` if each row counts as 1.
     pub(super) value: Option<String>,
+    /// Whether the values have more than the 24 binary digits of a `float4`.
+    has_doubles: bool,
     /// The condition that a row has a value, unless the weight is the value.
     has_value: Option<String>,
 }
@@ -29,7 +31,8 @@ pub(super) struct MatrixSql<'a> {
 impl LiveSnapshot {
     /// Groups the points that match `query` by the axes of `request`, by one `GROUP BY`; with a polygon, after fetching
     /// the axes and positions of the points in its bounds. The counts are those of an embedded layer of the same points;
-    /// weights are added in double precision. Rows without a valid position, weight or value are skipped.
+    /// weights and values are those of the columns, not rounded to 32 bits, and added as decimals or in double precision.
+    /// Rows without a valid position, weight or value are skipped.
     ///
     /// # Errors
     /// As [`cells`](Self::cells), and [`Error::Invalid`](kiln_core::Error::Invalid) for `x`, `y` or `value` if it is a
@@ -52,7 +55,7 @@ impl LiveSnapshot {
         let unweighted = query.columns.weights && matrix.value.is_none();
         let unweighted = if unweighted { cells.rows } else { 0 };
         let report = ScanReport { read: self.summary().points, unweighted, ..ScanReport::default() };
-        Ok(PointMatrix { report, ..cells.finish(request)? })
+        Ok(PointMatrix { report, has_doubles: matrix.has_doubles, ..cells.finish(request)? })
     }
 
     /// The columns that axes and values of matrices may use.
@@ -96,11 +99,15 @@ impl LiveSnapshot {
             None => None,
         };
         let other = named.filter(|column| relation.weight() != Some(column.name.as_str()));
-        let value = match other {
-            Some(column) => Some(column.number_sql()),
-            None => relation.rounded_weight().filter(|_| named.is_some() || query.columns.weights),
-        };
-        Ok(MatrixSql { x, y, value, has_value: other.map(Column::has_number) })
+        let weight = relation.weight_column().filter(|_| named.is_some() || query.columns.weights);
+        let column = other.or(weight);
+        let value = column.map(|column| match column.kind {
+            ColumnType::Float4 => column.number_sql(),
+            // The sum of decimals is exact, and that of integers too.
+            _ => column.sql(),
+        });
+        let has_doubles = column.is_some_and(|column| column.kind != ColumnType::Float4);
+        Ok(MatrixSql { x, y, value, has_doubles, has_value: other.map(Column::has_number) })
     }
 
     /// Appends the FROM and WHERE clauses of the points.
@@ -153,7 +160,7 @@ impl LiveSnapshot {
         matrix.y.push(&mut sql, &self.relation);
         sql.push(" AS y, count(*)");
         if let Some(value) = &matrix.value {
-            sql.push(&format!(", sum({value}), max({value})"));
+            sql.push(&format!(", sum({value})::float8, max({value})::float8"));
         }
         let boxes = query.scan.near.map(|near| self.boxes_of(near, None));
         self.push_matrix_rows(&mut sql, query, matrix, boxes.as_deref().filter(|boxes| !boxes.is_empty()));
@@ -175,7 +182,7 @@ impl LiveSnapshot {
         for (x, y, count, sums) in found {
             let count = u64::try_from(count).unwrap_or_default();
             let [sum, max] = sums.unwrap_or([count as f64, 1.0]);
-            cells.add(x, y, CellSums { count, sum, max });
+            cells.add(x, y, CellSums { count, sum, lost: 0.0, max });
         }
         Ok(())
     }
@@ -186,7 +193,20 @@ impl LiveSnapshot {
 pub(super) struct CellSums {
     pub(super) count: u64,
     pub(super) sum: f64,
+    /// The sum of the digits that the additions have rounded away.
+    pub(super) lost: f64,
     pub(super) max: f64,
+}
+
+impl CellSums {
+    /// The sums of both, by the compensated summation of Neumaier (1974, doi:10.1002/zamm.19740540106).
+    fn and(self, other: Self) -> Self {
+        let sum = self.sum + other.sum;
+        let (larger, smaller) =
+            if self.sum.abs() >= other.sum.abs() { (self.sum, other.sum) } else { (other.sum, self.sum) };
+        let lost = self.lost + other.lost + ((larger - sum) + smaller);
+        Self { count: self.count + other.count, sum, lost, max: self.max.max(other.max) }
+    }
 }
 
 /// The cells of a matrix, by row and column.
@@ -206,10 +226,7 @@ impl CellSet {
             self.unplaced += sums.count;
             return;
         };
-        let add = |own: &mut CellSums| {
-            *own = CellSums { count: own.count + sums.count, sum: own.sum + sums.sum, max: own.max.max(sums.max) };
-        };
-        self.cells.entry(key).and_modify(add).or_insert(sums);
+        self.cells.entry(key).and_modify(|own| *own = own.and(sums)).or_insert(sums);
     }
 
     /// The number of cells.
@@ -233,11 +250,11 @@ impl CellSet {
         let index = |keys: &[Key], key: &Key| keys.partition_point(|known| known < key) as u32;
         let mut cells: Vec<MatrixCell> = cells
             .iter()
-            .map(|((row, column), CellSums { count, sum, max })| MatrixCell {
+            .map(|((row, column), CellSums { count, sum, lost, max })| MatrixCell {
                 x: index(&x, column),
                 y: index(&y, row),
                 count: *count,
-                sum: *sum,
+                sum: sum + lost,
                 max: *max,
             })
             .collect();

@@ -56,7 +56,7 @@ impl LiveSnapshot {
         sql.push(", ");
         matrix.y.push(&mut sql, &self.relation);
         if let Some(value) = &matrix.value {
-            sql.push(", ").push(value);
+            sql.push(&format!(", ({value})::float8"));
         }
         self.push_matrix_rows(&mut sql, query, matrix, boxes.as_deref());
         let (names, has_value) = ([request.x.has_names(), request.y.has_names()], matrix.value.is_some());
@@ -69,7 +69,7 @@ impl LiveSnapshot {
                 return;
             }
             let (x, y) = (matrix.x.key_at(lon, lat, row.x), matrix.y.key_at(lon, lat, row.y));
-            cells.add(x, y, CellSums { count: 1, sum: row.value, max: row.value });
+            cells.add(x, y, CellSums { count: 1, sum: row.value, lost: 0.0, max: row.value });
         };
         stream(
             &self.database,

@@ -383,6 +383,11 @@ impl Relation {
         })
     }
 
+    /// The column of the weight.
+    pub(super) fn weight_column(&self) -> Option<&Column> {
+        self.weight.as_ref()
+    }
+
     /// The condition that the weight is valid.
     pub(super) fn has_weight(&self) -> Option<String> {
         self.weight.as_ref().map(Column::has_number)

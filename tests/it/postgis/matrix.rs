@@ -274,6 +274,31 @@ fn a_plain_table_without_positions_has_matrices() {
 }
 
 #[test]
+fn decimals_are_summed_as_decimals() {
+    let database = Cluster::shared().database();
+    database.sql(
+        "CREATE TABLE sales AS SELECT ST_SetSRID(ST_MakePoint(i % 10, 5), 4326)::geometry(Point, 4326) AS place,
+           (i * 0.01 + 30000000)::numeric(12, 2) AS amount, (i * 0.1)::float4 AS short FROM generate_series(1, 9999) AS i",
+    );
+    let spec = TableSpec { table: Some("sales".into()), weight: Some("amount".into()), ..TableSpec::default() };
+    let live = open(&database, &spec, &["amount", "short"]);
+    let request = MatrixRequest::new(Axis::Whole, Axis::Whole);
+    let area = Polygon::new(&[vec![vec![[-1.0, 0.0], [20.0, 0.0], [20.0, 9.0], [-1.0, 9.0], [-1.0, 0.0]]]]).unwrap();
+    let weights = Query::default().with_weights(true);
+    // 0.01 · 9999 · 10000 / 2 and 9999 · 30 million.
+    let expected = (499_950.0 + 299_970_000_000.0, 30_000_099.99);
+    for query in [weights.clone(), weights.with_polygon(Some(Arc::new(area)))] {
+        for value in [None, Some("amount".to_owned())] {
+            let matrix = live.matrix(&query, &request.clone().with_value(value)).unwrap();
+            assert!(matrix.has_doubles);
+            assert_eq!((matrix.cells[0].sum, matrix.cells[0].max), expected);
+        }
+        let short = live.matrix(&query, &request.clone().with_value(Some("short".into()))).unwrap();
+        assert!(!short.has_doubles && (short.cells[0].max - 999.9).abs() < 1e-4);
+    }
+}
+
+#[test]
 fn filters_and_column_ranges_apply_to_rows_without_positions() {
     let database = shop();
     let spec = TableSpec {

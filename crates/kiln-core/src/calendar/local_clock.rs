@@ -66,6 +66,10 @@ impl<'z> LocalClock<'z> {
             TimePart::Week => iso_week(local_us.div_euclid(Self::DAY_US)),
             TimePart::Day => CivilDate::of(local_us.div_euclid(Self::DAY_US)).day,
             TimePart::Month => CivilDate::of(local_us.div_euclid(Self::DAY_US)).month,
+            TimePart::YearMonth => {
+                let CivilDate { year, month, .. } = CivilDate::of(local_us.div_euclid(Self::DAY_US));
+                year * 12 + month - 1
+            }
             TimePart::Year => CivilDate::of(local_us.div_euclid(Self::DAY_US)).year,
         }
     }
@@ -93,6 +97,8 @@ mod tests {
         // On 2024-11-03 the hour from 1 to 2 o'clock occurred twice.
         assert_eq!((parts("2024-11-03T05:30:00Z")[0], parts("2024-11-03T06:30:00Z")[0]), (1, 1));
         assert_eq!(parts("2025-01-01T04:59:59Z"), [23, 1, 31, 1, 12, 2024]);
+        let (year_month, end_of_2024) = (TimePart::YearMonth, "2025-01-01T04:59:59Z".parse::<Timestamp>().unwrap());
+        assert_eq!(year_month.label(clock.part(year_month, end_of_2024.as_microsecond())), "2024-12");
         assert_eq!(clock.part(TimePart::Year, i64::MAX), 294_247);
         assert_eq!(clock.part(TimePart::Year, i64::MIN + 1), -290_308);
     }

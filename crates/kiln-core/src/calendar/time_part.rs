@@ -19,6 +19,8 @@ pub enum TimePart {
     Week,
     /// The month, 1 to 12.
     Month,
+    /// The month of a year, as months since January of the year 0.
+    YearMonth,
     /// The calendar date, as days since 1970-01-01.
     Date,
     /// The year of the Gregorian calendar.
@@ -27,9 +29,10 @@ pub enum TimePart {
 
 impl TimePart {
     /// All parts.
-    pub const ALL: &[Self] = &[Self::Hour, Self::Weekday, Self::Day, Self::Week, Self::Month, Self::Date, Self::Year];
+    pub const ALL: &[Self] =
+        &[Self::Hour, Self::Weekday, Self::Day, Self::Week, Self::Month, Self::YearMonth, Self::Date, Self::Year];
     /// The names, in the order of [`ALL`](Self::ALL).
-    pub const NAMES: &[&str] = &["hour", "weekday", "day", "week", "month", "date", "year"];
+    pub const NAMES: &[&str] = &["hour", "weekday", "day", "week", "month", "year-month", "date", "year"];
     /// The English abbreviations of the days of the week, from Monday.
     pub const WEEKDAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
     /// The English abbreviations of the months.
@@ -43,11 +46,11 @@ impl TimePart {
             Self::Day => Some([1, 31]),
             Self::Week => Some([1, 53]),
             Self::Month => Some([1, 12]),
-            Self::Date | Self::Year => None,
+            Self::YearMonth | Self::Date | Self::Year => None,
         }
     }
 
-    /// The label of a value: `Mon`, `Jan`, `2024-05-01`, or the number.
+    /// The label of a value: `Mon`, `Jan`, `2024-05`, `2024-05-01`, or the number.
     pub fn label(self, value: i64) -> String {
         let name = |names: &[&str], first: i64| {
             let index = usize::try_from(value - first).ok();
@@ -56,6 +59,7 @@ impl TimePart {
         match self {
             Self::Weekday => name(&Self::WEEKDAYS, 0).unwrap_or_else(|| value.to_string()),
             Self::Month => name(&Self::MONTHS, 1).unwrap_or_else(|| value.to_string()),
+            Self::YearMonth => format!("{:04}-{:02}", value.div_euclid(12), value.rem_euclid(12) + 1),
             Self::Date => {
                 let CivilDate { year, month, day } = CivilDate::of(value);
                 format!("{year:04}-{month:02}-{day:02}")
@@ -68,8 +72,11 @@ impl TimePart {
 impl FromStr for TimePart {
     type Err = Error;
 
+    /// Finds a part by its name in any case; `year_month` and `yearmonth` are [`YearMonth`](Self::YearMonth) as well.
     fn from_str(text: &str) -> Result<Self> {
         let name = text.trim().to_ascii_lowercase();
+        let is_year_month = name == "year_month" || name == "yearmonth";
+        let name = if is_year_month { "year-month" } else { &name };
         let index = Self::NAMES.iter().position(|known| *known == name);
         index.map(|index| Self::ALL[index]).ok_or_else(|| {
             let message = format!("`{text}` is unknown; expected one of {}", Self::NAMES.join(", "));
@@ -159,6 +166,13 @@ mod tests {
         let labels = [(TimePart::Weekday, 0), (TimePart::Month, 12), (TimePart::Hour, 7), (TimePart::Date, 19_844)];
         assert_eq!(labels.map(|(part, value)| part.label(value)), ["Mon", "Dec", "7", "2024-05-01"]);
         assert_eq!(TimePart::Month.label(13), "13");
+        assert_eq!(
+            [0, 2024 * 12 + 2, -1].map(|value| TimePart::YearMonth.label(value)),
+            ["0000-01", "2024-03", "-001-12"]
+        );
+        for name in ["year_month", "YearMonth", "year-month"] {
+            assert_eq!(name.parse::<TimePart>().unwrap(), TimePart::YearMonth);
+        }
         for (part, name) in TimePart::ALL.iter().zip(TimePart::NAMES) {
             assert_eq!((part.to_string(), name.parse::<TimePart>().unwrap()), ((*name).to_owned(), *part));
         }

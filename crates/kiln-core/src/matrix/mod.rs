@@ -119,6 +119,8 @@ pub struct PointMatrix {
     pub cells: Vec<MatrixCell>,
     /// The number of points that are in no cell, because they have no value on an axis, such as no time.
     pub unplaced: u64,
+    /// Whether the values are numbers of a table in double precision or decimals, rather than weights of 32 bits.
+    pub has_doubles: bool,
     /// The report of the scan.
     pub report: ScanReport,
 }

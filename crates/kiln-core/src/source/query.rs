@@ -36,6 +36,8 @@ pub struct ColumnSelection {
     /// the column. A row with an invalid time is rejected; one without a time has
     /// [`Points::NO_TIME`](crate::geo::Points::NO_TIME). Default: `false`.
     pub times: bool,
+    /// Whether an input without times is an error. Default: `false`.
+    pub requires_times: bool,
     /// Whether batches have categories, if the input has them. An input without categories is not an error, unless
     /// `names` names the column. Default: `false`.
     pub categories: bool,
@@ -261,6 +263,13 @@ impl<'a> Query<'a> {
     #[must_use]
     pub fn with_categories(mut self, categories: bool) -> Self {
         self.columns.categories = categories;
+        self
+    }
+
+    /// Sets whether an input without times is an error.
+    #[must_use]
+    pub fn with_required_times(mut self, required: bool) -> Self {
+        self.columns.requires_times = required;
         self
     }
 

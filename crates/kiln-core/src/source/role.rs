@@ -106,7 +106,7 @@ impl Role {
         let (required, optional) = match self {
             Self::Lon | Self::Lat | Self::Geometry => (true, true),
             Self::Weight => (false, query.columns.weights),
-            Self::Time => (query.filter.filters_time(), query.columns.times),
+            Self::Time => (query.filter.filters_time() || query.columns.requires_times, query.columns.times),
             Self::Category => (query.filter.filters_category(), query.columns.categories),
             Self::Track => (false, query.columns.tracks),
         };

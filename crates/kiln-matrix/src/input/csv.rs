@@ -12,6 +12,11 @@ use crate::label::clean;
 /// Texts of missing values, in lower case.
 const MISSING: [&str; 6] = ["", "na", "n/a", "nan", "null", "-"];
 
+/// The fields of the first record.
+pub(super) fn first_record(text: &str) -> Vec<String> {
+    Table::read(text).rows().next().map(<[String]>::to_vec).unwrap_or_default()
+}
+
 /// Reads wide, long or plain rows.
 pub(super) fn parse(text: &str, options: &InputOptions) -> Result<MatrixInput> {
     let table = Table::read(text);

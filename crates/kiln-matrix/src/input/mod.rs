@@ -1,11 +1,14 @@
 //! Readers of matrices and points.
 
+mod column_names;
 mod csv;
 mod json;
 mod placement;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]
 mod tests;
+
+pub use column_names::column_names;
 
 use std::str::FromStr;
 

@@ -10,7 +10,7 @@ import { AGGREGATIONS, type Aggregation, type MatrixState } from './state.js';
 
 const AXES: Record<string, string> = {
   none: 'none', hour: 'hour of the day', weekday: 'day of the week', day: 'day of the month', week: 'week of the year', month: 'month',
-  date: 'date', year: 'year', category: 'category', lon: 'longitude', lat: 'latitude', x: 'x', y: 'y',
+  'year-month': 'month of a year', date: 'date', year: 'year', category: 'category', lon: 'longitude', lat: 'latitude', x: 'x', y: 'y',
 };
 const POSITIONS = ['lon', 'lat', 'x', 'y', 'value'];
 /** The name of an axis for people. */

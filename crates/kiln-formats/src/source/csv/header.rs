@@ -8,7 +8,7 @@ use memchr::{memchr, memchr_iter};
 
 use super::record::{Dialect, Record};
 use super::text::replace_carriage_returns;
-use crate::source::role::quoted;
+use crate::source::role::{Role, quoted};
 use kiln_core::error::{Error, Result};
 use kiln_core::message;
 use kiln_core::parameter::{Message, Parameter};
@@ -71,7 +71,7 @@ impl Header {
             // In a tie, the first delimiter.
             let best = separated.min_by_key(|sample| (sample.first, Reverse(sample.rows[sample.first].fields.len())));
             let spaced = || Some(sample(b' ')).filter(Sample::is_spaced);
-            best.or_else(spaced).or_else(|| Some(lines).filter(Sample::is_geometry_column))
+            best.or_else(spaced).or_else(|| Some(lines).filter(Sample::is_only_column))
         };
         let expected = "expected columns separated by , ; | tabs or spaces";
         let found = found.filter(|sample| !sample.rows.is_empty());
@@ -236,6 +236,20 @@ impl Sample {
             && !self.rows[1..].iter().any(is_closed)
     }
 
+    /// Whether the rows are a single column of geometries or of times, of which other columns are not needed.
+    fn is_only_column(&self) -> bool {
+        self.is_geometry_column() || self.is_time_column()
+    }
+
+    /// Whether the rows are a name and a single column of times: the name is a usual one, or all values look like dates.
+    fn is_time_column(&self) -> bool {
+        let Some((name, values)) = self.rows.split_first() else { return false };
+        let is_usual = |usual: &&str| name.field(0).eq_ignore_ascii_case(usual.as_bytes());
+        let is_named = Role::Time.usual_names().iter().any(is_usual);
+        let are_dates = || !values.is_empty() && values.iter().all(|row| is_date(row.field(0)));
+        is_named || !is_date(name.field(0)) && are_dates()
+    }
+
     /// Whether the rows are a single column of geometries or coordinate pairs.
     fn is_geometry_column(&self) -> bool {
         let values = &self.rows[usize::from(self.names != Names::Numbered)..];
@@ -339,6 +353,14 @@ fn is_year(field: &[u8]) -> bool {
     field.len() == 4
         && field.iter().all(u8::is_ascii_digit)
         && matches!(field, [b'1', b'8' | b'9', ..] | [b'2', b'0' | b'1', ..])
+}
+
+/// Whether a field looks like a date, with or without a time: digits with separators.
+fn is_date(text: &[u8]) -> bool {
+    let is_part = |byte: &u8| byte.is_ascii_digit() || b"-/:.+TZ ".contains(byte);
+    text.first().is_some_and(u8::is_ascii_digit)
+        && text.iter().all(is_part)
+        && text.iter().filter(|byte| b"-/:".contains(byte)).count() >= 2
 }
 
 /// Whether a field looks like a geometry or a coordinate pair: WKT, GeoJSON, hexadecimal WKB, `59.3, 18.1`.
