@@ -155,10 +155,13 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     if let Some((target, format)) = target {
         let chart = |data, texts| styles.chart(data, texts, max_pixels, find);
-        let bytes = match &matrix {
+        let mut bytes = match &matrix {
             Matrix::OfLayer(matrix, title) => encode_layer(matrix, title, format, chart)?,
             Matrix::OfInput(data, texts) => encode_data(data.clone(), styles.texts(texts.clone()), format, chart)?,
         };
+        if !matches!(format, MatrixFormat::Png) && !bytes.ends_with(b"\n") {
+            bytes.push(b'\n');
+        }
         let mut output = target.create()?;
         output.file().write_all(&bytes).map_err(|error| Error::io(path, "write", error))?;
         output.commit()?;
@@ -166,7 +169,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if !args.quiet {
         print_notes(&remarks);
         let seconds = start.elapsed().as_secs_f64();
-        let output = if path.is_empty() { String::new() } else { format!(": {path}") };
+        let output = if path.is_empty() || path == "-" { String::new() } else { format!(": {path}") };
         print_message(&format!("{summary}; in {seconds:.3} s{output}"));
     }
     Ok(())

@@ -20,9 +20,11 @@ parameter_set! {
         /// Colors from cold to hot in place of a scheme, such as `white,orange 60%,red`.
         pub gradient: Gradient = of_style(Parameter::GRADIENT).example("white,orange 60%,red"),
         /// Value of the coldest color; lower values have the same color.
-        pub vmin: f64 = Declaration::new(Parameter::VMIN, Kind::NUMBER).default("the minimum value"),
+        pub vmin: f64 = Declaration::new(Parameter::VMIN, Kind::NUMBER)
+            .default("the minimum value; symmetric around 0 for a diverging scheme and values of both signs"),
         /// Value of the hottest color; higher values have the same color.
-        pub vmax: f64 = Declaration::new(Parameter::VMAX, Kind::NUMBER).default("the maximum value"),
+        pub vmax: f64 = Declaration::new(Parameter::VMAX, Kind::NUMBER)
+            .default("the maximum value; symmetric around 0 for a diverging scheme and values of both signs"),
         /// Title above the chart.
         pub title: String = Declaration::new(Parameter::TITLE, Kind::Text).default("that of the layer").example("Delays"),
         /// Title of the x axis.
@@ -38,7 +40,7 @@ parameter_set! {
         /// Format of the values: `0.0`, `0%`, `,0`, `0 °C` or `$0.0k`. The zeros after the point are the decimals.
         pub value_format: ValueFormat = Declaration::new(Parameter::VALUE_FORMAT, Kind::Text)
             .value_name("FORMAT")
-            .default("auto, up to three digits")
+            .default("auto, one scale and number of decimals for all values, by the largest")
             .example("0.0"),
         /// Shape of cells and points: squares, which fill their cell, or dots with a border.
         pub shape: CellShape = Declaration::new(Parameter::SHAPE, Kind::Choice(&["square", "dot"]))

@@ -58,6 +58,18 @@ fn files_of_points_need_no_coordinates() {
 }
 
 #[test]
+fn text_on_standard_output_ends_with_its_line_and_is_not_named_in_the_summary() {
+    let home = home();
+    for input in ["load.csv", "log.csv --x hour"] {
+        for format in ["json", "chartjs", "csv", "svg"] {
+            let run = run(home.path(), &format!("matrix {input} -o - --format {format}"));
+            assert!(run.stdout.ends_with(b"\n") && !run.stdout.ends_with(b"\n\n"), "{input} as {format}");
+            assert!(run.stderr.contains(" cells") && run.stderr.trim_end().ends_with(" s"), "{}", run.stderr);
+        }
+    }
+}
+
+#[test]
 fn the_format_is_that_of_the_extension() {
     let home = home();
     let home = home.path();

@@ -46,6 +46,15 @@ impl ChartData {
         }
     }
 
+    /// The values that are not missing.
+    pub(crate) fn values(&self) -> impl Iterator<Item = f64> + Clone {
+        let (cells, points) = match self {
+            Self::Cells(matrix) => (matrix.values(), &[][..]),
+            Self::Points(points) => (&[][..], &points[..]),
+        };
+        cells.iter().flatten().copied().chain(points.iter().map(|point| point.value))
+    }
+
     /// Whether a cell has no value.
     pub fn has_missing(&self) -> bool {
         matches!(self, Self::Cells(matrix) if matrix.values().contains(&None))
@@ -90,11 +99,14 @@ pub struct Chart {
     pub y_title: String,
     /// The unit of the values, at the legend. Default: empty.
     pub unit: String,
-    /// The format of values in cells, tooltips and the legend. Default: [`ValueFormat::default`].
+    /// The format of values in cells, tooltips and the legend. Default: [`ValueFormat::default`], one for all values.
     pub value_format: ValueFormat,
-    /// The value of the coldest color; lower values have the same color. Default: the minimum value.
+    /// The value of the coldest color; lower values have the same color. Default: the minimum value. For a diverging scheme
+    /// and values of both signs, the range is symmetric around 0: −[`vmax`](Self::vmax) if that is given and positive, else
+    /// minus the largest absolute value.
     pub vmin: Option<f64>,
-    /// The value of the hottest color; higher values have the same color. Default: the maximum value.
+    /// The value of the hottest color; higher values have the same color. Default: the maximum value, or symmetric to
+    /// [`vmin`](Self::vmin) for a diverging scheme.
     pub vmax: Option<f64>,
     /// The colors; transparent ones are composited over white. Default: the built-in scheme [`Chart::DEFAULT_SCHEME`].
     pub scheme: Scheme,

@@ -15,6 +15,7 @@
 //! # Ok::<(), kiln_core::Error>(())
 //! ```
 
+mod calendar_names;
 mod chart;
 mod colors;
 mod input;

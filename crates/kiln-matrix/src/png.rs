@@ -42,7 +42,10 @@ pub(crate) fn write(scene: &Scene, pixel_ratio: f32) -> Result<Vec<u8>> {
             }
             Item::Bar { rect } => {
                 if let Some(scale) = &scene.scale {
-                    sheet.fill(snapped(*rect), 0.0, |_, down| scale.at(1.0 - f64::from(down)));
+                    let is_level = rect.width > rect.height;
+                    sheet.fill(snapped(*rect), 0.0, |across, down| {
+                        scale.at(f64::from(if is_level { across } else { 1.0 - down }))
+                    });
                 }
             }
         }

@@ -28,7 +28,7 @@ pub(crate) enum Item {
     Line { from: (f32, f32), to: (f32, f32), color: [u8; 4] },
     /// A text.
     Text(Text),
-    /// The color bar, vertical, with the greatest value on top.
+    /// The color bar: vertical, with the greatest value on top, or with that on the right if it is wider than high.
     Bar { rect: Rect },
 }
 
@@ -56,7 +56,8 @@ pub(crate) struct Text {
 
 /// The hatch of missing values: background, lines, their distance along x, and their width.
 pub(crate) const HATCH: ([u8; 4], [u8; 4], f32, f32) = ([246, 247, 249, 255], [190, 197, 206, 255], 6.0, 1.0);
-/// The color of missing values in cells that are too small for a hatch.
-pub(crate) const MISSING: [u8; 4] = [170, 177, 187, 255];
+/// The color of missing values in cells that are too small for a hatch: a gray between the dark and the light colors of
+/// schemes, so that it is not taken for the largest values.
+pub(crate) const MISSING: [u8; 4] = [128, 130, 133, 255];
 /// The width of the border of dots.
 pub(crate) const DOT_BORDER: f32 = 1.0;

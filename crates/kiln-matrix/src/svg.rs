@@ -78,9 +78,15 @@ fn write_item(svg: &mut String, scene: &Scene, item: &Item) {
         Item::Bar { rect } => {
             if let Some(scale) = &scene.scale {
                 for step in 0..BAR_STEPS {
-                    let edge = |step: u32| rect.y + rect.height * step as f32 / BAR_STEPS as f32;
-                    let part = Rect { y: edge(step), height: edge(step + 1) - edge(step), ..*rect };
-                    let position = 1.0 - (f64::from(step) + 0.5) / f64::from(BAR_STEPS);
+                    let edge = |start: f32, length: f32, step: u32| start + length * step as f32 / BAR_STEPS as f32;
+                    let position = (f64::from(step) + 0.5) / f64::from(BAR_STEPS);
+                    let (part, position) = if rect.width > rect.height {
+                        let [left, right] = [step, step + 1].map(|step| edge(rect.x, rect.width, step));
+                        (Rect { x: left, width: right - left, ..*rect }, position)
+                    } else {
+                        let [top, bottom] = [step, step + 1].map(|step| edge(rect.y, rect.height, step));
+                        (Rect { y: top, height: bottom - top, ..*rect }, 1.0 - position)
+                    };
                     write_rect(svg, part, &hex(scale.at(position)), None);
                 }
             }

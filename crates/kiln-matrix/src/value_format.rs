@@ -18,8 +18,10 @@ use kiln_core::parameter::Parameter;
 /// 16 characters, such as `€` or ` km`; PREFIX has no digit. A space ends the number: `0 km` is in kilometers, `0k` in
 /// thousands.
 ///
-/// The default format, written `auto`, has up to three significant digits, with as many decimals as the maximum of the
-/// values allows, k, M, G or T from 100,000, and all digits of integers below that.
+/// The default format, written `auto`, has one scale and one number of decimals for all values of a chart: integers of up to
+/// five digits as they are; else three significant digits at the maximum, in thousands (k) from 100,000, millions (M) from
+/// a million and billions (G) from a billion; more decimals if values differ by less than a tenth of that; and scientific
+/// notation below 0.0001 and from 10¹².
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ValueFormat(Option<Pattern>);
 
@@ -55,6 +57,11 @@ impl Scale {
         ("s", Self::Fitting, 1.0),
         ("e", Self::Scientific, 1.0),
     ];
+
+    /// The divisor of values.
+    fn divisor(self) -> f64 {
+        Self::ALL.iter().find(|(_, scale, _)| *scale == self).map_or(1.0, |(.., divisor)| *divisor)
+    }
 }
 
 /// The prefixes of the International System of Units for large numbers.
@@ -63,17 +70,21 @@ const SI: [(f64, &str); 5] = [(1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G"), (1e
 const MAX_AFFIX: usize = 16;
 /// The maximum number of decimals.
 const MAX_DECIMALS: usize = 9;
-/// The value from which the default format uses k, M, G and T.
+/// The value from which the default format uses k, M and G, and that from which it is scientific.
 const LARGE: f64 = 1e5;
+const HUGE: f64 = 1e12;
 /// The value below which the default format is scientific.
 const SMALL: f64 = 1e-4;
+/// A maximum counts as that much more, because 999.96 rounds to 1000.
+const ROUNDING: f64 = 1.0005;
 
 impl ValueFormat {
-    /// Formats a value; a minus is U+2212.
+    /// Formats a value; a minus is U+2212. The default format is that of this value alone.
     pub fn format(&self, value: f64) -> String {
         match &self.0 {
             Some(pattern) => pattern.format(value),
-            None => significant(value),
+            None if value.is_finite() => Pattern::automatic(&[value].into_iter(), [value; 2], &[]).format(value),
+            None => value.to_string(),
         }
     }
 
@@ -82,18 +93,69 @@ impl ValueFormat {
         self.0.is_none()
     }
 
-    /// Formats each of `values`. The default format uses the same number of decimals for all.
+    /// The format of a chart: this one, or instead of the default one the format of its finite `values`. The colors range
+    /// over `span`; `bounds` are written without rounding if two more decimals suffice.
+    pub(crate) fn resolve(&self, values: &(impl Iterator<Item = f64> + Clone), span: [f64; 2], bounds: &[f64]) -> Self {
+        if self.is_auto() { Self(Some(Pattern::automatic(values, span, bounds))) } else { self.clone() }
+    }
+
+    /// Formats each of `values`.
     pub(crate) fn format_all(&self, values: &[Option<f64>]) -> Vec<Option<String>> {
-        let decimals = if self.is_auto() { common_decimals(values) } else { None };
-        let format = |value: f64| match decimals {
-            Some(decimals) => fixed(value, decimals, false),
-            None => self.format(value),
-        };
-        values.iter().map(|value| value.map(format)).collect()
+        values.iter().map(|value| value.map(|value| self.format(value))).collect()
+    }
+
+    /// The difference of two values whose texts differ by one in the last digit; 0 if it depends on the value.
+    pub(crate) fn quantum(&self) -> f64 {
+        match &self.0 {
+            Some(Pattern { scale: Scale::Scientific | Scale::Fitting, .. }) | None => 0.0,
+            Some(pattern) => pattern.scale.divisor() / 10_f64.powi(pattern.decimals as i32),
+        }
     }
 }
 
 impl Pattern {
+    fn plain(decimals: usize, scale: Scale) -> Self {
+        Self { prefix: String::new(), plus: false, group: false, decimals, scale, suffix: String::new() }
+    }
+
+    /// The default format of `values`.
+    fn automatic(values: &(impl Iterator<Item = f64> + Clone), [vmin, vmax]: [f64; 2], bounds: &[f64]) -> Self {
+        let max = values.clone().fold(0.0_f64, |max, value| max.max(value.abs()));
+        if max > 0.0 && !(SMALL..HUGE).contains(&max) {
+            let rounded = |value: f64, digits: usize| format!("{value:.digits$e}").parse::<f64>();
+            let is_same = |value: f64, digits: usize| rounded(value, digits) == rounded(value, 2);
+            let digits = (0..2).find(|digits| values.clone().all(|value| is_same(value, *digits))).unwrap_or(2);
+            return Self::plain(digits, Scale::Scientific);
+        }
+        let scale = match max * ROUNDING {
+            _ if max < LARGE && values.clone().all(|value| value.fract() == 0.0) => Scale::One,
+            ..LARGE => Scale::One,
+            ..1e6 => Scale::Kilo,
+            ..1e9 => Scale::Mega,
+            _ => Scale::Giga,
+        };
+        let divisor = scale.divisor();
+        // The number of decimals at which `value` has `digits` significant digits.
+        let decimals_of = |value: f64, digits: f64| digits - 1.0 - (value / divisor).log10().floor();
+        let is_exact = |value: f64, decimals: usize| {
+            let scaled = value / divisor * 10_f64.powi(decimals as i32);
+            (scaled - scaled.round()).abs() < 1e-6
+        };
+        let mut decimals = 0;
+        if max > 0.0 {
+            let span = vmax - vmin;
+            let for_span = if span > 0.0 && span.is_finite() { decimals_of(span, 2.0) } else { 0.0 };
+            let needed = decimals_of(max * ROUNDING, 3.0).max(for_span).clamp(0.0, MAX_DECIMALS as f64) as usize;
+            let fewer = (0..needed).find(|fewer| values.clone().all(|value| is_exact(value, *fewer)));
+            decimals = fewer.unwrap_or(needed);
+        }
+        for bound in bounds {
+            let exact = (decimals..=(decimals + 2).min(MAX_DECIMALS)).find(|more| is_exact(*bound, *more));
+            decimals = exact.unwrap_or(decimals);
+        }
+        Self::plain(decimals, scale)
+    }
+
     fn format(&self, value: f64) -> String {
         let (number, letter) = match self.scale {
             Scale::Scientific => (scientific(value, self.decimals), ""),
@@ -118,52 +180,6 @@ impl Pattern {
     }
 }
 
-/// The number of decimals at which the greatest of `values` has three significant digits; less if fewer suffice for all.
-/// `None` if values differ too much for a common number, or are all integers.
-fn common_decimals(values: &[Option<f64>]) -> Option<usize> {
-    let values = || values.iter().flatten().copied();
-    let max = values().fold(0.0_f64, |max, value| max.max(value.abs()));
-    if !(1e-3..LARGE).contains(&max) || values().all(|value| value.fract() == 0.0) {
-        return None;
-    }
-    let decimals = (2.0 - max.log10().floor()).clamp(0.0, 6.0) as usize;
-    let vanishes = |value: f64| value != 0.0 && value.abs() < 0.5 * 10_f64.powi(-(decimals as i32));
-    if values().any(vanishes) {
-        return None;
-    }
-    let is_exact = |decimals: usize| {
-        let power = 10_f64.powi(decimals as i32);
-        values().all(|value| (value * power - (value * power).round()).abs() < 1e-6)
-    };
-    (0..decimals).find(|fewer| is_exact(*fewer)).or(Some(decimals))
-}
-
-/// Up to three significant digits.
-fn significant(value: f64) -> String {
-    let size = value.abs();
-    if value == 0.0 || !value.is_finite() {
-        return if value == 0.0 { "0".to_owned() } else { value.to_string() };
-    }
-    if size >= LARGE {
-        if size >= 1e15 {
-            return short_scientific(value);
-        }
-        let (scaled, letter) = si(value, three_digits);
-        return format!("{}{letter}", three_digits(scaled));
-    }
-    if value.fract() == 0.0 {
-        return fixed(value, 0, false);
-    }
-    if size < SMALL { short_scientific(value) } else { three_digits(value) }
-}
-
-/// Three significant digits, all of the integer part, and no zeros at the end of the decimals.
-fn three_digits(value: f64) -> String {
-    let decimals = (2.0 - value.abs().log10().floor()).clamp(0.0, 9.0) as usize;
-    let text = fixed(value, decimals, false);
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
-}
-
 /// The value divided by the fitting power of 1000, and its letter. `format` decides whether 999.96 is written as 1000.
 fn si(value: f64, format: impl Fn(f64) -> String) -> (f64, &'static str) {
     let mut fitting = SI.iter().rev().find(|(power, _)| value.abs() >= *power).unwrap_or(&SI[0]);
@@ -178,15 +194,6 @@ fn si(value: f64, format: impl Fn(f64) -> String) -> (f64, &'static str) {
 /// Scientific notation: `1.5e−7`.
 fn scientific(value: f64, decimals: usize) -> String {
     format!("{value:.decimals$e}").replace('-', "−")
-}
-
-/// Scientific notation with up to three significant digits, without zeros at their end.
-fn short_scientific(value: f64) -> String {
-    let text = scientific(value, 2);
-    match text.split_once('e') {
-        Some((digits, exponent)) => format!("{}e{exponent}", digits.trim_end_matches('0').trim_end_matches('.')),
-        None => text,
-    }
 }
 
 /// A number of decimals, with thousands separated by commas if `group`. No negative zero.
@@ -299,7 +306,7 @@ mod tests {
             (99_999.0, "99999"),
             (100_000.0, "100k"),
             (1_234_567.0, "1.23M"),
-            (999_999.0, "1M"),
+            (999_999.0, "1.00M"),
             (-2.5e9, "−2.5G"),
             (12.3456, "12.3"),
             (123.456, "123"),
@@ -307,6 +314,7 @@ mod tests {
             (1.5e-7, "1.5e−7"),
             (1e300, "1e300"),
             (12_345.6, "12346"),
+            (2e12, "2e12"),
         ];
         for (value, text) in expected {
             assert_eq!(ValueFormat::default().format(value), text);
@@ -314,18 +322,34 @@ mod tests {
     }
 
     #[test]
-    fn the_default_has_common_decimals_for_several_values() {
-        let all = |values: &[f64]| {
+    fn the_default_has_one_scale_and_one_number_of_decimals_for_all_values() {
+        let with_bounds = |values: &[f64], bounds: &[f64]| {
+            let span = values.iter().fold([f64::MAX, f64::MIN], |[min, max], value| [min.min(*value), max.max(*value)]);
+            let format = ValueFormat::default().resolve(&values.iter().copied(), span, bounds);
             let values: Vec<Option<f64>> = values.iter().copied().map(Some).chain([None]).collect();
-            let mut texts = ValueFormat::default().format_all(&values);
+            let mut texts = format.format_all(&values);
             assert_eq!(texts.pop(), Some(None));
-            texts.into_iter().flatten().collect::<Vec<_>>()
+            texts.into_iter().flatten().chain(bounds.iter().map(|bound| format.format(*bound))).collect::<Vec<_>>()
         };
+        let all = |values: &[f64]| with_bounds(values, &[]);
+        assert_eq!(all(&[135_120.0, 123_000.0, 89_213.0, 82_468.0]), ["135k", "123k", "89k", "82k"]);
+        assert_eq!(all(&[-10.1, 3.0, 0.004_76]), ["−10.1", "3.0", "0.0"]);
+        assert_eq!(all(&[99_999.0, 7.0]), ["99999", "7"]);
         assert_eq!(all(&[3.0, 12.512, -85.3]), ["3.0", "12.5", "−85.3"]);
         assert_eq!(all(&[0.5, 1.0]), ["0.5", "1.0"]);
-        assert_eq!(all(&[1.0, 250.0]), ["1", "250"]);
-        assert_eq!(all(&[0.001, 250.5]), ["0.001", "250"], "a small value keeps its digits");
-        assert_eq!(all(&[1e6, 0.5]), ["1M", "0.5"]);
+        assert_eq!(all(&[1e6, 250_000.0]), ["1.00M", "0.25M"]);
+        assert_eq!(all(&[0.0, 0.0]), ["0", "0"]);
+        assert_eq!(all(&[1e-5, 2.5e-7]), ["1.0e−5", "2.5e−7"]);
+        assert_eq!(all(&[1000.016, 1000.032]), ["1000.016", "1000.032"], "values that differ little");
+        assert_eq!(with_bounds(&[1.0, 9.0], &[2.5]), ["1.0", "9.0", "2.5"]);
+    }
+
+    #[test]
+    fn a_quantum_is_one_in_the_last_digit() {
+        for (pattern, quantum) in [("0", 1.0), ("0.0k", 100.0), ("0%", 0.01), ("0.0s", 0.0), ("0e", 0.0)] {
+            let found = pattern.parse::<ValueFormat>().unwrap().quantum();
+            assert!((found - quantum).abs() < 1e-12, "{pattern}: {found}");
+        }
     }
 
     #[test]

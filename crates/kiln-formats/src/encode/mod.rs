@@ -25,6 +25,6 @@ pub use print::Print;
 pub use sidecar::{kml, world_file};
 pub use swatches::swatches;
 pub use table::{TableColumn, write_table};
-pub use ticks::{Tick, nice_ticks};
+pub use ticks::{Tick, even_ticks, nice_ticks};
 
 use kiln_core::encode::{sides, write_error};

@@ -41,6 +41,41 @@ pub fn nice_ticks(vmin: f64, vmax: f64, position: impl Fn(f64) -> f64) -> Vec<Ti
         .collect()
 }
 
+/// Evenly spaced ticks of a linear scale from `vmin` to `vmax`: multiples of 1, 2 or 5 times a power of ten.
+///
+/// The step is the largest with at least four ticks, but at least `min_step`, in the unit of the values, and at least
+/// `min_gap`, a share of the scale. If `vmin` equals `vmax`, there is one tick; there is none if either is not finite,
+/// `vmin` exceeds `vmax`, or no multiple is between them.
+pub fn even_ticks(vmin: f64, vmax: f64, min_step: f64, min_gap: f64) -> Vec<Tick> {
+    /// The number of ticks that a step should have.
+    const ENOUGH: usize = 4;
+    if !vmin.is_finite() || !vmax.is_finite() || vmin > vmax {
+        return Vec::new();
+    }
+    // A quarter, because the difference of two values may exceed the range of a double.
+    let quarter = vmax / 4.0 - vmin / 4.0;
+    let position = |value: f64| {
+        let position = (value / 4.0 - vmin / 4.0) / quarter;
+        if position.is_finite() { position.clamp(0.0, 1.0) } else { 0.5 }
+    };
+    let top = if vmin < vmax { quarter.log10().floor().clamp(-400.0, 400.0) as i32 + 1 } else { 0 };
+    let steps = (top - 3..=top).rev().flat_map(|power| [5.0, 2.0, 1.0].map(|digit| digit * 10_f64.powi(power)));
+    let least = (min_step * (1.0 - 1e-9)).max(min_gap * 4.0 * quarter);
+    let mut values = vec![vmin];
+    if vmin < vmax {
+        values = Vec::new();
+        for step in steps.filter(|step| step.is_normal() && *step >= least) {
+            values = multiples_of(step, vmin, vmax);
+            if values.len() >= ENOUGH {
+                break;
+            }
+        }
+    }
+    let has_suffix = values.iter().any(|value| value.abs() >= 1e4);
+    let tick = |value: f64| Tick { position: position(value), value, label: label(value, has_suffix) };
+    values.into_iter().map(tick).collect()
+}
+
 /// Multiples of 1, 2 or 5 times a power of ten, about five of them.
 fn multiples(vmin: f64, vmax: f64) -> Vec<f64> {
     let rough = (vmax - vmin) / 4.5;
@@ -55,6 +90,11 @@ fn multiples(vmin: f64, vmax: f64) -> Vec<f64> {
     if !step.is_normal() {
         return Vec::new();
     }
+    multiples_of(step, vmin, vmax)
+}
+
+/// The multiples of a step, up to 16.
+fn multiples_of(step: f64, vmin: f64, vmax: f64) -> Vec<f64> {
     let (first, last) = ((vmin / step - 1e-9).ceil(), (vmax / step + 1e-9).floor());
     let count = (last - first + 1.0).clamp(0.0, 16.0) as usize;
     (0..count).map(|index| without_noise((first + index as f64) * step).clamp(vmin, vmax)).collect()
@@ -209,6 +249,26 @@ mod tests {
         assert_eq!(linear(0.0, 21_000.0), ["0", "5k", "10k", "15k", "20k"]);
         assert_eq!(linear(1e6, 1_002_000.0), ["1M", "1.0005M", "1.001M", "1.0015M", "1.002M"]);
         assert_eq!(linear(0.0, 1e-4), ["0", "2e−5", "4e−5", "6e−5", "8e−5", "1e−4"]);
+    }
+
+    #[test]
+    fn even_ticks_have_one_step_and_at_least_four_values() {
+        let values = |vmin: f64, vmax: f64, min_step: f64, min_gap: f64| {
+            even_ticks(vmin, vmax, min_step, min_gap).into_iter().map(|tick| tick.value).collect::<Vec<_>>()
+        };
+        assert_eq!(values(-18.0, 18.0, 0.0, 0.05), [-15.0, -10.0, -5.0, 0.0, 5.0, 10.0, 15.0]);
+        assert_eq!(values(-18.0, 18.0, 0.0, 0.2), [-10.0, 0.0, 10.0]);
+        assert_eq!(values(5.0, 74.0, 0.0, 0.05), [10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0]);
+        assert_eq!(values(-35.0, 30.0, 0.0, 0.05), [-30.0, -20.0, -10.0, 0.0, 10.0, 20.0, 30.0]);
+        assert_eq!(values(0.0, 2.0, 1.0, 0.05), [0.0, 1.0, 2.0], "whole numbers");
+        assert_eq!(values(3.0, 3.0, 1.0, 0.05), [3.0]);
+        assert_eq!(values(0.2, 0.9, 1.0, 0.05), [0.0; 0]);
+        assert_eq!(values(f64::NAN, 0.9, 1.0, 0.05), [0.0; 0]);
+        assert!(values(-f64::MAX, f64::MAX, 0.0, 0.05).len() >= 2);
+        assert!(values(0.0, f64::MIN_POSITIVE / 4.0, 0.0, 0.05).len() <= 16);
+        let ticks = even_ticks(0.0, 21_000.0, 1.0, 0.05);
+        assert_eq!(ticks.iter().map(|tick| tick.label.as_str()).collect::<Vec<_>>(), ["0", "5k", "10k", "15k", "20k"]);
+        assert!((ticks[1].position - 5.0 / 21.0).abs() < 1e-12);
     }
 
     #[test]

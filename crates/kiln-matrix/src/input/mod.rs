@@ -101,7 +101,7 @@ impl MatrixInput {
     /// - `{"values": [[1, null], [2, 3]], "x_labels": […], "y_labels": […]}`: rows of numbers, the first one on top; null is
     ///   missing;
     /// - `{"points": [{"x": 1.5, "y": 2, "value": 3, "label": "a"}, …]}`: numbers are continuous positions; texts are names
-    ///   of columns and rows, in order of first appearance or of `x_labels` and `y_labels`; with these, whole numbers are
+    ///   of columns and rows, in the order of `x_labels` and `y_labels` or that of long CSV; with labels, whole numbers are
     ///   indices from 0;
     /// - a bare array of rows, or of points.
     ///
@@ -112,7 +112,8 @@ impl MatrixInput {
     ///   first field is empty or a text.
     ///
     /// The delimiter is the most frequent of comma, semicolon and tab in the first row. With semicolons, a comma is a decimal
-    /// point. Names of rows and columns are in order of first appearance, or ascending if all are numbers. Empty fields,
+    /// point. Names of rows and columns of long CSV are in order of first appearance, or ascending if all are numbers, or from
+    /// Monday or January on if all are English names, full or of three letters, of days of the week or months. Empty fields,
     /// `NA`, `N/A`, `NaN`, `null` and `-` in any case are missing values.
     ///
     /// # Errors

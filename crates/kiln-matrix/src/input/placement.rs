@@ -7,6 +7,7 @@ use kiln_core::parameter::Parameter;
 use kiln_core::raster::Aggregation;
 
 use super::{InputOptions, excerpt};
+use crate::calendar_names::calendar_positions;
 use crate::{ChartData, Matrix, MatrixPoint};
 
 /// A position or name on an axis.
@@ -181,10 +182,23 @@ fn resolve<'k>(
                     labels.len() - 1
                 })
             };
-            let indices = keys.map(&mut index_of).collect();
-            Ok((labels, indices))
+            let indices: Vec<usize> = keys.map(&mut index_of).collect();
+            Ok(in_calendar_order(labels, indices))
         }
     }
+}
+
+/// Sorts labels from Monday or January on if all are names of days of the week, or of months.
+fn in_calendar_order(labels: Vec<String>, indices: Vec<usize>) -> (Vec<String>, Vec<usize>) {
+    let Some(positions) = calendar_positions(&labels) else { return (labels, indices) };
+    let mut order: Vec<usize> = (0..labels.len()).collect();
+    order.sort_by_key(|index| positions[*index]);
+    let mut places = vec![0; order.len()];
+    for (place, index) in order.iter().enumerate() {
+        places[*index] = place;
+    }
+    let sorted = order.iter().map(|index| labels[*index].clone()).collect();
+    (sorted, indices.into_iter().map(|index| places[index]).collect())
 }
 
 /// The index of each key in the labels: the name, or else the whole number.

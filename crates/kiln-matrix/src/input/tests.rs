@@ -83,6 +83,19 @@ fn long_csv_has_a_row_per_cell() {
 }
 
 #[test]
+fn names_of_days_and_months_are_in_calendar_order() {
+    let input = csv("x,y,value\nSun,March,1\nmon,January,2\nWednesday,march,3\n");
+    let (columns, rows, values) = cells(&input);
+    assert_eq!((columns, rows), (vec!["mon", "Wednesday", "Sun"], vec!["January", "March", "march"]));
+    assert_eq!(values[..3], [Some(2.0), None, None]);
+    assert_eq!(values[5..], [Some(1.0), None, Some(3.0), None]);
+    let points = json(r#"[{"x": "Sun", "y": "b", "value": 1}, {"x": "Mon", "y": "a", "value": 2}]"#);
+    assert_eq!(cells(&points), (vec!["Mon", "Sun"], vec!["b", "a"], vec![None, Some(1.0), Some(2.0), None]));
+    let mixed = csv("x,y,value\nSun,p,1\nOther,p,2\nMon,p,3\n");
+    assert_eq!(cells(&mixed).0, ["Sun", "Other", "Mon"], "not all labels are days");
+}
+
+#[test]
 fn several_rows_of_a_cell_are_aggregated() {
     let text = "x,y,value\na,r,1\na,r,4\nb,r,-3\na,r,\nc,r,NA\n";
     let values = |agg: Aggregation| {

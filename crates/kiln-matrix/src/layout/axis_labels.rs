@@ -2,8 +2,8 @@
 
 use kiln_formats::encode::paint::Anchor;
 
-use super::LABEL;
 use super::frame::text;
+use super::{AXIS, LABEL};
 use crate::label::{Measure, clean_label};
 use crate::scene::{Item, Text};
 
@@ -13,9 +13,12 @@ pub(super) const GAP: f32 = 7.0;
 const LINE: f32 = 12.0;
 /// The minimum space between two labels in a line.
 const SPACE: f32 = 6.0;
-/// The share of a picture that labels may take, and the bounds of their length.
-const SHARE: f32 = 0.3;
-const LENGTHS: (f32, f32) = (110.0, 280.0);
+/// The share of a picture that labels of columns may take, and the bounds of their length.
+const COLUMN_LENGTHS: (f32, f32, f32) = (0.3, 110.0, 280.0);
+/// Those of labels of rows, which are read along their length.
+const ROW_LENGTHS: (f32, f32, f32) = (0.45, 200.0, 360.0);
+/// The length of the marks at labels that are not those of all columns or rows.
+const MARK: f32 = 4.0;
 
 /// The labels of an axis with the same distance between neighbors.
 pub(super) struct AxisLabels {
@@ -30,8 +33,8 @@ pub(super) struct AxisLabels {
 }
 
 /// The maximum length of labels next to `rest`, the plot and what else is in that direction.
-fn max_length(rest: f32) -> f32 {
-    (rest * SHARE / (1.0 - SHARE)).clamp(LENGTHS.0, LENGTHS.1)
+fn max_length(rest: f32, (share, shortest, longest): (f32, f32, f32)) -> f32 {
+    (rest * share / (1.0 - share)).clamp(shortest, longest)
 }
 
 /// 1, 2, 3, 5, 10, 20, 25, 50, 100, 200, 250, …
@@ -54,7 +57,7 @@ impl AxisLabels {
     /// The labels of rows of the height `cell`, with `rest` on their right.
     pub(super) fn rows(measure: &Measure, labels: &[String], cell: f32, rest: f32) -> Self {
         let step = step_for(LINE, cell, labels.len());
-        Self::new(measure, labels, step, cell, false, max_length(rest))
+        Self::new(measure, labels, step, cell, false, max_length(rest, ROW_LENGTHS))
     }
 
     /// The labels of columns of the width `cell`, with `rest` above them: level if they fit, else rotated, else thinned.
@@ -71,7 +74,7 @@ impl AxisLabels {
         if level == 1 || countable && (level <= 3 || level * 3 <= count) {
             return Self::new(measure, labels, level, cell, false, f32::INFINITY);
         }
-        Self::new(measure, labels, upward, cell, true, max_length(rest))
+        Self::new(measure, labels, upward, cell, true, max_length(rest, COLUMN_LENGTHS))
     }
 
     fn new(measure: &Measure, labels: &[String], step: usize, cell: f32, is_upward: bool, max: f32) -> Self {
@@ -110,6 +113,10 @@ impl AxisLabels {
     /// Adds the labels of rows, which end at `x`. `y` is the upper edge of the plot.
     pub(super) fn row_items(&self, x: f32, y: f32, items: &mut Vec<Item>) {
         for (label, center) in self.labels.iter().zip(self.centers()).filter(|(label, _)| !label.is_empty()) {
+            if self.step > 1 {
+                let at = (y + center).floor() + 0.5;
+                items.push(Item::Line { from: (x - MARK, at), to: (x, at), color: AXIS });
+            }
             items.push(Item::Text(text(x - GAP, y + center + 4.0, Anchor::End, LABEL, label.clone())));
         }
     }
@@ -117,6 +124,10 @@ impl AxisLabels {
     /// Adds the labels of columns below `y`. `x` is the left edge of the plot.
     pub(super) fn column_items(&self, x: f32, y: f32, items: &mut Vec<Item>) {
         for (label, center) in self.labels.iter().zip(self.centers()).filter(|(label, _)| !label.is_empty()) {
+            if self.step > 1 {
+                let at = (x + center).floor() + 0.5;
+                items.push(Item::Line { from: (at, y), to: (at, y + MARK), color: AXIS });
+            }
             let label = label.clone();
             items.push(Item::Text(if self.is_upward {
                 let placed = text(x + center + 4.0, y + GAP, Anchor::End, LABEL, label);

@@ -2,14 +2,14 @@
 
 use kiln_formats::encode::paint::{Anchor, Rect, TextStyle};
 
-use super::LABEL;
 use super::axis_labels::{AxisLabels, GAP};
 use super::frame::{Frame, Insets, text};
 use super::legend::Legend;
+use super::{LABEL, Style};
 use crate::colors::{ColorScale, border, ink};
 use crate::label::{Measure, clean_label};
 use crate::scene::{Fill, Item, MISSING, Text};
-use crate::{CellShape, Chart, Matrix, ShowValues};
+use crate::{CellShape, Chart, Matrix, ShowValues, ValueFormat};
 
 /// The width and height that the plot aims at.
 const TARGET: (f32, f32) = (900.0, 640.0);
@@ -32,9 +32,8 @@ const GAP_FROM: f32 = 10.0;
 
 /// A measured matrix.
 pub(super) struct CellsPlan<'c> {
-    chart: &'c Chart,
+    style: Style<'c>,
     matrix: &'c Matrix,
-    scale: Option<ColorScale>,
     cell: (f32, f32),
     /// The texts in cells, and their size.
     values: Option<(Vec<Option<String>>, f32)>,
@@ -44,21 +43,16 @@ pub(super) struct CellsPlan<'c> {
 }
 
 impl<'c> CellsPlan<'c> {
-    pub(super) fn new(
-        chart: &'c Chart,
-        matrix: &'c Matrix,
-        measure: &Measure,
-        scale: Option<ColorScale>,
-        cell_size: Option<f32>,
-    ) -> Self {
+    pub(super) fn new(style: Style<'c>, matrix: &'c Matrix, cell_size: Option<f32>) -> Self {
+        let (chart, measure) = (style.chart, style.measure);
         let counts = (matrix.columns().len() as f32, matrix.rows().len() as f32);
         let mut cell = cell_size.map_or_else(|| default_cell(chart, matrix, measure), |size| (size, size));
-        let values = values(chart, matrix, measure, cell_size.is_some(), &mut cell);
+        let values = values(&style, matrix, cell_size.is_some(), &mut cell);
         let size = (counts.0 * cell.0, counts.1 * cell.1);
         let missing = matrix.values().contains(&None).then(|| missing_fill(cell));
-        let legend = Legend::new(chart, measure, scale.as_ref(), size.1, missing);
+        let legend = Legend::new(&style, size, missing);
         let labels = chart.axes.then(|| {
-            let rest = size.0 + legend.as_ref().map_or(0.0, |legend| legend.width);
+            let rest = size.0 + legend.as_ref().map_or(0.0, Legend::width_beside);
             let rows = AxisLabels::rows(measure, matrix.rows(), cell.1, rest);
             (AxisLabels::columns(measure, matrix.columns(), cell.0, size.1), rows)
         });
@@ -71,33 +65,34 @@ impl<'c> CellsPlan<'c> {
                 Insets { left: row_labels.max(left), right, top: half_line, bottom: columns.height().max(half_line) };
         }
         let frame = Frame::new(chart, measure, size, insets, legend.as_ref());
-        Self { chart, matrix, scale, cell, values, labels, legend, frame }
+        Self { style, matrix, cell, values, labels, legend, frame }
     }
 
     /// The elements, and the colors of the legend.
     pub(super) fn items(self, tooltips: bool) -> (Vec<Item>, Option<ColorScale>) {
         let mut items = Vec::with_capacity(self.matrix.values().len());
         let plot = self.frame.plot;
+        let chart = self.style.chart;
         let columns = self.matrix.columns().len();
         let gap = if self.cell.0.min(self.cell.1) >= GAP_FROM { 1.0 } else { 0.0 };
         let missing = missing_fill(self.cell);
-        let tooltips = tooltips.then(|| Tooltips::new(self.chart, self.matrix));
+        let tooltips = tooltips.then(|| Tooltips::new(&self.style, self.matrix));
         let mut texts = Vec::new();
         for (index, value) in self.matrix.values().iter().enumerate() {
             let (column, row) = (index % columns, index / columns);
             let (x, y) = (plot.x + column as f32 * self.cell.0, plot.y + row as f32 * self.cell.1);
             let rect = Rect { x, y, width: self.cell.0 - gap, height: self.cell.1 - gap };
             let tooltip = tooltips.as_ref().map(|tooltips| tooltips.text(column, row, *value)).unwrap_or_default();
-            let fill = value.zip(self.scale.as_ref()).map(|(value, scale)| scale.color(value));
-            items.push(match (fill, self.chart.shape) {
+            let fill = value.zip(self.style.colors.as_ref()).map(|(value, scale)| scale.color(value));
+            items.push(match (fill, chart.shape) {
                 (Some(fill), Some(CellShape::Dot)) => {
                     let (x, y) = (x + self.cell.0 / 2.0, y + self.cell.1 / 2.0);
-                    let radius = self.cell.0.min(self.cell.1) / 2.0 * self.chart.dot_size;
+                    let radius = self.cell.0.min(self.cell.1) / 2.0 * chart.dot_size;
                     Item::Dot { x, y, radius, fill, border: border(fill), tooltip }
                 }
                 (Some(fill), _) => Item::Cell { rect, fill: Fill::Color(fill), tooltip },
                 (None, Some(CellShape::Dot)) => {
-                    let side = self.cell.0.min(self.cell.1) * self.chart.dot_size;
+                    let side = self.cell.0.min(self.cell.1) * chart.dot_size;
                     let (x, y) = (x + (self.cell.0 - side) / 2.0, y + (self.cell.1 - side) / 2.0);
                     Item::Cell { rect: Rect { x, y, width: side, height: side }, fill: missing, tooltip }
                 }
@@ -106,7 +101,7 @@ impl<'c> CellsPlan<'c> {
             if let (Some((values, size)), Some(fill)) = (&self.values, fill)
                 && let Some(Some(value)) = values.get(index)
             {
-                let gap = if self.chart.shape == Some(CellShape::Dot) { 0.0 } else { gap };
+                let gap = if chart.shape == Some(CellShape::Dot) { 0.0 } else { gap };
                 let (x, y) = (x + (self.cell.0 - gap) / 2.0, y + (self.cell.1 - gap) / 2.0 + 0.36 * size);
                 texts.push(Item::Text(value_text(x, y, *size, fill, value.clone())));
             }
@@ -117,29 +112,29 @@ impl<'c> CellsPlan<'c> {
             columns.column_items(plot.x, plot.y + plot.height, &mut items);
         }
         self.frame.items(self.legend, &mut items);
-        (items, self.scale)
+        (items, self.style.colors)
     }
 }
 
 /// The texts of tooltips.
 struct Tooltips<'c> {
-    chart: &'c Chart,
+    format: &'c ValueFormat,
     columns: Vec<String>,
     rows: Vec<String>,
     unit: String,
 }
 
 impl<'c> Tooltips<'c> {
-    fn new(chart: &'c Chart, matrix: &Matrix) -> Self {
+    fn new(style: &'c Style<'c>, matrix: &Matrix) -> Self {
         let labels = |labels: &[String]| labels.iter().map(|label| clean_label(label)).collect();
-        let unit = clean_label(&chart.unit);
+        let unit = clean_label(&style.chart.unit);
         let unit = if unit.is_empty() { unit } else { format!(" {unit}") };
-        Self { chart, columns: labels(matrix.columns()), rows: labels(matrix.rows()), unit }
+        Self { format: &style.format, columns: labels(matrix.columns()), rows: labels(matrix.rows()), unit }
     }
 
     fn text(&self, column: usize, row: usize, value: Option<f64>) -> String {
         let value = match value {
-            Some(value) => self.chart.value_format.format(value) + &self.unit,
+            Some(value) => self.format.format(value) + &self.unit,
             None => "no value".to_owned(),
         };
         let [column, row] =
@@ -186,19 +181,19 @@ fn default_cell(chart: &Chart, matrix: &Matrix, measure: &Measure) -> (f32, f32)
 
 /// The texts of values and their size, if values are shown. The cell grows if it may and values need it.
 fn values(
-    chart: &Chart,
+    style: &Style<'_>,
     matrix: &Matrix,
-    measure: &Measure,
     is_fixed: bool,
     cell: &mut (f32, f32),
 ) -> Option<(Vec<Option<String>>, f32)> {
+    let (chart, measure) = (style.chart, style.measure);
     let is_always = chart.show_values == ShowValues::Always;
     if chart.show_values == ShowValues::Never || (!is_always && matrix.values().len() > MAX_AUTO_VALUES) {
         return None;
     }
     // The share of a cell that is free for a text: that of a dot is less than its diameter.
     let share = if chart.shape == Some(CellShape::Dot) { 0.9 * chart.dot_size } else { 1.0 };
-    let texts = chart.value_format.format_all(matrix.values());
+    let texts = style.format.format_all(matrix.values());
     let at_one = texts.iter().flatten().map(|text| measure.width(1.0, text)).fold(0.0, f32::max);
     let needs = |size: f32| ((at_one * size + VALUE_SPACE.0) / share, (size + VALUE_SPACE.1) / share);
     let fits = |size: &f32| needs(*size).0 <= cell.0 && needs(*size).1 <= cell.1;

@@ -20,8 +20,9 @@ const TITLE_WIDTH: f32 = 400.0;
 const AXIS_TITLE_GAP: f32 = 10.0;
 /// The length that the title of an axis may have even if the plot is smaller.
 const AXIS_TITLE_LENGTH: f32 = 240.0;
-/// From the plot to the legend.
+/// From the plot to a legend on its right, and from everything else to a legend below.
 const LEGEND_GAP: f32 = 24.0;
+const LOW_LEGEND_GAP: f32 = 16.0;
 
 /// The space that labels need around the plot.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,8 +64,11 @@ impl Frame {
         let start = MARGIN + thickness(&y_title);
         let plot_x = (start + insets.left).ceil();
         let plot_end = (plot_x + size.0 + insets.right.ceil()).max(start + length(&x_title));
-        let legend_x = plot_end + LEGEND_GAP;
-        let end = legend.map_or(plot_end, |legend| legend_x + legend.width);
+        let end = match legend {
+            Some(Legend::Right(legend)) => plot_end + LEGEND_GAP + legend.width,
+            Some(Legend::Below(legend)) => plot_end.max(plot_x + legend.width),
+            None => plot_end,
+        };
         let title = clean(&chart.title);
         let one_line = measure.width(TITLE.size, &title).ceil().min(TITLE_WIDTH);
         let width = end.max(MARGIN + one_line) + MARGIN;
@@ -96,10 +100,16 @@ impl Frame {
             let y_title = text(MARGIN + AXIS_TITLE.size - 2.0, center, Anchor::Middle, AXIS_TITLE, y_title);
             texts.push(Text { upward: true, ..y_title });
         }
-        if let Some(legend) = legend {
-            bottom = bottom.max(plot_y + legend.height);
+        let mut corner = (plot_end + LEGEND_GAP, plot_y);
+        match legend {
+            Some(Legend::Right(legend)) => bottom = bottom.max(plot_y + legend.height),
+            Some(Legend::Below(legend)) => {
+                corner = (plot_x, (bottom + LOW_LEGEND_GAP).ceil());
+                bottom = corner.1 + legend.height;
+            }
+            None => {}
         }
-        Self { width: width.ceil(), height: (bottom + MARGIN).ceil(), plot, texts, legend: (legend_x, plot_y) }
+        Self { width: width.ceil(), height: (bottom + MARGIN).ceil(), plot, texts, legend: corner }
     }
 
     /// Adds the texts and the legend.

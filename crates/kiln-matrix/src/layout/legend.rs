@@ -1,11 +1,11 @@
-//! The legend: a vertical color bar with values, the unit, and the hatch of missing values.
+//! The legend: a color bar with values, the unit, and the hatch of missing values, at the right of the plot.
 
-use kiln_formats::encode::nice_ticks;
+use kiln_formats::encode::even_ticks;
 use kiln_formats::encode::paint::{Anchor, Rect};
 
 use super::frame::text;
-use super::{AXIS, AXIS_TITLE, LABEL};
-use crate::Chart;
+use super::low_legend::LowLegend;
+use super::{AXIS, AXIS_TITLE, LABEL, Style};
 use crate::colors::ColorScale;
 use crate::label::{Measure, clean};
 use crate::scene::{Fill, Item, Text};
@@ -29,15 +29,53 @@ const RIGHT_GAP: f32 = 8.0;
 /// The height by which the label at the low end exceeds the bar.
 const OVERHANG: f32 = 6.0;
 /// The side of the swatch of missing values, the space above it, its text, and the space before that.
-const SWATCH: f32 = 14.0;
+pub(super) const SWATCH: f32 = 14.0;
 const SWATCH_GAP: f32 = 16.0;
-const NO_VALUE: &str = "no value";
-const SWATCH_TEXT_GAP: f32 = 8.0;
+pub(super) const NO_VALUE: &str = "no value";
+pub(super) const SWATCH_TEXT_GAP: f32 = 8.0;
 /// The maximum width of a label.
 const MAX_LABEL: f32 = 130.0;
+/// A legend whose plot is lower than this share of its height is below the plot, instead of a blank there.
+const LOW: f32 = 0.6;
 
 /// A measured legend.
-pub(super) struct Legend {
+pub(super) enum Legend {
+    /// At the right of the plot.
+    Right(RightLegend),
+    /// Below a low plot.
+    Below(LowLegend),
+}
+
+impl Legend {
+    /// The legend of a plot of the given width and height; `None` if the chart shows none.
+    pub(super) fn new(style: &Style<'_>, plot: (f32, f32), missing: Option<Fill>) -> Option<Self> {
+        if !style.chart.legend {
+            return None;
+        }
+        let right = RightLegend::new(style, plot.1, missing);
+        Some(if plot.1 < LOW * right.height && style.colors.is_some() {
+            Self::Below(LowLegend::new(style, plot.0, missing))
+        } else {
+            Self::Right(right)
+        })
+    }
+
+    /// The width that the legend takes from the plot.
+    pub(super) fn width_beside(&self) -> f32 {
+        if let Self::Right(legend) = self { legend.width } else { 0.0 }
+    }
+
+    /// Adds the elements, with the upper left corner at (`x`, `y`).
+    pub(super) fn items(self, x: f32, y: f32, items: &mut Vec<Item>) {
+        match self {
+            Self::Right(legend) => legend.items(x, y, items),
+            Self::Below(legend) => legend.items(x, y, items),
+        }
+    }
+}
+
+/// A legend with a vertical color bar.
+pub(super) struct RightLegend {
     pub(super) width: f32,
     pub(super) height: f32,
     unit: Unit,
@@ -78,24 +116,20 @@ impl Unit {
     }
 }
 
-impl Legend {
-    /// The legend of a plot of `plot_height`; `None` if the chart shows none.
-    pub(super) fn new(
-        chart: &Chart,
-        measure: &Measure,
-        scale: Option<&ColorScale>,
-        plot_height: f32,
-        missing: Option<Fill>,
-    ) -> Option<Self> {
-        if !chart.legend {
-            return None;
-        }
+impl RightLegend {
+    /// The legend of a plot of `plot_height`.
+    fn new(style: &Style<'_>, plot_height: f32, missing: Option<Fill>) -> Self {
+        let (chart, measure, scale) = (style.chart, style.measure, style.colors.as_ref());
         let below = if missing.is_some() { SWATCH_GAP + SWATCH } else { 0.0 };
         let bar_height = |above: f32| (plot_height - above - below).clamp(BAR_HEIGHTS.0, BAR_HEIGHTS.1).floor();
         let unit = if scale.is_some() { clean(&chart.unit) } else { String::new() };
         let unit = Unit::new(measure, &unit, bar_height(0.0));
         let bar = scale.map(|_| bar_height(unit.height()));
-        let ticks = scale.map(|scale| ticks(chart, measure, scale, bar.unwrap_or_default())).unwrap_or_default();
+        let ticks = scale.map(|scale| {
+            let gap = f64::from(LABEL_LINE / bar.unwrap_or(BAR_HEIGHTS.0));
+            ticks(style, scale, gap)
+        });
+        let ticks = ticks.unwrap_or_default();
         let label_width = |label: &str| measure.width(LABEL.size, label);
         let labels_width = ticks.iter().map(|(_, label)| label_width(label)).fold(0.0, f32::max).ceil();
         let mut width = if bar.is_some() { BAR_WIDTH + TICK + LABEL_GAP + labels_width } else { 0.0 };
@@ -111,11 +145,11 @@ impl Legend {
             width = width.max(SWATCH + SWATCH_TEXT_GAP + label_width(NO_VALUE));
             height += SWATCH;
         }
-        Some(Self { width: width.ceil(), height, unit, bar, ticks, labels_width, missing })
+        Self { width: width.ceil(), height, unit, bar, ticks, labels_width, missing }
     }
 
     /// Adds the elements, with the upper left corner at (`x`, `y`).
-    pub(super) fn items(self, x: f32, y: f32, items: &mut Vec<Item>) {
+    fn items(self, x: f32, y: f32, items: &mut Vec<Item>) {
         let mut y = y;
         if let Some(height) = self.bar {
             let above = self.unit.height();
@@ -145,36 +179,45 @@ impl Legend {
             y += height + SWATCH_GAP;
         }
         if let Some(fill) = self.missing {
-            let rect = Rect { x, y, width: SWATCH, height: SWATCH };
-            items.push(Item::Cell { rect, fill, tooltip: String::new() });
-            let x = x + SWATCH + SWATCH_TEXT_GAP;
-            items.push(Item::Text(text(x, y + 11.0, Anchor::Start, LABEL, NO_VALUE.to_owned())));
+            swatch_items(x, y, fill, items);
         }
     }
 }
 
-/// Round values along the bar, with ≤ and ≥ at an end beyond which there are values.
-fn ticks(chart: &Chart, measure: &Measure, scale: &ColorScale, height: f32) -> Vec<(f64, String)> {
+/// Adds the swatch of missing values and its text.
+pub(super) fn swatch_items(x: f32, y: f32, fill: Fill, items: &mut Vec<Item>) {
+    let rect = Rect { x, y, width: SWATCH, height: SWATCH };
+    items.push(Item::Cell { rect, fill, tooltip: String::new() });
+    let x = x + SWATCH + SWATCH_TEXT_GAP;
+    items.push(Item::Text(text(x, y + 11.0, Anchor::Start, LABEL, NO_VALUE.to_owned())));
+}
+
+/// Evenly spaced round values along the bar, at least `gap` of it apart, with ≤ and ≥ at an end beyond which there are
+/// values.
+pub(super) fn ticks(style: &Style<'_>, scale: &ColorScale, gap: f64) -> Vec<(f64, String)> {
     let (vmin, vmax) = (scale.vmin, scale.vmax);
-    let format = |value: f64| chart.value_format.format(value);
-    let [min, max] = chart.data.range().unwrap_or([vmin, vmax]);
-    let mut ends: Vec<(f64, String)> = Vec::new();
+    let format = |value: f64| style.format.format(value);
+    let [min, max] = style.chart.data.range().unwrap_or([vmin, vmax]);
+    let mut ticks: Vec<(f64, String)> = Vec::new();
     if vmin < vmax {
-        ends.extend((min < vmin).then(|| (0.0, format!("≤ {}", format(vmin)))));
-        ends.extend((max > vmax).then(|| (1.0, format!("≥ {}", format(vmax)))));
+        ticks.extend((min < vmin).then(|| (0.0, format!("≤ {}", format(vmin)))));
+        ticks.extend((max > vmax).then(|| (1.0, format!("≥ {}", format(vmax)))));
     }
-    let mut ticks = ends.clone();
-    for tick in nice_ticks(vmin, vmax, |value| scale.position(value)) {
-        let gap = LABEL_LINE / height;
-        let is_free = |(position, _): &(f64, String)| (position - tick.position).abs() >= f64::from(gap);
-        let label = if chart.value_format.is_auto() { tick.label } else { format(tick.value) };
+    let even = even_ticks(vmin, vmax, style.format.quantum(), gap);
+    let mut even: Vec<(f64, String)> = even.into_iter().map(|tick| (tick.position, format(tick.value))).collect();
+    if even.is_empty() {
+        // No round value is between the ends.
+        even = vec![(0.0, format(vmin)), (1.0, format(vmax))];
+    }
+    for (position, label) in even {
+        let is_free = |(other, _): &(f64, String)| (other - position).abs() >= gap * (1.0 - 1e-6);
         // A format with few decimals may give the same text for two values.
         if ticks.iter().all(is_free) && ticks.iter().all(|(_, other)| *other != label) {
-            ticks.push((tick.position, label));
+            ticks.push((position, label));
         }
     }
     for (_, label) in &mut ticks {
-        *label = measure.shorten(LABEL.size, label, MAX_LABEL);
+        *label = style.measure.shorten(LABEL.size, label, MAX_LABEL);
     }
     ticks
 }

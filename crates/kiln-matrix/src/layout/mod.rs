@@ -4,11 +4,13 @@ mod axis_labels;
 mod cells;
 mod frame;
 mod legend;
+mod low_legend;
 mod points;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
 
+use kiln_core::color::Family;
 use kiln_core::error::{Error, Result};
 use kiln_core::parameter::Parameter;
 use kiln_formats::encode::paint::TextStyle;
@@ -16,7 +18,7 @@ use kiln_formats::encode::paint::TextStyle;
 use crate::colors::ColorScale;
 use crate::label::Measure;
 use crate::scene::Scene;
-use crate::{Chart, ChartData};
+use crate::{Chart, ChartData, ValueFormat};
 
 const TITLE: TextStyle = TextStyle { size: 16.0, color: [28, 32, 38, 255] };
 const AXIS_TITLE: TextStyle = TextStyle { size: 12.0, color: [58, 65, 74, 255] };
@@ -27,6 +29,16 @@ const AXIS: [u8; 4] = [160, 168, 178, 255];
 /// The sizes of cells to suggest where a picture is too large.
 const SUGGESTED_SIZES: [f32; 9] = [48.0, 32.0, 24.0, 16.0, 12.0, 8.0, 4.0, 2.0, 1.0];
 
+/// The options of a chart, with those that depend on its values.
+struct Style<'c> {
+    chart: &'c Chart,
+    measure: &'c Measure,
+    /// The colors of the values; `None` without values.
+    colors: Option<ColorScale>,
+    /// The format of all values.
+    format: ValueFormat,
+}
+
 /// The data of a chart, measured: the size of its drawing is known before elements exist.
 enum Plan<'c> {
     Cells(cells::CellsPlan<'c>),
@@ -35,12 +47,12 @@ enum Plan<'c> {
 
 impl<'c> Plan<'c> {
     fn new(chart: &'c Chart, measure: &'c Measure, cell_size: Option<f32>) -> Result<Self> {
-        let scale = color_scale(chart)?;
+        let colors = color_scale(chart)?;
+        let format = value_format(chart, colors.as_ref(), &chart.data.values());
+        let style = Style { chart, measure, colors, format };
         Ok(match &chart.data {
-            ChartData::Cells(matrix) => Self::Cells(cells::CellsPlan::new(chart, matrix, measure, scale, cell_size)),
-            ChartData::Points(points) => {
-                Self::Points(points::PointsPlan::new(chart, points, measure, scale, cell_size))
-            }
+            ChartData::Cells(matrix) => Self::Cells(cells::CellsPlan::new(style, matrix, cell_size)),
+            ChartData::Points(points) => Self::Points(points::PointsPlan::new(style, points, cell_size)),
         })
     }
 
@@ -137,13 +149,30 @@ pub(crate) fn color_scale(chart: &Chart) -> Result<Option<ColorScale>> {
         return Err(Error::invalid(Parameter::VMAX, format!("{vmax} is not above vmin, {vmin}")));
     }
     let Some([min, max]) = chart.data.range() else { return Ok(None) };
+    let is_signed = chart.scheme.family() == Family::Diverging && min < 0.0 && max > 0.0;
+    let largest = max.max(-min);
     let (vmin, vmax) = match (chart.vmin, chart.vmax) {
+        // The middle color of a diverging scheme is that of 0.
+        (None, None) if is_signed => (-largest, largest),
+        (Some(vmin), None) if is_signed => (vmin, if vmin < 0.0 { -vmin } else { largest.max(vmin) }),
+        (None, Some(vmax)) if is_signed => (if vmax > 0.0 { -vmax } else { -largest.max(-vmax) }, vmax),
         (None, None) => (min, max),
         // A bound beyond all values leaves a single one.
         (Some(vmin), vmax) => (vmin, vmax.unwrap_or(max).max(vmin)),
         (None, Some(vmax)) => (min.min(vmax), vmax),
     };
     Ok(Some(ColorScale::new(&chart.scheme, vmin, vmax)))
+}
+
+/// The format of `values` of a chart with `colors`.
+pub(crate) fn value_format(
+    chart: &Chart,
+    colors: Option<&ColorScale>,
+    values: &(impl Iterator<Item = f64> + Clone),
+) -> ValueFormat {
+    let bounds: Vec<f64> = [chart.vmin, chart.vmax].into_iter().flatten().collect();
+    let span = colors.map_or([0.0; 2], |colors| [colors.vmin, colors.vmax]);
+    chart.value_format.resolve(values, span, &bounds)
 }
 
 /// A sentence for readers who do not see the picture.

@@ -3,17 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kiln_formats::encode::paint::{Anchor, Rect};
-use kiln_formats::encode::{Tick, nice_ticks};
+use kiln_formats::encode::{Tick, even_ticks};
 
 use super::axis_labels::GAP;
 use super::cells::value_text;
 use super::frame::{Frame, Insets, text};
 use super::legend::Legend;
-use super::{AXIS, GRID, LABEL};
+use super::{AXIS, GRID, LABEL, Style};
 use crate::colors::{ColorScale, border};
-use crate::label::{Measure, clean_label};
+use crate::label::clean_label;
 use crate::scene::{Fill, Item};
-use crate::{CellShape, Chart, MatrixPoint};
+use crate::{CellShape, MatrixPoint};
 
 /// The width and height of the plot.
 const PLOT: (f32, f32) = (560.0, 400.0);
@@ -25,15 +25,15 @@ const MAX_LABEL: f32 = 170.0;
 const MAX_LABELS: usize = 5000;
 /// The space between a point and its label.
 const LABEL_SPACE: f32 = 4.0;
+/// The minimum distance of ticks as a share of the axis.
+const MIN_TICK_GAP: f64 = 0.1;
 /// The minimum distance of labels of ticks of the x axis.
 const TICK_SPACE: f32 = 10.0;
 
 /// Measured points.
 pub(super) struct PointsPlan<'c> {
-    chart: &'c Chart,
+    style: Style<'c>,
     points: &'c [MatrixPoint],
-    measure: &'c Measure,
-    scale: Option<ColorScale>,
     /// The diameter of dots or the side of squares.
     diameter: f32,
     x: Domain,
@@ -61,9 +61,7 @@ impl Domain {
             (min - (min.abs() * 0.1).max(0.5), min + (min.abs() * 0.1).max(0.5))
         };
         let (low, high) = (low.max(f64::MIN), high.min(f64::MAX));
-        let mut domain = Self { low, high, ticks: Vec::new() };
-        domain.ticks = nice_ticks(low, high, |value| domain.position(value));
-        domain
+        Self { low, high, ticks: even_ticks(low, high, 0.0, MIN_TICK_GAP) }
     }
 
     /// The position of a value on the axis, 0 to 1.
@@ -99,13 +97,8 @@ fn cell_of(positions: impl Iterator<Item = (f32, f32)>) -> f32 {
 }
 
 impl<'c> PointsPlan<'c> {
-    pub(super) fn new(
-        chart: &'c Chart,
-        points: &'c [MatrixPoint],
-        measure: &'c Measure,
-        scale: Option<ColorScale>,
-        cell_size: Option<f32>,
-    ) -> Self {
+    pub(super) fn new(style: Style<'c>, points: &'c [MatrixPoint], cell_size: Option<f32>) -> Self {
+        let (chart, measure) = (style.chart, style.measure);
         let xs = || points.iter().map(|point| point.x);
         let ys = || points.iter().map(|point| point.y);
         let cell = cell_size.unwrap_or_else(|| {
@@ -117,7 +110,7 @@ impl<'c> PointsPlan<'c> {
         let plot = (PLOT.0.max(3.0 * cell), PLOT.1.max(3.0 * cell));
         let diameter = cell * chart.dot_size;
         let (x, y) = (Domain::new(xs(), plot.0, diameter), Domain::new(ys(), plot.1, diameter));
-        let legend = Legend::new(chart, measure, scale.as_ref(), plot.1, None);
+        let legend = Legend::new(&style, plot, None);
         let mut insets = Insets::default();
         if chart.axes {
             let width = |tick: &Tick| measure.width(LABEL.size, &tick.label);
@@ -127,13 +120,13 @@ impl<'c> PointsPlan<'c> {
             insets.top = LABEL.size / 2.0;
         }
         let frame = Frame::new(chart, measure, plot, insets, legend.as_ref());
-        Self { chart, points, measure, scale, diameter, x, y, legend, frame }
+        Self { style, points, diameter, x, y, legend, frame }
     }
 
     /// The elements, and the colors of the legend.
     pub(super) fn items(self, tooltips: bool) -> (Vec<Item>, Option<ColorScale>) {
         let mut items = Vec::with_capacity(2 * self.points.len());
-        if self.chart.axes {
+        if self.style.chart.axes {
             self.axis_items(&mut items);
         }
         let mut occupied = Occupied::new(self.frame.plot);
@@ -142,16 +135,16 @@ impl<'c> PointsPlan<'c> {
             let (x, y) = self.place(point);
             let rect = Rect { x: x - radius, y: y - radius, width: self.diameter, height: self.diameter };
             occupied.add(rect);
-            let fill = self.scale.as_ref().map_or([255; 4], |scale| scale.color(point.value));
+            let fill = self.style.colors.as_ref().map_or([255; 4], |scale| scale.color(point.value));
             let tooltip = if tooltips { self.tooltip(point) } else { String::new() };
-            items.push(match self.chart.shape {
+            items.push(match self.style.chart.shape {
                 Some(CellShape::Square) => Item::Cell { rect, fill: Fill::Color(fill), tooltip },
                 _ => Item::Dot { x, y, radius, fill, border: border(fill), tooltip },
             });
         }
         self.label_items(&mut occupied, &mut items);
         self.frame.items(self.legend, &mut items);
-        (items, self.scale)
+        (items, self.style.colors)
     }
 
     /// The center of a point.
@@ -164,7 +157,7 @@ impl<'c> PointsPlan<'c> {
     fn tooltip(&self, point: &MatrixPoint) -> String {
         let label = point.label.as_deref().map(clean_label).filter(|label| !label.is_empty());
         let label = label.unwrap_or_else(|| format!("{}, {}", point.x, point.y));
-        let (value, unit) = (self.chart.value_format.format(point.value), clean_label(&self.chart.unit));
+        let (value, unit) = (self.style.format.format(point.value), clean_label(&self.style.chart.unit));
         if unit.is_empty() { format!("{label}: {value}") } else { format!("{label}: {value} {unit}") }
     }
 
@@ -184,7 +177,7 @@ impl<'c> PointsPlan<'c> {
         for tick in &self.x.ticks {
             let x = center(plot.x + tick.position as f32 * plot.width);
             items.push(Item::Line { from: (x, plot.y), to: (x, bottom), color: GRID });
-            let half = self.measure.width(LABEL.size, &tick.label) / 2.0;
+            let half = self.style.measure.width(LABEL.size, &tick.label) / 2.0;
             if x - half >= free_from {
                 free_from = x + half + TICK_SPACE;
                 let label = tick.label.clone();
@@ -205,14 +198,14 @@ impl<'c> PointsPlan<'c> {
         let labeled = self.points.iter().filter(|point| point.label.is_some());
         for point in labeled.take(MAX_LABELS) {
             let label = point.label.as_deref().map(clean_label).unwrap_or_default();
-            let label = self.measure.shorten(LABEL.size, &label, MAX_LABEL);
+            let label = self.style.measure.shorten(LABEL.size, &label, MAX_LABEL);
             if label.is_empty() {
                 continue;
             }
             let (x, y) = self.place(point);
-            let (width, size) = (self.measure.width(LABEL.size, &label), LABEL.size);
+            let (width, size) = (self.style.measure.width(LABEL.size, &label), LABEL.size);
             if width + 4.0 <= 0.9 * self.diameter {
-                let fill = self.scale.as_ref().map_or([255; 4], |scale| scale.color(point.value));
+                let fill = self.style.colors.as_ref().map_or([255; 4], |scale| scale.color(point.value));
                 let rect = Rect { x: x - width / 2.0, y: level_of(y), width, height: size };
                 if occupied.is_covered_once(rect) {
                     occupied.add(rect);

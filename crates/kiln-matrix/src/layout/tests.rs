@@ -1,10 +1,11 @@
 //! Tests of layouts: every text is within the picture, and no two overlap.
 
+use kiln_core::color::Scheme;
 use kiln_core::error::Error;
 use kiln_formats::encode::paint::{Anchor, Rect};
 use proptest::prelude::*;
 
-use super::layout;
+use super::{color_scale, layout};
 use crate::label::Measure;
 use crate::scene::{Fill, Item, MISSING, Scene, Text};
 use crate::{CellShape, Chart, ChartData, Matrix, MatrixPoint, ShowValues, ValueFormat};
@@ -118,7 +119,7 @@ fn a_bound_beyond_which_there_are_values_is_marked() {
         texts(&scene).into_iter().map(|(text, _)| text.to_owned()).collect::<Vec<_>>()
     };
     let clamped = drawn(&chart.clone().with_range(Some(0.2), Some(0.9)));
-    assert!(clamped.contains(&"≤ 0.2".to_owned()) && clamped.contains(&"≥ 0.9".to_owned()), "{clamped:?}");
+    assert!(clamped.contains(&"≤ 0.20".to_owned()) && clamped.contains(&"≥ 0.90".to_owned()), "{clamped:?}");
     let free = drawn(&chart.with_range(Some(-1.0), Some(9.0)));
     assert!(!free.iter().any(|text| text.contains(['≤', '≥'])), "{free:?}");
 }
@@ -179,8 +180,67 @@ fn a_long_unit_is_wrapped_above_the_color_bar_if_it_is_longer_than_that() {
         texts(&scene).into_iter().map(|(text, _)| text.to_owned()).collect::<Vec<_>>()
     };
     assert!(drawn(10).contains(&"mean of delay in minutes".to_owned()));
-    let low = drawn(2);
+    let low = drawn(5);
     assert!(low[..2] == ["mean of delay in", "minutes"], "{low:?}");
+}
+
+#[test]
+fn a_diverging_scheme_has_a_range_around_zero() {
+    let range = |values: [f64; 2], scheme: &str, vmin: Option<f64>, vmax: Option<f64>| {
+        let matrix = Matrix::new(labels(2, |_| "c".into()), labels(1, |_| "r".into()), values.map(Some).to_vec());
+        let chart = Chart::new(ChartData::Cells(matrix.unwrap())).with_scheme(Scheme::named(scheme).unwrap());
+        color_scale(&chart.with_range(vmin, vmax)).unwrap().map(|scale| (scale.vmin, scale.vmax))
+    };
+    assert_eq!(range([-2.0, 9.0], "rdbu_r", None, None), Some((-9.0, 9.0)));
+    assert_eq!(range([-2.0, 9.0], "rdbu_r", Some(-4.0), None), Some((-4.0, 4.0)));
+    assert_eq!(range([-2.0, 9.0], "rdbu_r", None, Some(5.0)), Some((-5.0, 5.0)));
+    assert_eq!(range([-2.0, 9.0], "rdbu_r", Some(-1.0), Some(5.0)), Some((-1.0, 5.0)));
+    assert_eq!(range([2.0, 9.0], "rdbu_r", None, None), Some((2.0, 9.0)), "values of one sign");
+    assert_eq!(range([-2.0, 9.0], "viridis", None, None), Some((-2.0, 9.0)));
+}
+
+#[test]
+fn the_legend_of_a_low_plot_is_below_it() {
+    let chart = Chart::new(matrix(labels(7, |day| format!("day {day}")), labels(1, |_| "r".into())));
+    let scene = layout(&chart.with_unit("mean of delay in minutes").with_axis_titles("x", ""), 1.0, false).unwrap();
+    check(&scene);
+    let bar = scene.items.iter().find_map(|item| if let Item::Bar { rect } = item { Some(*rect) } else { None });
+    let bar = bar.unwrap();
+    assert!(bar.width > bar.height && bar.y + bar.height + 45.0 > scene.height, "{bar:?} of {}", scene.height);
+}
+
+#[test]
+fn long_labels_of_rows_have_space_next_to_a_small_plot() {
+    let name = "a warehouse in the north-west";
+    let scene = layout(&Chart::new(matrix(labels(1, |_| "c".into()), labels(3, |_| name.into()))), 1.0, false);
+    assert_eq!(texts(&scene.unwrap()).iter().filter(|(text, _)| *text == name).count(), 3);
+}
+
+#[test]
+fn labels_that_are_thinned_have_marks() {
+    let marks = |count: usize| {
+        let mut chart = Chart::new(matrix(labels(2, |_| String::new()), labels(count, |i| i.to_string())));
+        (chart.legend, chart.cell_size) = (false, Some(4.0));
+        let scene = layout(&chart, 1.0, false).unwrap();
+        scene.items.iter().filter(|item| matches!(item, Item::Line { .. })).count()
+    };
+    assert_eq!(marks(30), 10);
+    let mut chart = Chart::new(matrix(labels(2, |_| String::new()), labels(3, |i| i.to_string())));
+    chart.legend = false;
+    assert!(!layout(&chart, 1.0, false).unwrap().items.iter().any(|item| matches!(item, Item::Line { .. })));
+}
+
+#[test]
+fn cells_tooltips_and_legend_have_the_same_format() {
+    let values = [135_120.0, 123_000.0, 89_213.0, 82_468.0].map(Some).to_vec();
+    let matrix = Matrix::new(labels(2, |_| "c".into()), labels(2, |_| "r".into()), values).unwrap();
+    let scene = layout(&Chart::new(ChartData::Cells(matrix)), 1.0, true).unwrap();
+    let drawn: Vec<&str> = texts(&scene).into_iter().map(|(text, _)| text).collect();
+    for text in ["135k", "123k", "89k", "82k", "90k", "100k", "110k", "120k", "130k"] {
+        assert!(drawn.contains(&text), "{text} in {drawn:?}");
+    }
+    let has_tooltip = |item: &Item| matches!(item, Item::Cell { tooltip, .. } if tooltip == "c, r: 89k");
+    assert!(scene.items.iter().any(has_tooltip));
 }
 
 #[test]

@@ -9,15 +9,18 @@ use std::fmt::Write as _;
 
 use kiln_core::error::Result;
 
+use crate::calendar_names::is_calendar;
 use crate::colors::{ColorScale, ink};
 use crate::label::{columns_of, pad, plain};
-use crate::layout::{color_scale, validate};
-use crate::{Chart, ChartData, Matrix, ShowValues};
+use crate::layout::{color_scale, validate, value_format};
+use crate::{Chart, ChartData, Matrix, ShowValues, ValueFormat};
 
 /// The minimum width of a terminal.
 const MIN_COLUMNS: usize = 20;
 /// The bounds of the width of a cell in characters.
 const CELLS: (usize, usize) = (2, 10);
+/// The width that labels of rows are given for the title of their axis.
+const MAX_TITLE: usize = 12;
 /// The steps of the color bar.
 const BAR: usize = 20;
 /// A missing value.
@@ -79,8 +82,10 @@ impl Terminal {
 
     fn cells(&mut self, chart: &Chart, matrix: &Matrix) {
         let rows: Vec<String> = matrix.rows().iter().map(|label| plain(label)).collect();
+        let (x_title, y_title) = axis_titles(chart, matrix);
         let label_width = if chart.axes {
-            let longest = rows.iter().map(|label| columns_of(label)).max().unwrap_or(0);
+            let title = columns_of(&y_title).min(MAX_TITLE);
+            let longest = rows.iter().map(|label| columns_of(label)).max().unwrap_or(0).max(title);
             longest.min(self.columns * 3 / 10) + 1
         } else {
             0
@@ -88,7 +93,8 @@ impl Terminal {
         let available = self.columns - label_width;
         let group = matrix.columns().len().div_ceil(available / CELLS.0).max(1);
         let merged = Merged::new(matrix, group);
-        let texts = chart.value_format.format_all(&merged.values);
+        let format = value_format(chart, self.scale.as_ref(), &merged.values.iter().flatten().copied());
+        let texts = format.format_all(&merged.values);
         let longest = texts.iter().flatten().map(|text| columns_of(text)).max().unwrap_or(0);
         let widest = (available / merged.columns).clamp(CELLS.0, CELLS.1.max(longest + 1));
         let has_values = chart.show_values != ShowValues::Never && longest < widest;
@@ -110,11 +116,15 @@ impl Terminal {
             self.end_line();
         }
         if chart.axes {
-            self.column_labels(&labels().collect::<Vec<_>>(), width, label_width);
+            let corner = if label_width > 0 { pad(&y_title, label_width - 1) + " " } else { String::new() };
+            self.column_labels(&labels().collect::<Vec<_>>(), width, corner);
+            if !x_title.is_empty() {
+                self.line(&format!("{}{x_title}", " ".repeat(label_width)));
+            }
         }
         if chart.legend {
             let values: Vec<f64> = merged.values.iter().flatten().copied().collect();
-            self.legend(chart, has_values, merged.values.len() > values.len());
+            self.legend(chart, &format, has_values, merged.values.len() > values.len());
         }
         if group > 1 {
             self.line(&format!("Each cell is the mean of {group} columns."));
@@ -154,16 +164,19 @@ impl Terminal {
         self.text.push('\n');
     }
 
-    /// Labels of columns: each, or every second, third, fifth, … that fits.
-    fn column_labels(&mut self, labels: &[String], width: usize, indent: usize) {
+    /// Labels of columns after a corner: each, or every second, third, fifth, … that fits.
+    fn column_labels(&mut self, labels: &[String], width: usize, corner: String) {
         let longest = labels.iter().map(|label| columns_of(label)).max().unwrap_or(0);
         if longest == 0 {
+            if !corner.trim().is_empty() {
+                self.line(&corner);
+            }
             return;
         }
         let steps = [1, 2, 3, 5, 10, 20, 25, 50, 100];
         // Long labels are shortened to 12 characters rather than thinned further.
         let step = steps.into_iter().find(|step| step * width > longest.min(12)).unwrap_or(100);
-        let mut line = " ".repeat(indent);
+        let mut line = corner;
         for label in labels.iter().step_by(step) {
             let space = (step * width).min(self.columns.saturating_sub(columns_of(&line))).saturating_sub(1);
             line.push_str(&pad(label, space));
@@ -173,12 +186,12 @@ impl Terminal {
     }
 
     /// The color bar, or the meaning of digits, and that of missing values.
-    fn legend(&mut self, chart: &Chart, has_values: bool, has_missing: bool) {
+    fn legend(&mut self, chart: &Chart, format: &ValueFormat, has_values: bool, has_missing: bool) {
         let mut parts: Vec<String> = Vec::new();
         let mut bar = String::new();
         let unit = plain(&chart.unit);
         if let Some(scale) = &self.scale {
-            let (low, high) = (chart.value_format.format(scale.vmin), chart.value_format.format(scale.vmax));
+            let (low, high) = (format.format(scale.vmin), format.format(scale.vmax));
             let needed = columns_of(&low) + columns_of(&high) + BAR + 2;
             if self.colors && needed <= self.columns {
                 for step in 0..BAR {
@@ -206,6 +219,12 @@ impl Terminal {
             self.line(part.trim_end());
         }
     }
+}
+
+/// The titles of the x and the y axis; empty for an axis whose labels are days of the week or months.
+fn axis_titles(chart: &Chart, matrix: &Matrix) -> (String, String) {
+    let title = |title: &str, labels: &[String]| if is_calendar(labels) { String::new() } else { plain(title) };
+    (title(&chart.x_title, matrix.columns()), title(&chart.y_title, matrix.rows()))
 }
 
 /// A digit for the position of a value on the scale.

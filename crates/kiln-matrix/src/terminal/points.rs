@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::{RESET, Terminal, digit};
 use crate::label::{columns_of, plain};
+use crate::layout::value_format;
 use crate::{Chart, MatrixPoint};
 
 /// The maximum width of a plot, and its height.
@@ -91,10 +92,16 @@ impl Terminal {
             self.end_line();
         }
         if chart.axes {
-            self.line(&format!("x: {} to {}, y: {} to {}", x.min, x.max, y.min, y.max));
+            let title = |title: &str, name: &str| {
+                let title = plain(title);
+                if title.is_empty() { name.to_owned() } else { title }
+            };
+            let (x_title, y_title) = (title(&chart.x_title, "x"), title(&chart.y_title, "y"));
+            self.line(&format!("{x_title}: {} to {}, {y_title}: {} to {}", x.min, x.max, y.min, y.max));
         }
         if chart.legend {
-            self.legend(chart, false, false);
+            let format = value_format(chart, self.scale.as_ref(), &points.iter().map(|point| point.value));
+            self.legend(chart, &format, false, false);
         }
     }
 

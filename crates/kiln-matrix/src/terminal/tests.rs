@@ -26,7 +26,7 @@ fn cells_have_values_if_they_fit() {
         Mon       1.0  ·    2.5\n\
         Tuesday  10.0 −3.0  0.0\n\
         \u{20}       a    b    c\n\
-        −3 to 10 %\n\
+        −3.0 to 10.0 %\n\
         · no value\n";
     assert_eq!(chart().text(60, false).unwrap(), expected);
 }
@@ -39,11 +39,27 @@ fn cells_without_space_for_values_have_digits() {
         Mon      3 · 4\n\
         Tuesday  9 0 2\n\
         \u{20}       a b c\n\
-        0 = −3, 9 = 10 %\n\
+        0 = −3.0, 9 = 10.0 %\n\
         · no value\n";
     assert_eq!(chart.text(60, false).unwrap(), expected);
     (chart.axes, chart.legend) = (false, false);
     assert_eq!(chart.text(60, false).unwrap(), "Load\n 3 · 4\n 9 0 2\n");
+}
+
+#[test]
+fn axes_have_titles_unless_their_labels_are_days_or_months() {
+    let chart = chart().with_axis_titles("server", "weekday");
+    let expected = "Load\n\
+        Mon       1.0  ·    2.5\n\
+        Tuesday  10.0 −3.0  0.0\n\
+        \u{20}       a    b    c\n\
+        \u{20}       server\n\
+        −3.0 to 10.0 %\n\
+        · no value\n";
+    assert_eq!(chart.text(60, false).unwrap(), expected);
+    let matrix = Matrix::new(labels(&["a"]), labels(&["p", "q"]), vec![Some(1.0), Some(2.0)]).unwrap();
+    let chart = Chart::new(ChartData::Cells(matrix)).with_axis_titles("server", "rack");
+    assert_eq!(chart.text(60, false).unwrap(), "p     1\nq     2\nrack a\n     server\n1 to 2\n");
 }
 
 #[test]
