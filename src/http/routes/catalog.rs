@@ -65,6 +65,8 @@ struct LayerReply {
     /// antimeridian, east is greater than 180.
     #[schema(value_type = Vec<Vec<f64>>)]
     bounds: Corners,
+    /// Whether the points have positions; a table without geometry has matrices only.
+    positions: bool,
     /// Name of the weights; null if every point weighs 1.
     weight: Option<String>,
     /// Version of the layer, which changes with the points.
@@ -137,6 +139,7 @@ pub(crate) async fn catalog(State(app): State<Arc<App>>, base: BaseUrl) -> impl 
         remarks: remarks(&without_folders(layer.report()), Parameter::key),
         crs: layer.coordinate_space().to_string(),
         bounds: corners(layer.bounds()),
+        positions: layer.require_positions().is_ok(),
         weight: layer.weight().map(str::to_owned),
         version: layer.version().to_owned(),
         projections: if layer.coordinate_space().wraps() { &["mercator", "platecarree"][..] } else { &["plane"] }

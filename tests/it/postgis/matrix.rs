@@ -395,6 +395,7 @@ fn a_server_serves_a_table_without_positions_of_a_database_without_postgis() {
     let server = Server::with(&[], &config);
     let catalog = server.get("/catalog").ok(200).json();
     assert_eq!((&catalog["layers"][0]["name"], &catalog["layers"][0]["points"]), (&json!("sales"), &json!(5)));
+    assert_eq!(catalog["layers"][0]["positions"], json!(false));
     server.get("/sales").ok(200);
     let statistics = server.get("/sales/statistics").ok(200).json();
     assert_eq!((&statistics["points"], &statistics["bounds"]), (&json!(5), &serde_json::Value::Null));

@@ -11,6 +11,8 @@ export interface LayerEntry {
   points: number;
   /** Corners: south and west, north and east; in degrees, or in meters on a plane. */
   bounds: [[number, number], [number, number]];
+  /** Whether the points have positions. A layer without them has matrices only. */
+  positions: boolean;
   weight: string | null;
   version: string;
   projections: string[];
@@ -32,6 +34,8 @@ export interface Catalog {
 /** The response of `/{layer}/statistics`. */
 export interface Statistics {
   points: number;
+  /** Null: no points. */
+  weight: { min: number; max: number } | null;
   /** Null: no points, or a table without geometry. */
   bounds: [[number, number], [number, number]] | null;
   time: { start: string; end: string } | null;
@@ -41,8 +45,8 @@ export interface Statistics {
 
 export const fetchCatalog = () => fetchJson<Catalog>(`${BASE}/catalog`);
 
-/** The layers in geographic coordinates. */
-export const onGlobe = ({ layers }: Catalog) => layers.filter(({ projections }) => projections.includes('mercator'));
+/** The layers with positions in geographic coordinates. */
+export const onGlobe = ({ layers }: Catalog) => layers.filter(({ positions, projections }) => positions && projections.includes('mercator'));
 
 /** Whether a layer has x and y in meters. */
 export const isPlane = ({ projections }: LayerEntry) => !projections.includes('mercator');
@@ -52,6 +56,9 @@ export function layerOf(fragment: string, catalog: Catalog): LayerEntry | undefi
   const name = new URLSearchParams(fragment).get('layer');
   return catalog.layers.find((layer) => layer.name === name) ?? onGlobe(catalog)[0] ?? catalog.layers[0];
 }
+
+/** The URL of the page of a layer's matrix. */
+export const matrixPage = (name: string) => `${BASE}/matrix/${encodeURIComponent(name)}`;
 
 /** Shows a layer of the other kind, which needs another map: the page loads again. */
 export function openLayer(name: string): void {

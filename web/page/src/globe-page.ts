@@ -1,7 +1,7 @@
 import L from 'leaflet';
 import { fetchJson, amountOf, kiln, type KilnLegend, type KilnValue } from 'kiln-leaflet';
 
-import { BASE, isPlane, layerOf, onGlobe, openLayer, type Catalog, type LayerEntry, type Statistics } from './catalog.js';
+import { BASE, layerOf, onGlobe, openLayer, type Catalog, type LayerEntry, type Statistics } from './catalog.js';
 import { Swipe } from './compare.js';
 import { byId, debounced, showStatus } from './dom.js';
 import { fit, WORLD } from './globe-map.js';
@@ -106,7 +106,7 @@ export class GlobePage {
     });
     addEventListener('hashchange', () => {
       const layer = layerOf(location.hash.slice(1), this.catalog);
-      if (layer && isPlane(layer)) return location.reload();
+      if (layer && !this.layers.includes(layer)) return location.reload();
       const { state, placed } = read(location.hash.slice(1), this.catalog, this.layers);
       if (write(state, this.layer) === write(this.state, this.layer)) return;
       const place = { zoom: this.state.zoom, lat: this.state.lat, lng: this.state.lng };

@@ -5,7 +5,7 @@ import './map.css';
 import './panel.css';
 import './style.css';
 
-import { fetchCatalog, isPlane, layerOf, openLayer, type Catalog, type LayerEntry } from './catalog.js';
+import { fetchCatalog, isPlane, layerOf, matrixPage, openLayer, type Catalog, type LayerEntry } from './catalog.js';
 import { byId, showNotice, showStatus } from './dom.js';
 import { basemap, fit, makeMap, WORLD } from './globe-map.js';
 import { GlobePage } from './globe-page.js';
@@ -41,6 +41,8 @@ async function start(): Promise<void> {
   const layer = layerOf(location.hash.slice(1), catalog);
   const name = new URLSearchParams(location.hash.slice(1)).get('layer');
   if (layer && name && name !== layer.name) showNotice(`There is no layer \`${name}\`; showing ${layer.title}.`);
+  // Without positions there is no map.
+  if (layer && !layer.positions) return location.replace(matrixPage(layer.name));
   await (layer && isPlane(layer) ? startFloor(catalog, layer) : startGlobe(catalog));
 }
 

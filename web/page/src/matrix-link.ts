@@ -1,4 +1,4 @@
-import { BASE } from './catalog.js';
+import { matrixPage } from './catalog.js';
 import { PARTS, textOf, type TimeParts } from './time-parts.js';
 import { localText } from './zones.js';
 
@@ -24,5 +24,5 @@ export function matrixUrl(state: Linked): string {
   }
   for (const part of PARTS) if (state[part].length) parameters.set(part, textOf(part, state[part]));
   if (categories.length) parameters.set('categories', JSON.stringify(categories));
-  return `${BASE}/matrix/${encodeURIComponent(state.layer)}#${parameters}`.replaceAll('%2F', '/').replaceAll('%3A', ':');
+  return `${matrixPage(state.layer)}#${parameters}`.replaceAll('%2F', '/').replaceAll('%3A', ':');
 }
