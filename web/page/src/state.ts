@@ -142,9 +142,9 @@ export function read(text: string, catalog: Catalog, layers: LayerEntry[]): { st
   state.span = pair(parameters.get('span'), Number);
   state.time = pair(parameters.get('time'), Date.parse);
   for (const part of PARTS) state[part] = valuesOf(part, parameters.get(part));
-  const zone = parameters.get('zone');
+  const zone = parameters.get('zone') ?? parameters.get('tz');
   if (zone && isZone(zone)) state.zone = zone;
-  state.categories = categoriesOf(parameters.get('categories'));
+  state.categories = categoriesOf(parameters.get('categories') ?? parameters.get('category'));
 
   const place = (parameters.get('at') ?? '').split('/').map(Number);
   const placed = place.length === 3 && place.every(Number.isFinite);
@@ -155,10 +155,11 @@ export function read(text: string, catalog: Catalog, layers: LayerEntry[]): { st
   return { state, placed };
 }
 
-/** Parses a list of categories in JSON. */
+/** Parses a list of categories: an array in JSON, or names separated by commas. */
 export function categoriesOf(text: string | null): string[] {
+  if (!text?.startsWith('[')) return text?.split(',').map((name) => name.trim()).filter(Boolean) ?? [];
   try {
-    const read: unknown = JSON.parse(text ?? '[]');
+    const read: unknown = JSON.parse(text);
     return Array.isArray(read) ? read.filter((each) => typeof each === 'string') : [];
   } catch {
     return [];

@@ -48,15 +48,15 @@ export function describe(part: Part, values: number[]): string {
   return rangesOf(part, values).map(([start, end]) => (start === end ? name(start) : `${name(start)}–${name(end)}`)).join(', ');
 }
 
-/** Parses values as {@link textOf} writes them. An invalid text or all values is an empty list. */
-export function valuesOf(part: Part, text: string | null): number[] {
+/** Parses values as {@link textOf} writes them. All values are an empty list. Null: the text is invalid. */
+export function parseValues(part: Part, text: string | null): number[] | null {
   const { first, labels } = VALUES[part];
   const names = labels.map((label) => label.toLowerCase());
   const indexOf = (name: string) => (part === 'months' && /^\d+$/.test(name) ? Number(name) - 1 : names.indexOf(name));
   const found = new Set<number>();
   for (const range of text ? text.split(',') : []) {
     const [start = -1, end = start] = range.split('-').map((name) => indexOf(name.trim().toLowerCase()));
-    if (![start, end].every((index) => index >= 0 && index < names.length)) return [];
+    if (![start, end].every((index) => index >= 0 && index < names.length)) return null;
     for (let at = start; ; at = (at + 1) % names.length) {
       found.add(at + first);
       if (at === end) break;
@@ -64,6 +64,9 @@ export function valuesOf(part: Part, text: string | null): number[] {
   }
   return found.size < names.length ? [...found].sort((a, b) => a - b) : [];
 }
+
+/** The same, with an empty list in place of an invalid text. */
+export const valuesOf = (part: Part, text: string | null) => parseValues(part, text) ?? [];
 
 export const hasParts = (parts: TimeParts) => PARTS.some((part) => parts[part].length > 0);
 

@@ -41,6 +41,17 @@ export function localText(instant: number, zone: string): string {
   return text.replace(/\.000$/, '').replace(/:00$/, '');
 }
 
+const LOCAL = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?)?$/;
+
+/** A time as the API accepts it, as local date with or without a time: a date, a year, a local time, one with an offset, or Unix seconds. Null: the text is invalid. */
+export function localTimeOf(text: string, zone: string): string | null {
+  if (/^\d{4}$/.test(text)) return `${text}-01-01`;
+  if (LOCAL.test(text)) return Number.isNaN(Date.parse(text)) ? null : text;
+  // A plus in a query string is a space.
+  const instant = /^\d+$/.test(text) ? 1000 * Number(text) : /T.*(Z|[+\- ]\d\d:\d\d)$/i.test(text) ? Date.parse(text.replace(/ (?=\d\d:\d\d$)/, '+')) : NaN;
+  return Number.isFinite(instant) && instant < Date.UTC(9999, 11, 31) ? localText(instant, zone) : null;
+}
+
 /** The instant of a local date, with or without a time. NaN: the text is no date. */
 export function instantOfText(text: string, zone: string): number {
   const local = Date.parse(text.length > 10 ? `${text}Z` : text);
