@@ -33,7 +33,11 @@ const weeks = Array.from({ length: 28 * 24 }, (_, i) => {
   return Array.from({ length: count }, (_, n) => `${-74 + 0.2 * (n % 2)},${isRush ? 40.7 : 41.5},${hour},${time},${n % 2 ? MARKUP : 'bus'}`);
 });
 
+/** Sums of −12 on Monday, 965 on Tuesday and 1033 on Wednesday. */
+const signed = [['01', -12], ['02', 965], ['03', 1000], ['03', 33]].map(([day, gain]) => `18,59,${gain},2024-01-${day}T12:00:00Z`);
+
 const FILES = {
+  'signed.csv': ['lon,lat,gain,time', ...signed].join('\n'),
   'weeks.csv': ['lon,lat,delay,time,kind', ...weeks.flat()].join('\n'),
   'one.csv': `lon,lat,people\n${STOCKHOLM.lng},${STOCKHOLM.lat},5\n`,
   'fiji.csv': `lon,lat\n${TAVEUNI.lng},${TAVEUNI.lat}\n`,

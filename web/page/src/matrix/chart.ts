@@ -3,6 +3,7 @@ import { MatrixController, MatrixElement } from 'chartjs-chart-matrix';
 
 import { byId } from '../dom.js';
 import { cellTexts, type ChartCell, type ChartData, type Matrix } from './data.js';
+import { formatsOf, type NumberFormat } from './number-format.js';
 import { indicesOf, isEmpty, NOTHING, runs, type Range, type Selection } from './selection.js';
 import type { CellScale } from './scale.js';
 
@@ -13,7 +14,7 @@ type MatrixChartType = Chart<'matrix', ChartCell[], string>;
 /** The minimum size of a cell in pixels. A chart with more cells than fit scrolls. */
 const MIN_CELL = { width: 7, height: 6 };
 /** The maximum height of a row. */
-const MAX_ROW = 72;
+const MAX_ROW = 90;
 /** About the space of labels and titles around the cells. */
 const LABELS = { width: 90, height: 64, rotated: 56 };
 /** The maximum length of labels that are never rotated. */
@@ -35,14 +36,15 @@ export interface Place {
 /** The chart of a matrix. It draws cells, their values and the selection. */
 export class MatrixChart {
   private readonly canvas = byId<HTMLCanvasElement>('chart');
+  private readonly axis = byId<HTMLCanvasElement>('chart-axis');
   private chart: MatrixChartType | null = null;
   private shown: { matrix: Matrix; data: ChartData; scale: CellScale } | null = null;
   private selection: Selection = NOTHING;
   /** The rectangle that is being dragged. */
   private draft: [Range, Range] | null = null;
   private cursor: Place | null = null;
-  /** The font of the values in the cells. Null: they do not fit. */
-  private font: string | null = null;
+  /** The font and the format of the values in the cells. Null: they do not fit. */
+  private text: { font: string; format: NumberFormat } | null = null;
 
   /** Shows a matrix. `data` is the response of the server for Chart.js. */
   show(matrix: Matrix, data: ChartData, scale: CellScale, selection: Selection): void {
@@ -104,13 +106,13 @@ export class MatrixChart {
     const [columns, rows] = [data.xLabels.length, data.yLabels.length];
     const fill = ({ raw }: { raw: unknown }) => scale.color((raw as ChartCell | undefined)?.value ?? 0);
     const gap = (side: number) => (side > GAP_FROM ? side - 1 : side);
-    const axis = (title: string, labels: string[]) => ({
+    const axis = (title: string, labels: string[], autoSkipPadding: number) => ({
       type: 'category' as const,
       offset: true,
       grid: { display: false },
       border: { display: false },
       title: { display: title !== '', text: title, color: color('--quiet') },
-      ticks: { color: color('--ink'), maxRotation: labels.some(({ length }) => length > LEVEL_LABEL) ? 60 : 0, autoSkipPadding: 6, callback(_: unknown, i: number) {
+      ticks: { color: color('--ink'), maxRotation: labels.some(({ length }) => length > LEVEL_LABEL) ? 60 : 0, autoSkipPadding, callback(_: unknown, i: number) {
         return short(labels[i] ?? '');
       } },
     });
@@ -130,7 +132,7 @@ export class MatrixChart {
           },
         },
         layout: { padding: { top: 4, right: 6 } },
-        scales: { x: axis(matrix.x.title, data.xLabels), y: { ...axis(matrix.y.title, data.yLabels), reverse: false } },
+        scales: { x: axis(matrix.x.title, data.xLabels, 6), y: { ...axis(matrix.y.title, data.yLabels, 1), reverse: false } },
         plugins: {
           tooltip: {
             displayColors: false,
@@ -159,7 +161,7 @@ export class MatrixChart {
       beforeInit: (chart) => {
         this.chart = chart as unknown as MatrixChartType;
       },
-      afterLayout: () => this.chooseFont(),
+      afterLayout: () => this.chooseText(),
       beforeDatasetsDraw: ({ ctx, chartArea: { left, top, width, height } }) => {
         // Visible where cells are missing.
         ctx.fillStyle = hatch(ctx);
@@ -177,6 +179,7 @@ export class MatrixChart {
         this.drawSelection(ctx);
         this.drawCursor(ctx);
       },
+      afterDraw: () => this.repeatAxis(),
     };
   }
 
@@ -187,31 +190,34 @@ export class MatrixChart {
     return { left, top, width, height, w, h };
   }
 
-  /** Chooses the largest font in which all values fit into their cells. */
-  private chooseFont(): void {
-    this.font = null;
+  /** Chooses the best format, and for it the largest font, in which all values fit into their cells. */
+  private chooseText(): void {
+    this.text = null;
     if (!this.chart || !this.shown) return;
     const { w, h } = this.area;
     const { ctx } = this.chart;
-    const texts = [...new Set(this.shown.data.datasets[0]!.data.map(({ value }) => brief(value)))];
-    for (const size of FONTS_PX) {
-      if (h < size + 2 * TEXT_PADDING) continue;
-      const font = `${size}px system-ui, sans-serif`;
-      ctx.save();
-      ctx.font = font;
-      const widest = texts.reduce((width, text) => Math.max(width, ctx.measureText(text).width), 0);
-      ctx.restore();
-      if (widest + 2 * TEXT_PADDING > w) continue;
-      this.font = font;
-      return;
+    const values = this.shown.data.datasets[0]!.data.map(({ value }) => value);
+    for (const format of formatsOf(values)) {
+      const texts = [...new Set(values.map(format))];
+      for (const size of FONTS_PX) {
+        if (h < size + 2 * TEXT_PADDING) continue;
+        const font = `${size}px system-ui, sans-serif`;
+        ctx.save();
+        ctx.font = font;
+        const widest = texts.reduce((width, text) => Math.max(width, ctx.measureText(text).width), 0);
+        ctx.restore();
+        if (widest + 2 * TEXT_PADDING > w) continue;
+        this.text = { font, format };
+        return;
+      }
     }
   }
 
   private drawValues(ctx: CanvasRenderingContext2D): void {
-    const { chart, shown } = this;
-    if (!this.font || !chart || !shown) return;
+    const { chart, shown, text } = this;
+    if (!text || !chart || !shown) return;
     ctx.save();
-    ctx.font = this.font;
+    ctx.font = text.font;
     ctx.textAlign = 'center';
     ctx.textBaseline = 'middle';
     const cells = shown.data.datasets[0]!.data;
@@ -219,7 +225,7 @@ export class MatrixChart {
       const { value } = cells[i]!;
       const { x, y } = (element as MatrixElement).getCenterPoint();
       ctx.fillStyle = shown.scale.textColor(value);
-      ctx.fillText(brief(value), x, y + 0.5);
+      ctx.fillText(text.format(value), x, y + 0.5);
     });
     ctx.restore();
   }
@@ -252,6 +258,18 @@ export class MatrixChart {
     ctx.restore();
   }
 
+  /** Repeats the labels of the columns at the lower edge of a chart that scrolls. */
+  private repeatAxis(): void {
+    const { canvas, axis, chart } = this;
+    const frame = byId('chart-frame');
+    axis.hidden = !chart || frame.scrollHeight <= frame.clientHeight + 1;
+    if (axis.hidden || !chart) return;
+    const [ratio, height] = [chart.currentDevicePixelRatio, chart.height - chart.chartArea.bottom];
+    Object.assign(axis, { width: canvas.width, height: Math.round(height * ratio) });
+    Object.assign(axis.style, { width: `${chart.width}px`, height: `${height}px`, marginTop: `${-height}px` });
+    axis.getContext('2d')?.drawImage(canvas, 0, canvas.height - axis.height, axis.width, axis.height, 0, 0, axis.width, axis.height);
+  }
+
   private drawCursor(ctx: CanvasRenderingContext2D): void {
     if (!this.cursor) return;
     const { left, top, w, h } = this.area;
@@ -275,9 +293,6 @@ export function nameOf({ x, y }: Matrix, { x: column, y: row }: { x: string; y: 
 
 /** A label of an axis, cut to a length that leaves space for the cells. */
 const short = (label: string) => (label.length > 22 ? `${[...label].slice(0, 21).join('')}…` : label);
-
-const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
-const brief = (value: number) => compact.format(value).replace('-', '−');
 
 /** The pattern of missing cells. */
 function hatch(ctx: CanvasRenderingContext2D): CanvasPattern | string {

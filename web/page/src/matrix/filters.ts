@@ -18,7 +18,6 @@ export interface MapFilter extends TimeParts {
 }
 
 const PART_OF: Record<string, Part> = { hour: 'hours', weekday: 'weekdays', month: 'months' };
-const DAY_MS = 86_400_000;
 
 /** The filter of the map for a state and its selection. */
 export function filterOf(state: MatrixState, matrix: Matrix | null): MapFilter {
@@ -45,8 +44,8 @@ function apply(filter: MapFilter, axis: AxisData, chosen: Key[] | null, name: 'c
     filter[part] = before.length ? before.filter((value) => keys.includes(value)) : keys.map(Number);
     if (!filter[part].length) filter.isEmpty = true;
   } else if (isCategory) filter.categories = keys.map(String);
-  else if (axis.axis === 'date' || axis.axis === 'year') {
-    narrow(filter, axis.axis, keys);
+  else if (axis.axis === 'date' || axis.axis === 'year-month' || axis.axis === 'year') {
+    narrow(filter, keys);
     if (runs(indices).length > 1) {
       const { labels } = axis;
       filter.notes.push(`The map shows the whole time from ${labels[indices[0]!]} to ${labels[indices.at(-1)!]}.`);
@@ -60,14 +59,20 @@ function apply(filter: MapFilter, axis: AxisData, chosen: Key[] | null, name: 'c
   }
 }
 
-/** Limits the time range to that from the first to the last of some dates or years. */
-function narrow(filter: MapFilter, axis: 'date' | 'year', keys: Key[]): void {
-  const dayAfter = (date: string) => new Date(Date.parse(date) + DAY_MS).toISOString().slice(0, 10);
-  const yearOf = (year: number) => `${String(year).padStart(4, '0')}-01-01`;
-  const sorted = axis === 'date' ? keys.map(String).sort() : keys.map(Number).sort((a, b) => a - b);
-  const [first, last] = [sorted[0]!, sorted.at(-1)!];
-  const start = typeof first === 'string' ? first : yearOf(first);
-  const end = typeof last === 'string' ? dayAfter(last) : yearOf(last + 1);
+/** Limits the time range to that from the first to the last of some dates, months such as `2024-03`, or years. */
+function narrow(filter: MapFilter, keys: Key[]): void {
+  const dateOf = (...[year, month, day = 1]: [number, number, number?]) => {
+    const date = new Date(0);
+    // `Date.UTC` would read the years 0 to 99 as those of the 20th century.
+    date.setUTCFullYear(year, month, day);
+    return date.toISOString().slice(0, 10);
+  };
+  const parts = (key: Key) => String(key).split('-').map(Number) as [number, number?, number?];
+  const [first, last] = [keys[0]!, keys.at(-1)!];
+  const [firstYear, firstMonth = 1, firstDay] = parts(first);
+  const start = dateOf(firstYear, firstMonth - 1, firstDay);
+  const [year, month, day] = parts(last);
+  const end = month === undefined ? dateOf(year + 1, 0) : day === undefined ? dateOf(year, month) : dateOf(year, month - 1, day + 1);
   // Texts of this form are ordered as their times are.
   if (filter.start === null || filter.start < start) filter.start = start;
   if (filter.end === null || filter.end > end) filter.end = end;

@@ -10,6 +10,7 @@ import { MatrixChart, nameOf, type Place } from './chart.js';
 import { ChartInput } from './chart-input.js';
 import { cellTexts, fetchMatrix, matrixUrl, type ChartData, type Matrix } from './data.js';
 import { filterOf, type MapFilter } from './filters.js';
+import { totalTexts } from './selection-total.js';
 import { showLegend } from './matrix-legend.js';
 import { hasMap, MatrixMap } from './matrix-map.js';
 import { axisName, MatrixPanel } from './matrix-panel.js';
@@ -38,7 +39,7 @@ export class MatrixPage {
   private ramp: Ramp | null = null;
   private pending: AbortController | null = null;
 
-  constructor(private readonly catalog: Catalog, private readonly layer: LayerEntry, statistics: Statistics) {
+  constructor(private readonly catalog: Catalog, private readonly layer: LayerEntry, private readonly statistics: Statistics) {
     this.schemes = catalog.schemes.flatMap(({ name }) => [name, `${name}_r`]);
     this.axes = likelyAxes(layer, statistics);
     this.hasMap = hasMap(layer, statistics);
@@ -80,7 +81,9 @@ export class MatrixPage {
   }
 
   private read(): MatrixState {
-    const state = read(location.hash.slice(1), this.axes, this.schemes);
+    const { state, ignored } = read(location.hash.slice(1), this.axes, this.schemes);
+    showNotice();
+    if (ignored.length) showNotice(`Invalid parameters of the URL are ignored: ${ignored.join(', ')}.`);
     // Without a map there is no view.
     return this.hasMap ? state : { ...state, inView: false };
   }
@@ -94,6 +97,7 @@ export class MatrixPage {
     if (what === 'selection') {
       this.chart.setSelection(state.selection);
       this.showSelection();
+      byId('announcement').textContent = isEmpty(state.selection) ? 'No selection' : `Selected: ${byId('selection-text').textContent}: ${byId('selection-values').textContent}`;
       this.remember();
     } else this.refreshSoon();
   }
@@ -155,7 +159,7 @@ export class MatrixPage {
     const scale = isBlank ? null : new CellScale(this.ramp, matrix.min!, matrix.max!, themeColor('--solid'));
     byId('subtitle').textContent = titleOf(matrix);
     byId('chart-frame').hidden = scale === null;
-    showLegend(scale, matrix.unit);
+    showLegend(scale, matrix.unit, matrix.agg === 'count');
     byId('message').hidden = scale !== null;
     byId('retry').hidden = true;
     if (scale) this.chart.show(matrix, data, scale, this.state.selection);
@@ -182,7 +186,7 @@ export class MatrixPage {
     this.chart.hide();
     this.table.show(null);
     this.input.setSize(0, 0);
-    showLegend(null, '');
+    showLegend(null, '', false);
     byId('subtitle').textContent = '';
     byId('chart-frame').hidden = true;
     byId('message').hidden = false;
@@ -223,6 +227,7 @@ export class MatrixPage {
     byId('selection').hidden = !matrix;
     byId('clear').hidden = isEmpty(selection);
     byId('selection').classList.toggle('is-empty', isEmpty(selection));
+    byId('selection-values').textContent = matrix && !isEmpty(selection) ? totalTexts(matrix, selection).join(', ') : '';
     if (matrix && isEmpty(selection)) {
       byId('selection-text').textContent = `Click or drag to select cells${this.map ? ' and filter the map' : ''}. With Shift, columns and rows are added.`;
     } else if (matrix) {
@@ -230,10 +235,11 @@ export class MatrixPage {
       byId('selection-text').textContent = [part(matrix.x, selection.columns), part(matrix.y, selection.rows)].filter(Boolean).join(' · ');
     }
     const notes = this.map && matrix && !isEmpty(selection) ? filter.notes : [];
+    if (this.map && matrix && this.isOtherValue(matrix)) notes.push(`The map has no values of ${matrix.value}; it shows ${this.layer.weight ? `those of ${this.layer.weight}` : 'the number of points'}.`);
     if (this.state.inView && filter.bounds) notes.push('The map does not move to the selected bins while the matrix follows its view.');
     byId('notes').textContent = notes.join(' ');
     this.map?.show(filter.isEmpty ? null : this.heatStyle(filter));
-    byId<HTMLAnchorElement>('back').href = this.mapUrl(filter);
+    if (this.layer.positions) byId<HTMLAnchorElement>('back').href = this.mapUrl(filter);
   }
 
   /** The URL of the map page for a filter. */
@@ -250,19 +256,28 @@ export class MatrixPage {
   /** The state of the map page for a filter. */
   private mapState({ hours, weekdays, months, start, end, categories }: MapFilter): State {
     const [zoom, lat, lng] = this.state.at ?? [0, 0, 0];
-    const { scheme, zone } = this.state;
+    const { scheme, zone, agg } = this.state;
     const instant = (text: string | null, without: number) => (text === null ? without : instantOfText(text, zone));
     // A range needs both ends.
     const time: State['time'] = start === null && end === null ? null : [instant(start, 0), instant(end, Date.UTC(2100, 0))];
-    return { ...initialMap(this.layer), scheme, zone, time, categories, hours, weekdays, months, zoom, lat, lng };
+    return { ...initialMap(this.layer), agg, scheme, zone, time, categories, hours, weekdays, months, zoom, lat, lng };
   }
 
   private heatStyle(filter: MapFilter): HeatStyle {
     const { start, end } = filter;
+    const { agg } = this.state;
     const style = styleOf({ ...this.mapState({ ...filter, start: null, end: null }) }, this.catalog);
+    // The lowest mean, maximum or negative sum is a value, not the absence of points.
+    const isSigned = agg === 'sum' && (this.statistics.weight?.min ?? 0) < 0;
+    if (agg === 'mean' || agg === 'max' || isSigned) delete style.transparent_low;
     if (start !== null) Object.assign(style, { start, tz: this.state.zone });
     if (end !== null) Object.assign(style, { end, tz: this.state.zone });
     return style;
+  }
+
+  /** Whether the matrix has values of a column other than the weight, which is the only value of the map. */
+  private isOtherValue({ agg, value }: Matrix): boolean {
+    return agg !== 'count' && Boolean(value) && value !== 'weight' && value !== this.layer.weight;
   }
 
   private showLinks(query: URLSearchParams): void {

@@ -10,7 +10,7 @@ import { AGGREGATIONS, type Aggregation, type MatrixState } from './state.js';
 
 const AXES: Record<string, string> = {
   none: 'none', hour: 'hour of the day', weekday: 'day of the week', day: 'day of the month', week: 'week of the year', month: 'month',
-  'year-month': 'month of a year', date: 'date', year: 'year', category: 'category', lon: 'longitude', lat: 'latitude', x: 'x', y: 'y',
+  'year-month': 'year and month', date: 'date', year: 'year', category: 'category', lon: 'longitude', lat: 'latitude', x: 'x', y: 'y',
 };
 const POSITIONS = ['lon', 'lat', 'x', 'y', 'value'];
 /** The name of an axis for people. */
@@ -42,7 +42,8 @@ export class MatrixPanel {
     this.parts = new TimePartControls(byId('time-parts'), (parts) => this.changed({ ...this.state, ...parts }, 'time-parts'));
     byId('times-fields').hidden = statistics.time === null;
     this.showCategories(statistics.categories ?? null);
-    byId('about').textContent = points(layer.points);
+    byId('about').textContent = `${points(layer.points)}${layer.positions ? '' : ' without positions'}`;
+    byId('back-part').hidden = !layer.positions;
     // It is on the map, outside of the form.
     byId('in-view').addEventListener('change', ({ target }) => this.applyChange(target as HTMLInputElement));
     byId('controls').addEventListener('submit', (event) => event.preventDefault());

@@ -1,8 +1,8 @@
 import type { LayerEntry, Statistics } from '../catalog.js';
 import { isPlane } from '../catalog.js';
 import { categoriesOf } from '../state.js';
-import { NO_PARTS, PARTS, partParameters, textOf, valuesOf, type TimeParts } from '../time-parts.js';
-import { browserZone, isZone } from '../zones.js';
+import { NO_PARTS, PARTS, parseValues, partParameters, textOf, type TimeParts } from '../time-parts.js';
+import { browserZone, isZone, localTimeOf } from '../zones.js';
 import type { Key } from './data.js';
 import { NOTHING, type Selection } from './selection.js';
 
@@ -39,7 +39,7 @@ const SCHEME = 'viridis';
 
 /** The axes that a layer has, before the server lists them. */
 export function likelyAxes(layer: LayerEntry, { time, categories, bounds }: Statistics): string[] {
-  const times = time ? ['hour', 'weekday', 'day', 'week', 'month', 'date', 'year'] : [];
+  const times = time ? ['hour', 'weekday', 'day', 'week', 'month', 'year-month', 'date', 'year'] : [];
   const positions = !bounds ? [] : isPlane(layer) ? ['x', 'y'] : ['lon', 'lat'];
   return [...times, ...(categories?.names.length ? ['category'] : []), ...positions];
 }
@@ -88,9 +88,9 @@ export function write(state: MatrixState, axes: string[]): string {
   return parameters.toString().replaceAll('%2F', '/').replaceAll('%3A', ':').replaceAll('%2C', ',');
 }
 
-function keysOf(text: string | null): Key[] | null {
+function keysOf(text: string): Key[] | null {
   try {
-    const read: unknown = JSON.parse(text ?? 'null');
+    const read: unknown = JSON.parse(text);
     const isKey = (key: unknown) => typeof key === 'string' || typeof key === 'number';
     return Array.isArray(read) && read.length && read.every(isKey) ? (read as Key[]) : null;
   } catch {
@@ -98,34 +98,55 @@ function keysOf(text: string | null): Key[] | null {
   }
 }
 
-const isLocalTime = (text: string | null) => text !== null && /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?)?$/.test(text) && !Number.isNaN(Date.parse(text));
+/** Names of the API, which are accepted in place of those of the page. */
+const ALIASES: Record<string, string> = { tz: 'zone', category: 'categories' };
+const NAMES = ['x', 'y', 'agg', 'value', 'x_bins', 'y_bins', 'start', 'end', 'scheme', 'zone', ...PARTS, 'categories', 'columns', 'rows', 'view', 'at'];
 
-/** Parses the fragment of a URL. Invalid values are replaced by defaults; unknown axes and columns are reported by the server. */
-export function read(text: string, axes: string[], schemes: string[]): MatrixState {
-  const parameters = new URLSearchParams(text);
+/**
+ * Parses the fragment of a URL. Invalid and unknown parameters are replaced by defaults, and listed in `ignored` as `name=value`; unknown axes and columns are reported by
+ * the server.
+ */
+export function read(text: string, axes: string[], schemes: string[]): { state: MatrixState; ignored: string[] } {
+  const given = new Map([...new URLSearchParams(text)].map(([name, value]) => [ALIASES[name] ?? name, { name, value }]));
   const state = initial(axes);
-  const bins = (name: string) => {
-    const count = Number(parameters.get(name) || NaN);
-    return Number.isInteger(count) && count > 0 ? Math.min(count, 1000) : null;
+  const ignored: string[] = [];
+  const ignore = (name: string) => {
+    const { name: as, value } = given.get(name)!;
+    ignored.push(`${as}=${value}`);
   };
-  state.x = parameters.get('x') || state.x;
-  state.y = parameters.get('y') || state.y;
-  state.agg = AGGREGATIONS.find((agg) => agg === parameters.get('agg')) ?? state.agg;
-  state.value = parameters.get('value') || null;
-  [state.xBins, state.yBins] = [bins('x_bins'), bins('y_bins')];
-  const zone = parameters.get('zone');
-  if (zone && isZone(zone)) state.zone = zone;
-  for (const limit of ['start', 'end'] as const) if (isLocalTime(parameters.get(limit))) state[limit] = parameters.get(limit);
-  for (const part of PARTS) state[part] = valuesOf(part, parameters.get(part));
-  state.categories = categoriesOf(parameters.get('categories'));
-  const scheme = parameters.get('scheme');
-  if (scheme !== null && schemes.includes(scheme)) state.scheme = scheme;
-  state.selection = { columns: keysOf(parameters.get('columns')), rows: keysOf(parameters.get('rows')) };
-  state.inView = parameters.get('view') === 'map';
-  const at = (parameters.get('at') ?? '').split('/').map(Number);
-  if (at.length === 3 && at.every(Number.isFinite)) {
-    const [zoom, lat, lng] = at as [number, number, number];
-    state.at = [Math.min(Math.max(Math.round(zoom), 1), 18), Math.min(Math.max(lat, -85), 85), lng];
-  }
-  return state;
+  /** Parses a parameter, if the fragment has it. */
+  const parse = <T>(name: string, read: (value: string) => T | null, apply: (value: T) => void) => {
+    const value = given.get(name)?.value;
+    if (!value) return;
+    const parsed = read(value);
+    if (parsed === null) ignore(name);
+    else apply(parsed);
+  };
+  const bins = (value: string) => (Number.isInteger(Number(value)) && Number(value) > 0 ? Math.min(Number(value), 1000) : null);
+  const position = (value: string): [number, number, number] | null => {
+    const [zoom = NaN, lat = NaN, lng = NaN, ...others] = value.split('/').map(Number);
+    const isPosition = !others.length && [zoom, lat, lng].every(Number.isFinite);
+    return isPosition ? [Math.min(Math.max(Math.round(zoom), 1), 18), Math.min(Math.max(lat, -85), 85), lng] : null;
+  };
+  const names = (value: string) => {
+    const found = categoriesOf(value);
+    return found.length || value === '[]' ? found : null;
+  };
+  parse('x', String, (x) => (state.x = x));
+  parse('y', String, (y) => (state.y = y));
+  parse('agg', (value) => AGGREGATIONS.find((agg) => agg === value) ?? null, (agg) => (state.agg = agg));
+  parse('value', String, (value) => (state.value = value));
+  parse('x_bins', bins, (count) => (state.xBins = count));
+  parse('y_bins', bins, (count) => (state.yBins = count));
+  // Times with an offset become local times of the zone.
+  parse('zone', (zone) => (isZone(zone) ? zone : null), (zone) => (state.zone = zone));
+  for (const limit of ['start', 'end'] as const) parse(limit, (value) => localTimeOf(value, state.zone), (time) => (state[limit] = time));
+  for (const part of PARTS) parse(part, (value) => parseValues(part, value), (values) => (state[part] = values));
+  parse('categories', names, (categories) => (state.categories = categories));
+  parse('scheme', (value) => (schemes.includes(value) ? value : null), (scheme) => (state.scheme = scheme));
+  for (const name of ['columns', 'rows'] as const) parse(name, keysOf, (keys) => (state.selection = { ...state.selection, [name]: keys }));
+  parse('view', (value) => (value === 'map' ? true : null), (inView) => (state.inView = inView));
+  parse('at', position, (at) => (state.at = at));
+  for (const name of given.keys()) if (!NAMES.includes(name)) ignore(name);
+  return { state, ignored };
 }
