@@ -72,9 +72,8 @@ describe('the map', () => {
     const { page, requested, done } = await visit('&agg=sum', { layer: 'signed' });
     await page.waitForSelector('.kiln-legend-unit');
     assert.equal(query(requested, /signed\/legend\.json/).get('transparent_low'), null);
-    await page.selectOption('#agg', 'count');
-    await settle(page);
-    assert.equal(query(requested, /signed\/legend\.json/).get('transparent_low'), '0.2');
+    await Promise.all([page.waitForRequest(/signed\/legend\.json\?.*agg=count/), page.selectOption('#agg', 'count')]);
+    assert.equal(query(requested, /signed\/legend\.json\?.*agg=count/).get('transparent_low'), '0.2');
     await done();
   });
 
