@@ -155,9 +155,13 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     if let Some((target, format)) = target {
         let chart = |data, texts| styles.chart(data, texts, max_pixels, find);
+        // A signal ends the process while it draws.
+        let stop = AtomicBool::new(false);
         let mut bytes = match &matrix {
-            Matrix::OfLayer(matrix, title) => encode_layer(matrix, title, format, chart)?,
-            Matrix::OfInput(data, texts) => encode_data(data.clone(), styles.texts(texts.clone()), format, chart)?,
+            Matrix::OfLayer(matrix, title) => encode_layer(matrix, title, format, &stop, chart)?,
+            Matrix::OfInput(data, texts) => {
+                encode_data(data.clone(), styles.texts(texts.clone()), format, &stop, chart)?
+            }
         };
         if !matches!(format, MatrixFormat::Png) && !bytes.ends_with(b"\n") {
             bytes.push(b'\n');

@@ -147,6 +147,11 @@ fn a_matrix_is_data_of_chart_js_csv_or_a_chart() {
     assert!(png.body.starts_with(b"\x89PNG"));
     let svg = server.get(&format!("{query}&format=svg&tz=America/New_York&scheme=fire")).ok(200);
     assert_eq!(svg.header("content-type"), Some("image/svg+xml"));
+    let policy = Some("default-src 'none'; style-src 'unsafe-inline'");
+    assert_eq!(
+        (svg.header("x-content-type-options"), svg.header("content-security-policy")),
+        (Some("nosniff"), policy)
+    );
     let text = String::from_utf8(svg.body.clone()).unwrap();
     assert!(text.contains("month (America/New_York)") && text.contains("max of delay"), "{text}");
     assert!(text.contains("Flights &lt;b&gt;") && !text.contains("<b>"), "the title of the layer is escaped: {text}");
@@ -226,7 +231,10 @@ fn a_body_of_rows_or_points_is_drawn() {
     let png = server.post("/matrix", &body).ok(200);
     assert_eq!(png.header("content-type"), Some("image/png"));
     assert!(png.body.starts_with(b"\x89PNG"));
-    let svg = String::from_utf8(server.post("/matrix?format=svg&title=Other", &body).ok(200).body).unwrap();
+    let svg = server.post("/matrix?format=svg&title=Other", &body).ok(200);
+    assert_eq!(svg.header("x-content-type-options"), Some("nosniff"));
+    assert!(svg.header("content-security-policy").is_some_and(|policy| policy.starts_with("default-src 'none'")));
+    let svg = String::from_utf8(svg.body).unwrap();
     assert!(svg.contains("Other") && svg.contains("&lt;i&gt;") && !svg.contains("<i>"), "{svg}");
     let json = server.post("/matrix?format=json", &body).ok(200).json();
     assert_eq!((&json["values"], &json["unit"]), (&json!([[1, null], [2, 3.5]]), &json!("%")));
@@ -250,6 +258,18 @@ fn a_body_of_rows_or_points_is_drawn() {
 }
 
 #[test]
+fn a_body_whose_labels_would_multiply_or_whose_picture_cannot_fit_is_an_error() {
+    let server = flights("");
+    let labels = vec!["x".repeat(10_000); 60];
+    let body = json!({"values": vec![vec![1; 60]; 60], "x_labels": labels, "y_labels": labels});
+    server.post("/matrix?format=chartjs", &body).rejected(400, &["format: chartjs repeats the labels", "use json"]);
+    server.post("/matrix?format=json", &body).ok(200);
+    server.post("/matrix?format=svg", &body).ok(200);
+    let wide = json!({"points": [{"x": 999_999, "y": 0, "value": 1}], "index": true});
+    server.post("/matrix", &wide).rejected(400, &["at least 3000040×43 pixels"]);
+}
+
+#[test]
 fn invalid_bodies_are_errors() {
     let server = flights("[limits]\ncells = 5\nbody = \"64kiB\"\n");
     let rejected = |path: &str, body: &str, words: &[&str]| {
@@ -261,7 +281,7 @@ fn invalid_bodies_are_errors() {
     rejected("/matrix", r#"[[1, "x"]]"#, &["x"]);
     rejected("/matrix", r#"{"values": [[1, 2]], "x_labels": ["a"]}"#, &["x_labels"]);
     rejected("/matrix", r#"{"values": [[1, 2]], "colour": "red"}"#, &["colour: unknown parameter"]);
-    rejected("/matrix", "[[1, 2, 3], [4, 5, 6]]", &["5"]);
+    rejected("/matrix", "[[1, 2, 3], [4, 5, 6]]", &["exceed the limit of 5, limits.cells"]);
     rejected("/matrix", "[[1e999]]", &[]);
     rejected("/matrix?format=tiff", "[[1]]", &["format: `tiff` is unknown"]);
     rejected("/matrix?shape=star", "[[1]]", &["shape: "]);

@@ -213,6 +213,8 @@ fn invalid_flags_are_errors_in_one_line() {
         run(home, line).failed(2, words);
     }
     run(home, "matrix nothing -o a.png").failed(1, &["there is no layer `nothing`"]);
+    std::fs::create_dir(home.join("folder")).unwrap();
+    run(home, "matrix folder -o a.png").failed(1, &["folder: the input is a folder"]);
     run(home, "matrix nothing.csv -o a.png").failed(1, &["nothing.csv"]);
     std::fs::write(home.join("ragged.csv"), ",a,b\nr,1,2\ns,x,2\n").unwrap();
     run(home, "matrix ragged.csv -o a.png").failed(1, &["ragged.csv: ", "x"]);

@@ -75,7 +75,6 @@ names! {
     LIMIT = "limit",
     LON = "lon",
     MASK = "mask",
-    MAX_CELLS = "max_cells",
     MAX_PIXELS = "max_pixels",
     MEMBER = "member",
     MIN_COUNT = "min_count",

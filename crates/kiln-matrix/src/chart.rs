@@ -2,13 +2,14 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::atomic::AtomicBool;
 
 use kiln_core::color::Scheme;
 use kiln_core::error::{Error, Result};
 use kiln_core::parameter::Parameter;
 
-use crate::layout::layout;
-use crate::{Matrix, ValueFormat, png, svg, terminal};
+use crate::stop::Stop;
+use crate::{CancellableChart, Matrix, ValueFormat, terminal};
 
 /// A value at a continuous position.
 #[derive(Clone, Debug, PartialEq)]
@@ -112,7 +113,7 @@ pub struct Chart {
     pub scheme: Scheme,
     /// The shape of cells or points. Default: squares for cells, dots for points.
     pub shape: Option<CellShape>,
-    /// The diameter of dots as a share of their cell, 0.05 to 1. The cell of a point is 7 to 40 layout units
+    /// The diameter of dots as a share of their cell, 0.01 to 1. The cell of a point is 7 to 40 layout units
     /// large, so that few points are nearer than that to another. Default: 0.8.
     pub dot_size: f32,
     /// Whether values are written in the cells. Points show no values. Default: [`ShowValues::Auto`].
@@ -196,6 +197,12 @@ impl Chart {
         self
     }
 
+    /// The chart with a flag that cancels drawing once it is set.
+    #[must_use]
+    pub fn with_stop<'c>(&'c self, stop: &'c AtomicBool) -> CancellableChart<'c> {
+        CancellableChart::new(self, Stop::new(stop))
+    }
+
     /// The chart as an RGB PNG on white.
     ///
     /// # Errors
@@ -203,16 +210,17 @@ impl Chart {
     /// not finite, and for [`cell_size`](Self::cell_size) or [`pixel_ratio`](Self::pixel_ratio) if the picture exceeds
     /// [`max_pixels`](Self::max_pixels).
     pub fn png(&self) -> Result<Vec<u8>> {
-        png::write(&layout(self, self.pixel_ratio, false)?, self.pixel_ratio)
+        CancellableChart::new(self, Stop::NEVER).png()
     }
 
     /// The chart as an SVG document with the layout of [`png`](Self::png), the original texts of labels, and a tooltip per
-    /// cell. All texts are escaped; it has no scripts and no links.
+    /// cell or point, up to 20,000 of them. All texts are escaped; it has no scripts and no links.
     ///
     /// # Errors
-    /// As [`png`](Self::png); [`max_pixels`](Self::max_pixels) applies to layout units.
+    /// As [`png`](Self::png); [`max_pixels`](Self::max_pixels) applies to layout units. [`Error::Invalid`] for `format` if
+    /// the document exceeds 64 MiB.
     pub fn svg(&self) -> Result<String> {
-        Ok(svg::write(&layout(self, 1.0, true)?))
+        CancellableChart::new(self, Stop::NEVER).svg()
     }
 
     /// The chart as lines for a terminal of `columns` characters, at least 20: a cell is two or more characters wide.

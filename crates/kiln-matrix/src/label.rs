@@ -5,6 +5,8 @@ use kiln_formats::encode::paint::{Typeface, font, has_glyph, text_width};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use crate::stop::Stop;
+
 /// The maximum number of characters of titles that a layout measures, and of labels and tooltips.
 const MAX_CHARS: usize = 400;
 const MAX_LABEL_CHARS: usize = 120;
@@ -42,14 +44,24 @@ fn clean_to(text: &str, max_chars: usize) -> String {
     cleaned
 }
 
-/// Measures texts.
-pub(crate) struct Measure {
+/// Measures texts. Once its flag is set, all widths are 0, so that a layout ends early.
+pub(crate) struct Measure<'s> {
     font: Typeface,
+    pub(crate) stop: Stop<'s>,
 }
 
-impl Measure {
+impl<'s> Measure<'s> {
     pub(crate) fn new() -> Result<Self> {
-        Ok(Self { font: font()? })
+        Self::with_stop(Stop::NEVER)
+    }
+
+    pub(crate) fn with_stop(stop: Stop<'s>) -> Result<Self> {
+        Ok(Self { font: font()?, stop })
+    }
+
+    /// As [`clean_label`]; empty once the flag is set.
+    pub(crate) fn clean_label(&self, label: &str) -> String {
+        if self.stop.is_set() { String::new() } else { clean_label(label) }
     }
 
     /// The width of a text in the unit of `size`: that of the typeface, or an upper estimate of other typefaces.
@@ -61,7 +73,7 @@ impl Measure {
                 size * EM_PER_COLUMN * character.width().unwrap_or(0) as f32
             }
         };
-        text.chars().map(width_of).sum()
+        if self.stop.is_set() { 0.0 } else { text.chars().map(width_of).sum() }
     }
 
     /// `text`, truncated at a grapheme and with an ellipsis if it is wider than `width`; empty if not even one fits.
@@ -118,6 +130,14 @@ impl Measure {
         }
         paintable
     }
+}
+
+/// Whether a text of a single line must not have a character: controls, line separators, marks of direction, and what XML
+/// forbids.
+pub(crate) fn is_forbidden(character: char) -> bool {
+    character.is_control()
+        || is_direction_mark(character)
+        || matches!(character, '\u{2028}' | '\u{2029}' | '\u{fffe}' | '\u{ffff}')
 }
 
 /// The characters that change the direction of the text after them.

@@ -2,7 +2,7 @@
 //!
 //! A [`Matrix`] has a value per column and row; a missing value is not zero. A [`Chart`] draws it, or points at continuous
 //! positions, with axes, values and a legend: as PNG, as SVG, or as text for a terminal. [`MatrixInput`] reads either from
-//! JSON or CSV; [`write_csv`] and [`chartjs`] write a matrix as data.
+//! JSON or CSV; [`write_csv`] and [`write_chartjs`] write a matrix as data.
 //!
 //! ```
 //! use kiln_matrix::{Chart, ChartData, Matrix};
@@ -24,6 +24,7 @@ mod layout;
 mod matrix;
 mod png;
 mod scene;
+mod stop;
 mod svg;
 mod terminal;
 mod value_format;
@@ -32,5 +33,6 @@ mod write;
 pub use chart::{CellShape, Chart, ChartData, MatrixPoint, ShowValues};
 pub use input::{InputFormat, InputOptions, MatrixInput, column_names};
 pub use matrix::Matrix;
+pub use stop::CancellableChart;
 pub use value_format::ValueFormat;
-pub use write::{chartjs, write_csv};
+pub use write::{write_chartjs, write_csv};

@@ -8,9 +8,10 @@ use kiln_formats::encode::paint::{Rect, Sheet};
 
 use crate::label::Measure;
 use crate::scene::{DOT_BORDER, Fill, HATCH, Item, Scene};
+use crate::stop::Stop;
 
 /// Draws a scene on white with `pixel_ratio` pixels per layout unit.
-pub(crate) fn write(scene: &Scene, pixel_ratio: f32) -> Result<Vec<u8>> {
+pub(crate) fn write(scene: &Scene, pixel_ratio: f32, stop: Stop<'_>) -> Result<Vec<u8>> {
     let mut sheet = Sheet::new(scene.width, scene.height, pixel_ratio, [255; 4])?;
     let measure = Measure::new()?;
     // Without the rounding, neighboring cells would share antialiased pixels, through which the background shows.
@@ -20,6 +21,7 @@ pub(crate) fn write(scene: &Scene, pixel_ratio: f32) -> Result<Vec<u8>> {
         Rect { x, y, width: snap(rect.x + rect.width) - x, height: snap(rect.y + rect.height) - y }
     };
     for item in &scene.items {
+        stop.check()?;
         match item {
             Item::Cell { rect, fill: Fill::Color(color), .. } => sheet.fill(snapped(*rect), 0.0, |_, _| *color),
             Item::Cell { rect, fill: Fill::Hatch, .. } => hatch(&mut sheet, snapped(*rect), pixel_ratio),

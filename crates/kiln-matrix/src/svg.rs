@@ -2,15 +2,26 @@
 
 use std::fmt::Write as _;
 
+use kiln_core::error::{Error, Result};
+use kiln_core::parameter::Parameter;
 use kiln_formats::encode::paint::{Anchor, Rect};
 
 use crate::scene::{DOT_BORDER, Fill, HATCH, Item, Scene, Text};
+use crate::stop::Stop;
+use crate::write::MAX_TEXT_BYTES;
 
 /// The number of rectangles of the color bar. A gradient would need an id, which is not unique if a page has two drawings.
 const BAR_STEPS: u32 = 128;
 
 /// Writes a scene as an SVG document.
-pub(crate) fn write(scene: &Scene) -> String {
+///
+/// # Errors
+/// [`Error::Invalid`] for `format` if it exceeds 64 MiB; [`Error::Cancelled`] once `stop` is set.
+pub(crate) fn write(scene: &Scene, stop: Stop<'_>) -> Result<String> {
+    write_up_to(scene, stop, MAX_TEXT_BYTES)
+}
+
+fn write_up_to(scene: &Scene, stop: Stop<'_>, max_bytes: u64) -> Result<String> {
     let (width, height) = (scene.width, scene.height);
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
@@ -35,10 +46,19 @@ pub(crate) fn write(scene: &Scene) -> String {
         );
     }
     for item in &scene.items {
+        stop.check()?;
         write_item(&mut svg, scene, item);
+        if svg.len() as u64 > max_bytes {
+            let max = max_bytes >> 20;
+            let message = format!(
+                "an svg of {} elements exceeds the limit of {max} MiB; use png, or json, which has each label once",
+                scene.items.len()
+            );
+            return Err(Error::invalid(Parameter::FORMAT, message));
+        }
     }
     svg.push_str("</svg>\n");
-    svg
+    Ok(svg)
 }
 
 fn write_item(svg: &mut String, scene: &Scene, item: &Item) {
@@ -169,6 +189,7 @@ mod tests {
 
     use super::*;
     use crate::label::clean_label;
+    use crate::layout::layout;
     use crate::{Chart, ChartData, Matrix};
 
     /// The names of the elements of a document, and the texts of those with the name `wanted`.
@@ -229,6 +250,17 @@ mod tests {
         assert!(names.iter().all(|name| allowed.contains(&name.as_str())), "{names:?}");
         assert!(elements(&svg, "text").1.contains(&"שלום".to_owned()), "the text stays what it is");
         assert!(svg.contains(" direction=\"ltr\" unicode-bidi=\"isolate\">שלום<"));
+    }
+
+    #[test]
+    fn tooltips_are_omitted_from_large_documents_and_their_size_is_limited() {
+        let labels = |count: usize| vec!["label".to_owned(); count];
+        let small = chart(labels(100), labels(200)).svg().unwrap();
+        let large = chart(labels(100), labels(201));
+        assert!(small.contains("<title>") && !large.svg().unwrap().contains("<title>"));
+        let scene = layout(&large, 1.0, true, Stop::NEVER).unwrap();
+        let error = write_up_to(&scene, Stop::NEVER, 1 << 20).unwrap_err().to_string();
+        assert!(error.starts_with("format: an svg of ") && error.contains("use png, or json"), "{error}");
     }
 
     proptest! {

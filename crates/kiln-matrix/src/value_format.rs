@@ -6,6 +6,8 @@ use std::str::FromStr;
 use kiln_core::error::{Error, Result};
 use kiln_core::parameter::Parameter;
 
+use crate::label::is_forbidden;
+
 /// A format of values, such as `0.0`, `0%`, `,0` or `$0.0k`.
 ///
 /// ```text
@@ -246,8 +248,10 @@ impl FromStr for ValueFormat {
         }
         let scale = Scale::ALL.iter().find(|(letter, ..)| rest.starts_with(letter));
         let (scale, suffix) = scale.map_or((Scale::One, rest), |(letter, scale, _)| (*scale, &rest[letter.len()..]));
-        if [prefix, suffix].iter().any(|affix| affix.chars().count() > MAX_AFFIX || affix.contains(char::is_control)) {
-            return fail("has more than 16 characters, or control characters, before or after the number");
+        if [prefix, suffix].iter().any(|affix| affix.chars().count() > MAX_AFFIX || affix.contains(is_forbidden)) {
+            return fail(
+                "has more than 16 characters, or control characters or marks of direction, before or after the number",
+            );
         }
         Ok(Self(Some(Pattern { prefix: prefix.to_owned(), plus, group, decimals, scale, suffix: suffix.to_owned() })))
     }
@@ -255,7 +259,7 @@ impl FromStr for ValueFormat {
 
 /// The first characters of a text, for an error.
 fn excerpt(text: &str) -> String {
-    text.chars().take(40).filter(|character| !character.is_control()).collect()
+    text.chars().take(40).filter(|character| !is_forbidden(*character)).collect()
 }
 
 /// Writes the format as it is parsed.
@@ -357,7 +361,19 @@ mod tests {
         for pattern in ["auto", "0", "0.0", "$+,0.000k€", "0%", "0 km", "0s", "0.00e"] {
             assert_eq!(pattern.parse::<ValueFormat>().unwrap().to_string(), pattern);
         }
-        for pattern in ["", "x", "1.0", "00", "0.", "0.01", "0.0000000000", "0\n", "a long prefix of it 0"] {
+        for pattern in [
+            "",
+            "x",
+            "1.0",
+            "00",
+            "0.",
+            "0.01",
+            "0.0000000000",
+            "0\n",
+            "a long prefix of it 0",
+            "0\u{202e}",
+            "\u{fffe}0",
+        ] {
             assert!(pattern.parse::<ValueFormat>().is_err(), "{pattern}");
         }
         let error = "0.1".parse::<ValueFormat>().unwrap_err().to_string();

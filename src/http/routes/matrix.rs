@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, Response};
+use axum::http::{HeaderMap, HeaderValue, Response, header};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -151,13 +151,14 @@ impl MatrixWork {
         let (tag, format) = (etag(&self.text), self.format);
         let cache_control = app.config.server.cache_control.clone();
         if is_cached(headers, &tag) {
-            return Ok(tagged_response(headers, format.media_type(), Bytes::new(), &tag, &cache_control));
+            let response = tagged_response(headers, format.media_type(), Bytes::new(), &tag, &cache_control);
+            return Ok(protected(format, response));
         }
         let (key, shared) = (self.text.clone(), Arc::clone(app));
         let make = || app.pool.run(move |stop| self.compute(&shared, stop).map(Bytes::from));
         let (bytes, was_cached) = app.bytes.get_or_make(&key, make).await?;
         app.metrics.cache(was_cached);
-        Ok(tagged_response(headers, format.media_type(), bytes, &tag, &cache_control))
+        Ok(protected(format, tagged_response(headers, format.media_type(), bytes, &tag, &cache_control)))
     }
 
     /// Computes and encodes the matrix.
@@ -168,7 +169,7 @@ impl MatrixWork {
         let zone = self.filter.zone()?;
         let matrix =
             layer.matrix(&self.options, zone, limits.cells).map_err(|error| self.filter.request_error(error))?;
-        encode_layer(&matrix, self.layer.title(), self.format, |data, texts| {
+        encode_layer(&matrix, self.layer.title(), self.format, stop, |data, texts| {
             self.styles.chart(data, texts, limits.pixels, |name| find_scheme(app, name))
         })
     }
@@ -183,6 +184,17 @@ pub(super) fn find_scheme(app: &App, name: &str) -> Result<crate::color::Scheme>
         let reason = problem.detail().trim_start_matches("scheme: ").to_owned();
         Error::invalid(Parameter::SCHEME, reason)
     })
+}
+
+/// Adds headers to an SVG, so that a browser that opens it as a document neither runs scripts nor loads resources.
+pub(super) fn protected(format: MatrixFormat, mut response: Response<Body>) -> Response<Body> {
+    if format == MatrixFormat::Svg {
+        let policy = "default-src 'none'; style-src 'unsafe-inline'";
+        let headers = response.headers_mut();
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    }
+    response
 }
 
 /// Rejects style parameters of formats that are not a chart.

@@ -1,16 +1,17 @@
 //! `POST /matrix`: the chart of a matrix in the body.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Response, header};
-use kiln_matrix::{InputFormat, InputOptions, MatrixInput};
+use kiln_matrix::{InputFormat, MatrixInput};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::matrix::find_scheme;
+use super::matrix::{find_scheme, protected};
 use crate::error::Error;
 use crate::http::parameters::body::media_type;
 use crate::http::parameters::fields::Fields;
@@ -104,14 +105,17 @@ pub(crate) async fn draw(
     let options = table.input_options(&columns, "body", app.config.limits.cells);
     let shared = Arc::clone(&app);
     // The outer result is that of the pool, the inner one a problem of the body.
-    let work = move |_: &_| Ok(encode(&shared, &body, input_format, &options, format, styles));
+    let work = move |stop: &AtomicBool| {
+        let input = MatrixInput::parse_with_stop(&body, input_format, &options, stop);
+        Ok(input.map_err(body_problem).and_then(|input| encode(&shared, input, format, styles, stop)))
+    };
     let (format, bytes) = app.pool.run(work).await??;
     let mut response = Response::new(Body::from(bytes));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
     if let Ok(value) = HeaderValue::from_str(&app.config.server.cache_control) {
         response.headers_mut().insert(header::CACHE_CONTROL, value);
     }
-    Ok(response)
+    Ok(protected(format, response))
 }
 
 /// The format of a body: by its media type; without a specific one, by its content.
@@ -134,16 +138,14 @@ fn input_format(headers: &HeaderMap, body: &[u8]) -> HttpResult<InputFormat> {
     }
 }
 
-/// Reads and encodes a body; `format` and `styles` are those of the query string.
+/// Encodes the input of a body; `format` and `styles` are those of the query string.
 fn encode(
     app: &App,
-    body: &[u8],
-    input_format: InputFormat,
-    options: &InputOptions,
+    input: MatrixInput,
     format: Option<MatrixFormat>,
     styles: MatrixStyleOptions,
+    stop: &AtomicBool,
 ) -> HttpResult<(MatrixFormat, Vec<u8>)> {
-    let input = MatrixInput::parse(body, input_format, options).map_err(body_problem)?;
     let other = serde_json::to_vec(&input.other).map_err(|error| Problem::body(error.to_string()))?;
     let mut fields = Fields::from_json(&other)?;
     let ChartFormatOptions { format: of_body } = fields.read()?;
@@ -158,7 +160,7 @@ fn encode(
         unit: input.unit.unwrap_or_default(),
     };
     let texts = styles.texts(texts);
-    let bytes = encode_data(input.data, texts, format, |data, texts| {
+    let bytes = encode_data(input.data, texts, format, stop, |data, texts| {
         styles.chart(data, texts, app.config.limits.pixels, |name| find_scheme(app, name))
     })?;
     Ok((format, bytes))

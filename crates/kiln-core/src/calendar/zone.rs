@@ -9,14 +9,26 @@ use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 use crate::spelling;
 
+/// Names that systems list besides those of the IANA database, or that have no offset. `localtime` and `posixrules` differ
+/// from machine to machine.
+const NO_ZONES: [&str; 4] = ["localtime", "posixrules", "factory", "etc/unknown"];
+
+/// Whether a name is one of the IANA database: `posix/` and `right/` are folders of systems.
+fn is_zone(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    !NO_ZONES.contains(&&*name) && !name.starts_with("posix/") && !name.starts_with("right/")
+}
+
 /// Finds a time zone of the IANA database. Case is ignored.
 ///
 /// # Errors
 /// [`Error::Invalid`] for `tz` if it is unknown; the message has the nearest names.
 pub fn find_zone(name: &str) -> Result<TimeZone> {
     const MAX_BYTES: usize = 64;
-    TimeZone::get(name).map_err(|_| {
-        let known: Vec<String> = jiff::tz::db().available().map(|known| known.to_string()).collect();
+    let zone = if is_zone(name) { TimeZone::get(name).ok() } else { None };
+    zone.ok_or_else(|| {
+        let known = jiff::tz::db().available().map(|known| known.to_string());
+        let known: Vec<String> = known.filter(|known| is_zone(known)).collect();
         let name: String = name.chars().take(MAX_BYTES).collect();
         let near = spelling::nearest(&name, known.iter().map(String::as_str), str::to_lowercase);
         let near = spelling::did_you_mean(&near);
@@ -55,6 +67,11 @@ mod tests {
         let message = find_zone("Europe/Pari").unwrap_err().to_string();
         assert!(message.starts_with("tz: unknown time zone `Europe/Pari`; did you mean Europe/Paris"), "{message}");
         assert!(find_zone("europe/paris").is_ok());
+        for name in ["localtime", "LOCALTIME", "posixrules", "Factory", "Etc/Unknown", "right/Europe/Paris"] {
+            let message = find_zone(name).unwrap_err().to_string();
+            let expected = format!("tz: unknown time zone `{name}`; ");
+            assert!(message.starts_with(&expected) && !message.contains("did you mean localtime"), "{message}");
+        }
         assert_eq!((zone_name(&find_zone("UTC").unwrap()), zone_name(&TimeZone::UTC)), ("UTC", "UTC"));
     }
 }

@@ -8,24 +8,26 @@ use serde_json::Map;
 use super::placement::{Entry, Key, place};
 use super::{InputOptions, MatrixInput, excerpt};
 use crate::label::clean;
+use crate::stop::Stop;
 
 /// Texts of missing values, in lower case.
 const MISSING: [&str; 6] = ["", "na", "n/a", "nan", "null", "-"];
 
 /// The fields of the first record.
 pub(super) fn first_record(text: &str) -> Vec<String> {
-    Table::read(text).rows().next().map(<[String]>::to_vec).unwrap_or_default()
+    let table = Table::read(text, Stop::NEVER);
+    table.ok().and_then(|table| table.rows().next().map(<[String]>::to_vec)).unwrap_or_default()
 }
 
 /// Reads wide, long or plain rows.
-pub(super) fn parse(text: &str, options: &InputOptions) -> Result<MatrixInput> {
-    let table = Table::read(text);
+pub(super) fn parse(text: &str, options: &InputOptions, stop: Stop<'_>) -> Result<MatrixInput> {
+    let table = Table::read(text, stop)?;
     let Some(header) = table.rows().next() else {
         return Err(options.error("the input is empty; expected rows of numbers or points"));
     };
     let is_long = options.x.is_some() || options.y.is_some() || options.value.is_some() || options.agg.is_some();
     if is_long || ["x", "y", "value"].iter().all(|name| column_of(header, name).is_some()) {
-        return parse_long(&table, options);
+        return parse_long(&table, options, stop);
     }
     table.check_lengths(options)?;
     // An empty corner, with labels next to it and below, is how data frames are written.
@@ -35,11 +37,11 @@ pub(super) fn parse(text: &str, options: &InputOptions) -> Result<MatrixInput> {
         && table.ends.len() > 1
         && header[1..].iter().chain(first_column.by_ref()).all(|label| !label.is_empty());
     if !has_corner && table.rows().flatten().all(|field| table.number(field).is_ok()) {
-        let values = parse_numbers(&table, 0, 0, options)?;
+        let values = parse_numbers(&table, (0, 0), options, stop)?;
         let data = MatrixInput::from_rows(header.len(), values, options)?;
         return Ok(MatrixInput { data, x_title: None, y_title: None, unit: None, other: Map::new() });
     }
-    parse_wide(&table, options)
+    parse_wide(&table, options, stop)
 }
 
 /// The records of a CSV file.
@@ -54,7 +56,7 @@ struct Table {
 
 impl Table {
     /// Splits a text into records. Empty lines are skipped.
-    fn read(text: &str) -> Self {
+    fn read(text: &str, stop: Stop<'_>) -> Result<Self> {
         let delimiter = delimiter(text);
         let mut reader = ReaderBuilder::new().delimiter(delimiter).build();
         let mut table = Self { fields: Vec::new(), ends: Vec::new(), has_decimal_commas: delimiter == b';' };
@@ -69,6 +71,7 @@ impl Table {
                 ReadRecordResult::OutputFull => output.resize(2 * output.len(), 0),
                 ReadRecordResult::OutputEndsFull => ends.resize(2 * ends.len(), 0),
                 ReadRecordResult::Record => {
+                    stop.check()?;
                     let starts = std::iter::once(0).chain(ends.iter().copied());
                     let field = |(start, end): (usize, &usize)| {
                         // Fields are separated at ASCII characters, so that they are UTF-8 like the text.
@@ -78,7 +81,7 @@ impl Table {
                     table.ends.push(table.fields.len());
                     (written, count) = (0, 0);
                 }
-                ReadRecordResult::End => return table,
+                ReadRecordResult::End => return Ok(table),
             }
         }
     }
@@ -123,7 +126,7 @@ impl Table {
 fn delimiter(text: &str) -> u8 {
     let mut counts = [(b',', 0), (b';', 0), (b'\t', 0)];
     let mut is_quoted = false;
-    for byte in text.trim_start().bytes() {
+    for byte in text.trim_start_matches(|c: char| c.is_whitespace() && c != '\t').bytes() {
         match byte {
             b'"' => is_quoted = !is_quoted,
             b'\n' | b'\r' if !is_quoted => break,
@@ -148,12 +151,13 @@ fn column_of(header: &[String], name: &str) -> Option<usize> {
 /// The numbers below `skipped_rows` and right of `skipped_columns`.
 fn parse_numbers(
     table: &Table,
-    skipped_rows: usize,
-    skipped_columns: usize,
+    (skipped_rows, skipped_columns): (usize, usize),
     options: &InputOptions,
+    stop: Stop<'_>,
 ) -> Result<Vec<Option<f64>>> {
     let mut values = Vec::new();
     for (index, row) in table.rows().enumerate().skip(skipped_rows) {
+        stop.check()?;
         options.check_count(values.len() + row.len() - skipped_columns, "cells or more")?;
         for (column, field) in row.iter().enumerate().skip(skipped_columns) {
             let value = table.number(field).map_err(|found| {
@@ -168,7 +172,7 @@ fn parse_numbers(
     Ok(values)
 }
 
-fn parse_wide(table: &Table, options: &InputOptions) -> Result<MatrixInput> {
+fn parse_wide(table: &Table, options: &InputOptions, stop: Stop<'_>) -> Result<MatrixInput> {
     let mut rows = table.rows();
     let header = rows.next().unwrap_or_default();
     let labels: Vec<String> = rows.filter_map(|row| row.first().cloned()).collect();
@@ -180,7 +184,7 @@ fn parse_wide(table: &Table, options: &InputOptions) -> Result<MatrixInput> {
         );
         return Err(options.error(message));
     }
-    let values = parse_numbers(table, 1, 1, options)?;
+    let values = parse_numbers(table, (1, 1), options, stop)?;
     let mut labeled = options.clone();
     labeled.x_labels.get_or_insert_with(|| header[1..].to_vec());
     labeled.y_labels.get_or_insert(labels);
@@ -189,7 +193,7 @@ fn parse_wide(table: &Table, options: &InputOptions) -> Result<MatrixInput> {
     Ok(MatrixInput { data, x_title: None, y_title, unit: None, other: Map::new() })
 }
 
-fn parse_long(table: &Table, options: &InputOptions) -> Result<MatrixInput> {
+fn parse_long(table: &Table, options: &InputOptions, stop: Stop<'_>) -> Result<MatrixInput> {
     let mut rows = table.rows();
     let header = rows.next().unwrap_or_default();
     let find = |name: &str, parameter: Parameter| {
@@ -212,6 +216,7 @@ fn parse_long(table: &Table, options: &InputOptions) -> Result<MatrixInput> {
     let (x_is_number, y_is_number) = (is_number(x, &options.x_labels), is_number(y, &options.y_labels));
     let mut entries = Vec::new();
     for (index, row) in rows.enumerate() {
+        stop.check()?;
         let number = index + 2;
         let key = |column: usize, is_number: bool| {
             let name = row[column].clone();

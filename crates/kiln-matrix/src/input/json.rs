@@ -5,25 +5,26 @@ use serde_json::{Map, Value};
 
 use super::placement::{Entry, Key, place};
 use super::{InputOptions, MatrixInput, excerpt};
+use crate::stop::Stop;
 
 /// Reads an object, or a bare array of rows or points.
-pub(super) fn parse(text: &str, options: &InputOptions) -> Result<MatrixInput> {
+pub(super) fn parse(text: &str, options: &InputOptions, stop: Stop<'_>) -> Result<MatrixInput> {
     let document: Value =
         serde_json::from_str(text).map_err(|error| options.error(format!("the JSON is invalid: {error}")))?;
     match document {
-        Value::Object(object) => parse_object(object, options),
-        Value::Array(items) => parse_items(&items, options),
+        Value::Object(object) => parse_object(object, options, stop),
+        Value::Array(items) => parse_items(&items, options, stop),
         other => Err(options.error(format!("{} where an object or an array is expected", kind(&other)))),
     }
 }
 
-fn parse_object(mut object: Map<String, Value>, options: &InputOptions) -> Result<MatrixInput> {
+fn parse_object(mut object: Map<String, Value>, options: &InputOptions, stop: Stop<'_>) -> Result<MatrixInput> {
     let keys = object.keys().take(20).map(|key| excerpt(key)).collect::<Vec<_>>().join(", ");
     let (values, points) = (object.remove("values"), object.remove("points"));
     let options = with_keys(&mut object, options)?;
     let mut input = match (values, points) {
-        (Some(values), None) => parse_rows(items(&values, "values", &options)?, &options)?,
-        (None, Some(points)) => parse_points(items(&points, "points", &options)?, &options)?,
+        (Some(values), None) => parse_rows(items(&values, "values", &options)?, &options, stop)?,
+        (None, Some(points)) => parse_points(items(&points, "points", &options)?, &options, stop)?,
         (Some(_), Some(_)) => return Err(options.error("the object has both values and points; expected one of them")),
         (None, None) => {
             let found = if keys.is_empty() { "none".to_owned() } else { keys };
@@ -35,10 +36,10 @@ fn parse_object(mut object: Map<String, Value>, options: &InputOptions) -> Resul
 }
 
 /// A bare array: of rows if its first item is an array, else of points.
-fn parse_items(items: &[Value], options: &InputOptions) -> Result<MatrixInput> {
+fn parse_items(items: &[Value], options: &InputOptions, stop: Stop<'_>) -> Result<MatrixInput> {
     match items.first() {
-        Some(Value::Array(_)) => parse_rows(items, options),
-        Some(Value::Object(_)) => parse_points(items, options),
+        Some(Value::Array(_)) => parse_rows(items, options, stop),
+        Some(Value::Object(_)) => parse_points(items, options, stop),
         Some(other) => {
             let message =
                 format!("item 1 is {} where a row (an array) or a point (an object) is expected", kind(other));
@@ -100,13 +101,14 @@ fn items<'v>(value: &'v Value, key: &str, options: &InputOptions) -> Result<&'v 
     }
 }
 
-fn parse_rows(rows: &[Value], options: &InputOptions) -> Result<MatrixInput> {
+fn parse_rows(rows: &[Value], options: &InputOptions, stop: Stop<'_>) -> Result<MatrixInput> {
     if options.agg.is_some() {
         return Err(options.error("agg applies to points; rows of numbers have one value per cell"));
     }
     let mut values = Vec::new();
     let mut columns = None;
     for (index, row) in rows.iter().enumerate() {
+        stop.check()?;
         let number = index + 1;
         let Value::Array(fields) = row else {
             return Err(options.error(format!("row {number} is {} where an array of numbers is expected", kind(row))));
@@ -133,9 +135,10 @@ fn parse_rows(rows: &[Value], options: &InputOptions) -> Result<MatrixInput> {
     Ok(MatrixInput { data, x_title: None, y_title: None, unit: None, other: Map::new() })
 }
 
-fn parse_points(points: &[Value], options: &InputOptions) -> Result<MatrixInput> {
+fn parse_points(points: &[Value], options: &InputOptions, stop: Stop<'_>) -> Result<MatrixInput> {
     let mut entries = Vec::with_capacity(points.len());
     for (index, point) in points.iter().enumerate() {
+        stop.check()?;
         let number = index + 1;
         let Value::Object(point) = point else {
             return Err(options.error(format!("point {number} is {} where an object is expected", kind(point))));

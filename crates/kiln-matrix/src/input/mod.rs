@@ -11,6 +11,7 @@ mod tests;
 pub use column_names::column_names;
 
 use std::str::FromStr;
+use std::sync::atomic::AtomicBool;
 
 use kiln_core::error::{Error, Result};
 use kiln_core::matrix::MatrixRequest;
@@ -18,6 +19,7 @@ use kiln_core::parameter::{Message, Parameter};
 use kiln_core::raster::Aggregation;
 use serde_json::{Map, Value};
 
+use crate::stop::Stop;
 use crate::{ChartData, Matrix};
 
 /// The format of an input.
@@ -121,6 +123,23 @@ impl MatrixInput {
     /// ones are listed) and malformed JSON or CSV, with row and column; [`Error::Invalid`] for labels whose number is not
     /// that of the columns or rows, a cell that occurs twice without an aggregation, and more cells than allowed.
     pub fn parse(bytes: &[u8], format: InputFormat, options: &InputOptions) -> Result<Self> {
+        Self::read(bytes, format, options, Stop::NEVER)
+    }
+
+    /// As [`parse`](Self::parse), with a flag that is checked at each row or point.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse); [`Error::Cancelled`] once `stop` is set.
+    pub fn parse_with_stop(
+        bytes: &[u8],
+        format: InputFormat,
+        options: &InputOptions,
+        stop: &AtomicBool,
+    ) -> Result<Self> {
+        Self::read(bytes, format, options, Stop::new(stop))
+    }
+
+    fn read(bytes: &[u8], format: InputFormat, options: &InputOptions, stop: Stop<'_>) -> Result<Self> {
         let text = std::str::from_utf8(bytes).map_err(|error| {
             options.error(format!("byte {} is not UTF-8; expected text in UTF-8", error.valid_up_to() + 1))
         })?;
@@ -129,8 +148,8 @@ impl MatrixInput {
             return Err(options.error("the input is empty; expected rows of numbers or points"));
         }
         match format {
-            InputFormat::Json => json::parse(text, options),
-            InputFormat::Csv => csv::parse(text, options),
+            InputFormat::Json => json::parse(text, options, stop),
+            InputFormat::Csv => csv::parse(text, options, stop),
         }
     }
 
@@ -161,7 +180,7 @@ impl InputOptions {
         if count <= self.max_cells {
             return Ok(());
         }
-        Err(Error::invalid(Parameter::MAX_CELLS, format!("{count} {what} exceed the limit of {}", self.max_cells)))
+        Err(self.error(format!("{count} {what} exceed the limit of {}, limits.cells", self.max_cells)))
     }
 
     /// The name of the column or key of x.

@@ -181,13 +181,18 @@ fn errors_name_the_row_the_column_and_what_is_accepted() {
             "matrix: row 2, column 1 is empty where a name or number is expected",
         ),
         ("x,y,value\nc,b,1\n", InputFormat::Csv, &labeled, "x_labels: row 2 has the x `c`, which is none of a, b"),
-        ("1,2\n3,4\n", InputFormat::Csv, &limited, "max_cells: 4 cells or more exceed the limit of 3"),
-        ("[[1, 2], [3, 4]]", InputFormat::Json, &limited, "max_cells: 4 cells or more exceed the limit of 3"),
+        ("1,2\n3,4\n", InputFormat::Csv, &limited, "matrix: 4 cells or more exceed the limit of 3, limits.cells"),
+        (
+            "[[1, 2], [3, 4]]",
+            InputFormat::Json,
+            &limited,
+            "matrix: 4 cells or more exceed the limit of 3, limits.cells",
+        ),
         (
             "x,y,value\na,b,1\nc,d,1\n",
             InputFormat::Csv,
             &limited,
-            "max_cells: 4 cells of 2 columns and 2 rows exceed the limit of 3",
+            "matrix: 4 cells of 2 columns and 2 rows exceed the limit of 3, limits.cells",
         ),
         ("[[1], [2, 3]]", InputFormat::Json, &default, "matrix: row 2 has 2 values, but row 1 has 1"),
         ("[[]]", InputFormat::Json, &default, "matrix: row 1 has no values; expected at least one"),
@@ -223,7 +228,7 @@ fn errors_name_the_row_the_column_and_what_is_accepted() {
             "[{\"x\": 1e9, \"y\": 0, \"value\": 1}]",
             InputFormat::Json,
             &indexed,
-            "max_cells: 1000000001 columns or rows exceed the limit of 100",
+            "matrix: 1000000001 columns or rows exceed the limit of 100, limits.cells",
         ),
     ];
     for (text, format, options, expected) in cases {
@@ -252,4 +257,11 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_leading_tab_is_an_empty_corner() {
+    let input = MatrixInput::parse(b"\ta\nr\t1\n", InputFormat::Csv, &InputOptions::default()).unwrap();
+    let matrix = Matrix::new(vec!["a".to_owned()], vec!["r".to_owned()], vec![Some(1.0)]).unwrap();
+    assert_eq!(input.data, ChartData::Cells(matrix));
 }

@@ -4,7 +4,7 @@ use kiln_formats::encode::paint::Anchor;
 
 use super::frame::text;
 use super::{AXIS, LABEL};
-use crate::label::{Measure, clean_label};
+use crate::label::Measure;
 use crate::scene::{Item, Text};
 
 /// From the plot to its labels.
@@ -65,7 +65,7 @@ impl AxisLabels {
         let count = labels.len();
         let mut longest = 0.0_f32;
         let mut countable = true;
-        for label in labels.iter().map(|label| clean_label(label)) {
+        for label in labels.iter().map(|label| measure.clean_label(label)) {
             longest = longest.max(measure.width(LABEL.size, &label));
             countable &= is_countable(&label);
         }
@@ -78,7 +78,7 @@ impl AxisLabels {
     }
 
     fn new(measure: &Measure, labels: &[String], step: usize, cell: f32, is_upward: bool, max: f32) -> Self {
-        let shorten = |label: &String| measure.shorten(LABEL.size, &clean_label(label), max);
+        let shorten = |label: &String| measure.shorten(LABEL.size, &measure.clean_label(label), max);
         let labels: Vec<String> = labels.iter().step_by(step).map(shorten).collect();
         let length = labels.iter().map(|label| measure.width(LABEL.size, label)).fold(0.0, f32::max);
         Self { labels, step, cell, is_upward, length: length.ceil() }

@@ -14,7 +14,7 @@ use crate::{CellShape, Chart, Matrix, ShowValues, ValueFormat};
 /// The width and height that the plot aims at.
 const TARGET: (f32, f32) = (900.0, 640.0);
 /// The bounds of the side of a cell.
-const SIDES: (f32, f32) = (3.0, 56.0);
+pub(super) const SIDES: (f32, f32) = (3.0, 56.0);
 /// The maximum width of cells that grow for labels or values.
 const GROWN: f32 = 96.0;
 /// The width of plots up to which cells grow for labels.
@@ -79,6 +79,9 @@ impl<'c> CellsPlan<'c> {
         let tooltips = tooltips.then(|| Tooltips::new(&self.style, self.matrix));
         let mut texts = Vec::new();
         for (index, value) in self.matrix.values().iter().enumerate() {
+            if self.style.measure.stop.is_set() {
+                break;
+            }
             let (column, row) = (index % columns, index / columns);
             let (x, y) = (plot.x + column as f32 * self.cell.0, plot.y + row as f32 * self.cell.1);
             let rect = Rect { x, y, width: self.cell.0 - gap, height: self.cell.1 - gap };
@@ -170,7 +173,7 @@ fn default_cell(chart: &Chart, matrix: &Matrix, measure: &Measure) -> (f32, f32)
         let longest = matrix
             .columns()
             .iter()
-            .map(|label| measure.width(LABEL.size, &clean_label(label)).ceil())
+            .map(|label| measure.width(LABEL.size, &measure.clean_label(label)).ceil())
             .fold(0.0, f32::max);
         if longest + 8.0 > width && longest + 8.0 <= GROWN && columns * (longest + 8.0) <= GROWN_PLOT {
             width = longest + 8.0;

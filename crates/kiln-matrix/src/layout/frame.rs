@@ -9,7 +9,7 @@ use crate::label::{Measure, clean};
 use crate::scene::{Item, Text};
 
 /// The space around everything.
-const MARGIN: f32 = 20.0;
+pub(super) const MARGIN: f32 = 20.0;
 /// From the last baseline of the title to the plot.
 const TITLE_GAP: f32 = 18.0;
 const TITLE_LINE: f32 = 21.0;

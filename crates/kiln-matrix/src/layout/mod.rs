@@ -18,7 +18,8 @@ use kiln_formats::encode::paint::TextStyle;
 use crate::colors::ColorScale;
 use crate::label::Measure;
 use crate::scene::Scene;
-use crate::{Chart, ChartData, ValueFormat};
+use crate::stop::Stop;
+use crate::{Chart, ChartData, ShowValues, ValueFormat};
 
 const TITLE: TextStyle = TextStyle { size: 16.0, color: [28, 32, 38, 255] };
 const AXIS_TITLE: TextStyle = TextStyle { size: 12.0, color: [58, 65, 74, 255] };
@@ -32,7 +33,7 @@ const SUGGESTED_SIZES: [f32; 9] = [48.0, 32.0, 24.0, 16.0, 12.0, 8.0, 4.0, 2.0, 
 /// The options of a chart, with those that depend on its values.
 struct Style<'c> {
     chart: &'c Chart,
-    measure: &'c Measure,
+    measure: &'c Measure<'c>,
     /// The colors of the values; `None` without values.
     colors: Option<ColorScale>,
     /// The format of all values.
@@ -46,7 +47,7 @@ enum Plan<'c> {
 }
 
 impl<'c> Plan<'c> {
-    fn new(chart: &'c Chart, measure: &'c Measure, cell_size: Option<f32>) -> Result<Self> {
+    fn new(chart: &'c Chart, measure: &'c Measure<'c>, cell_size: Option<f32>) -> Result<Self> {
         let colors = color_scale(chart)?;
         let format = value_format(chart, colors.as_ref(), &chart.data.values());
         let style = Style { chart, measure, colors, format };
@@ -56,29 +57,70 @@ impl<'c> Plan<'c> {
         })
     }
 
-    fn size(&self) -> (f32, f32) {
+    fn frame(&self) -> &frame::Frame {
         match self {
-            Self::Cells(plan) => (plan.frame.width, plan.frame.height),
-            Self::Points(plan) => (plan.frame.width, plan.frame.height),
+            Self::Cells(plan) => &plan.frame,
+            Self::Points(plan) => &plan.frame,
         }
     }
 }
 
+/// The maximum number of cells or points with tooltips.
+const MAX_TOOLTIPS: usize = 20_000;
+
 /// Places the elements of a chart. `pixel_ratio` is that of the picture, whose pixels are limited. Tooltips are left empty
-/// unless `tooltips`.
-pub(crate) fn layout(chart: &Chart, pixel_ratio: f32, tooltips: bool) -> Result<Scene> {
+/// unless `tooltips`, and for more than [`MAX_TOOLTIPS`] cells or points.
+pub(crate) fn layout(chart: &Chart, pixel_ratio: f32, tooltips: bool, stop: Stop<'_>) -> Result<Scene> {
     validate(chart)?;
-    let measure = Measure::new()?;
-    let plan = Plan::new(chart, &measure, chart.cell_size)?;
-    let (width, height) = plan.size();
-    if pixels((width, height), pixel_ratio) > chart.max_pixels as f64 {
-        return Err(too_large(chart, &measure, (width, height), pixel_ratio));
+    // The measurement of many labels takes seconds, so that pictures that cannot fit are rejected before it.
+    let least = least_size(chart);
+    if pixels(least, 1.0) > chart.max_pixels as f64 {
+        return Err(too_large(chart, least, UNMEASURED, pixel_ratio, true));
     }
+    let measure = Measure::with_stop(stop)?;
+    let plan = Plan::new(chart, &measure, chart.cell_size)?;
+    stop.check()?;
+    let frame = plan.frame();
+    let (width, height) = (frame.width, frame.height);
+    if pixels((width, height), pixel_ratio) > chart.max_pixels as f64 {
+        let around = (width - frame.plot.width, height - frame.plot.height + OTHER_LABELS);
+        return Err(too_large(chart, (width, height), around, pixel_ratio, false));
+    }
+    let tooltips = tooltips && count(chart) <= MAX_TOOLTIPS;
     let (items, scale) = match plan {
         Plan::Cells(plan) => plan.items(tooltips),
         Plan::Points(plan) => plan.items(tooltips),
     };
+    stop.check()?;
     Ok(Scene { width, height, description: description(chart), items, scale })
+}
+
+/// The number of cells or points.
+fn count(chart: &Chart) -> usize {
+    match &chart.data {
+        ChartData::Cells(matrix) => matrix.values().len(),
+        ChartData::Points(points) => points.len(),
+    }
+}
+
+/// An upper bound of the width and height around a plot that was not measured: labels, titles and legend.
+const UNMEASURED: (f32, f32) = (800.0, 500.0);
+/// The height by which the space below the plot may grow for smaller cells: labels of columns may be rotated, and the legend
+/// may move there.
+const OTHER_LABELS: f32 = 400.0;
+
+/// A lower bound of the size of a picture: the plot and the margins.
+fn least_size(chart: &Chart) -> (f32, f32) {
+    let plot = plot_size(chart, chart.cell_size.unwrap_or(cells::SIDES.0));
+    (plot.0 + 2.0 * frame::MARGIN, plot.1 + 2.0 * frame::MARGIN)
+}
+
+/// The size of a plot with cells of a side that do not grow for values.
+fn plot_size(chart: &Chart, cell: f32) -> (f32, f32) {
+    match &chart.data {
+        ChartData::Cells(matrix) => (matrix.columns().len() as f32 * cell, matrix.rows().len() as f32 * cell),
+        ChartData::Points(_) => points::plot_size(cell),
+    }
 }
 
 fn pixels((width, height): (f32, f32), pixel_ratio: f32) -> f64 {
@@ -86,18 +128,27 @@ fn pixels((width, height): (f32, f32), pixel_ratio: f32) -> f64 {
     side(width) * side(height)
 }
 
-/// The error of a picture with too many pixels. It names the greatest pixel ratio or cell size that fits.
-fn too_large(chart: &Chart, measure: &Measure, size: (f32, f32), pixel_ratio: f32) -> Error {
+/// The error of a picture with too many pixels. It names a pixel ratio or cell size that fits, by arithmetic: another layout
+/// would measure all labels again. `around` bounds the width and height around the plot; `at_least` marks `size` as a lower
+/// bound.
+fn too_large(chart: &Chart, size: (f32, f32), around: (f32, f32), pixel_ratio: f32, at_least: bool) -> Error {
     let fits = |size: (f32, f32), ratio: f32| pixels(size, ratio) <= chart.max_pixels as f64;
     let (width, height) = ((size.0 * pixel_ratio).ceil(), (size.1 * pixel_ratio).ceil());
-    let problem = format!("the picture has {width}×{height} pixels, which exceeds {} pixels", chart.max_pixels);
+    let at_least = if at_least { "at least " } else { "" };
+    let problem =
+        format!("the picture has {at_least}{width}×{height} pixels, which exceeds {} pixels", chart.max_pixels);
     if let Some(ratio) = (10..40).rev().map(|tenths| tenths as f32 / 10.0).find(|r| *r < pixel_ratio && fits(size, *r))
     {
         return Error::invalid(Parameter::PIXEL_RATIO, format!("{problem}; {ratio} or less fits"));
     }
-    let smaller = SUGGESTED_SIZES.into_iter().filter(|size| chart.cell_size.is_none_or(|current| *size < current));
-    let size_of = |cell: f32| Plan::new(chart, measure, Some(cell)).map(|plan| plan.size());
-    match smaller.into_iter().find(|cell| size_of(*cell).is_ok_and(|size| fits(size, 1.0))) {
+    let is_smaller = |cell: &f32| chart.cell_size.is_none_or(|current| *cell < current);
+    let fits_with = |cell: &f32| {
+        let plot = plot_size(chart, *cell);
+        fits((plot.0 + around.0, plot.1 + around.1), 1.0)
+    };
+    // Cells grow for values that are always written, whatever their size.
+    let sizes = SUGGESTED_SIZES.into_iter().filter(|_| chart.show_values != ShowValues::Always);
+    match sizes.filter(is_smaller).find(fits_with) {
         Some(cell) => Error::invalid(Parameter::CELL_SIZE, format!("{problem}; {cell} at a pixel ratio of 1 fits")),
         None => Error::invalid(Parameter::MAX_PIXELS, format!("{problem}; fewer columns and rows would fit")),
     }
@@ -111,7 +162,7 @@ pub(crate) fn validate(chart: &Chart) -> Result<()> {
         Err(Error::invalid(parameter, format!("{value} is not between {min} and {max}")))
     };
     within(Parameter::PIXEL_RATIO, chart.pixel_ratio, 1.0, 4.0)?;
-    within(Parameter::DOT_SIZE, chart.dot_size, 0.05, 1.0)?;
+    within(Parameter::DOT_SIZE, chart.dot_size, 0.01, 1.0)?;
     if let Some(size) = chart.cell_size {
         within(Parameter::CELL_SIZE, size, 1.0, 400.0)?;
     }

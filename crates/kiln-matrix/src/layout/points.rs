@@ -30,6 +30,11 @@ const MIN_TICK_GAP: f64 = 0.1;
 /// The minimum distance of labels of ticks of the x axis.
 const TICK_SPACE: f32 = 10.0;
 
+/// The size of a plot for cells of a side.
+pub(super) fn plot_size(cell: f32) -> (f32, f32) {
+    (PLOT.0.max(3.0 * cell), PLOT.1.max(3.0 * cell))
+}
+
 /// Measured points.
 pub(super) struct PointsPlan<'c> {
     style: Style<'c>,
@@ -107,7 +112,7 @@ impl<'c> PointsPlan<'c> {
             cell_of(points.iter().map(|p| (x.position(p.x) as f32 * PLOT.0, y.position(p.y) as f32 * PLOT.1)))
         });
         // Cells of a given size may need a larger plot.
-        let plot = (PLOT.0.max(3.0 * cell), PLOT.1.max(3.0 * cell));
+        let plot = plot_size(cell);
         let diameter = cell * chart.dot_size;
         let (x, y) = (Domain::new(xs(), plot.0, diameter), Domain::new(ys(), plot.1, diameter));
         let legend = Legend::new(&style, plot, None);
@@ -132,6 +137,9 @@ impl<'c> PointsPlan<'c> {
         let mut occupied = Occupied::new(self.frame.plot);
         let radius = self.diameter / 2.0;
         for point in self.points {
+            if self.style.measure.stop.is_set() {
+                break;
+            }
             let (x, y) = self.place(point);
             let rect = Rect { x: x - radius, y: y - radius, width: self.diameter, height: self.diameter };
             occupied.add(rect);

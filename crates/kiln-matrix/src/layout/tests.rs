@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use super::{color_scale, layout};
 use crate::label::Measure;
 use crate::scene::{Fill, Item, MISSING, Scene, Text};
+use crate::stop::Stop;
 use crate::{CellShape, Chart, ChartData, Matrix, MatrixPoint, ShowValues, ValueFormat};
 
 /// The heights above and below the baseline of letters without accents, in em.
@@ -88,8 +89,8 @@ fn labels_fit_at_all_sizes() {
             let label = |index: usize| format!("{index} {}", "m".repeat(length));
             let data = matrix(labels(columns, label), labels(rows, label));
             let titled = Chart::new(data.clone()).with_title("T".repeat(length)).with_axis_titles(label(0), label(1));
-            check(&layout(&titled.with_unit(label(2)), 1.0, false).unwrap());
-            check(&layout(&Chart::new(data), 1.0, false).unwrap());
+            check(&layout(&titled.with_unit(label(2)), 1.0, false, Stop::NEVER).unwrap());
+            check(&layout(&Chart::new(data), 1.0, false, Stop::NEVER).unwrap());
         }
     }
 }
@@ -98,14 +99,19 @@ fn labels_fit_at_all_sizes() {
 fn every_label_of_usual_matrices_is_drawn() {
     let hours = labels(24, |hour| hour.to_string());
     let days = labels(7, |day| format!("day {day}"));
-    let scene = layout(&Chart::new(matrix(hours.clone(), days.clone())), 1.0, false).unwrap();
+    let scene = layout(&Chart::new(matrix(hours.clone(), days.clone())), 1.0, false, Stop::NEVER).unwrap();
     let drawn: Vec<&str> = texts(&scene).into_iter().map(|(text, _)| text).collect();
     assert!(hours.iter().chain(&days).all(|label| drawn.contains(&label.as_str())), "{drawn:?}");
 }
 
 #[test]
 fn labels_of_many_columns_are_thinned_evenly() {
-    let scene = layout(&Chart::new(matrix(labels(200, |i| i.to_string()), labels(2, |_| String::new()))), 1.0, false);
+    let scene = layout(
+        &Chart::new(matrix(labels(200, |i| i.to_string()), labels(2, |_| String::new()))),
+        1.0,
+        false,
+        Stop::NEVER,
+    );
     let scene = scene.unwrap();
     let drawn: Vec<&str> = texts(&scene).into_iter().map(|(text, _)| text).collect();
     assert!(drawn.contains(&"0") && drawn.contains(&"10") && drawn.contains(&"190") && !drawn.contains(&"5"));
@@ -115,7 +121,7 @@ fn labels_of_many_columns_are_thinned_evenly() {
 fn a_bound_beyond_which_there_are_values_is_marked() {
     let chart = Chart::new(matrix(labels(3, |_| String::new()), labels(3, |_| String::new())));
     let drawn = |chart: &Chart| {
-        let scene = layout(chart, 1.0, false).unwrap();
+        let scene = layout(chart, 1.0, false, Stop::NEVER).unwrap();
         texts(&scene).into_iter().map(|(text, _)| text.to_owned()).collect::<Vec<_>>()
     };
     let clamped = drawn(&chart.clone().with_range(Some(0.2), Some(0.9)));
@@ -129,7 +135,7 @@ fn values_are_all_written_or_none() {
     let count = |data: ChartData, show: ShowValues, size: Option<f32>| {
         let mut chart = Chart::new(data);
         (chart.show_values, chart.axes, chart.legend, chart.cell_size) = (show, false, false, size);
-        let scene = layout(&chart, 1.0, false).unwrap();
+        let scene = layout(&chart, 1.0, false, Stop::NEVER).unwrap();
         check(&scene);
         texts(&scene).len()
     };
@@ -148,7 +154,7 @@ fn missing_values_are_hatched_and_in_the_legend() {
     let chart = Chart::new(ChartData::Cells(
         Matrix::new(labels(2, |_| "c".into()), labels(2, |_| "r".into()), values).unwrap(),
     ));
-    let scene = layout(&chart, 1.0, true).unwrap();
+    let scene = layout(&chart, 1.0, true, Stop::NEVER).unwrap();
     let hatched = scene.items.iter().filter(|item| matches!(item, Item::Cell { fill: Fill::Hatch, .. })).count();
     assert_eq!(hatched, 3, "two cells and the legend");
     assert!(texts(&scene).iter().any(|(text, _)| *text == "no value"));
@@ -163,7 +169,7 @@ fn missing_values_are_hatched_and_in_the_legend() {
     assert_eq!(tooltips[..2], ["c, r: 0", "c, r: no value"]);
     let mut small = chart;
     small.cell_size = Some(2.0);
-    let scene = layout(&small, 1.0, true).unwrap();
+    let scene = layout(&small, 1.0, true, Stop::NEVER).unwrap();
     let gray = scene
         .items
         .iter()
@@ -176,7 +182,7 @@ fn a_long_unit_is_wrapped_above_the_color_bar_if_it_is_longer_than_that() {
     let drawn = |rows: usize| {
         let mut chart = Chart::new(matrix(labels(2, |_| String::new()), labels(rows, |_| String::new())));
         (chart.show_values, chart.cell_size) = (ShowValues::Never, Some(20.0));
-        let scene = layout(&chart.with_unit("mean of delay in minutes"), 1.0, false).unwrap();
+        let scene = layout(&chart.with_unit("mean of delay in minutes"), 1.0, false, Stop::NEVER).unwrap();
         texts(&scene).into_iter().map(|(text, _)| text.to_owned()).collect::<Vec<_>>()
     };
     assert!(drawn(10).contains(&"mean of delay in minutes".to_owned()));
@@ -202,7 +208,8 @@ fn a_diverging_scheme_has_a_range_around_zero() {
 #[test]
 fn the_legend_of_a_low_plot_is_below_it() {
     let chart = Chart::new(matrix(labels(7, |day| format!("day {day}")), labels(1, |_| "r".into())));
-    let scene = layout(&chart.with_unit("mean of delay in minutes").with_axis_titles("x", ""), 1.0, false).unwrap();
+    let scene = layout(&chart.with_unit("mean of delay in minutes").with_axis_titles("x", ""), 1.0, false, Stop::NEVER)
+        .unwrap();
     check(&scene);
     let bar = scene.items.iter().find_map(|item| if let Item::Bar { rect } = item { Some(*rect) } else { None });
     let bar = bar.unwrap();
@@ -212,7 +219,8 @@ fn the_legend_of_a_low_plot_is_below_it() {
 #[test]
 fn long_labels_of_rows_have_space_next_to_a_small_plot() {
     let name = "a warehouse in the north-west";
-    let scene = layout(&Chart::new(matrix(labels(1, |_| "c".into()), labels(3, |_| name.into()))), 1.0, false);
+    let scene =
+        layout(&Chart::new(matrix(labels(1, |_| "c".into()), labels(3, |_| name.into()))), 1.0, false, Stop::NEVER);
     assert_eq!(texts(&scene.unwrap()).iter().filter(|(text, _)| *text == name).count(), 3);
 }
 
@@ -221,20 +229,22 @@ fn labels_that_are_thinned_have_marks() {
     let marks = |count: usize| {
         let mut chart = Chart::new(matrix(labels(2, |_| String::new()), labels(count, |i| i.to_string())));
         (chart.legend, chart.cell_size) = (false, Some(4.0));
-        let scene = layout(&chart, 1.0, false).unwrap();
+        let scene = layout(&chart, 1.0, false, Stop::NEVER).unwrap();
         scene.items.iter().filter(|item| matches!(item, Item::Line { .. })).count()
     };
     assert_eq!(marks(30), 10);
     let mut chart = Chart::new(matrix(labels(2, |_| String::new()), labels(3, |i| i.to_string())));
     chart.legend = false;
-    assert!(!layout(&chart, 1.0, false).unwrap().items.iter().any(|item| matches!(item, Item::Line { .. })));
+    assert!(
+        !layout(&chart, 1.0, false, Stop::NEVER).unwrap().items.iter().any(|item| matches!(item, Item::Line { .. }))
+    );
 }
 
 #[test]
 fn cells_tooltips_and_legend_have_the_same_format() {
     let values = [135_120.0, 123_000.0, 89_213.0, 82_468.0].map(Some).to_vec();
     let matrix = Matrix::new(labels(2, |_| "c".into()), labels(2, |_| "r".into()), values).unwrap();
-    let scene = layout(&Chart::new(ChartData::Cells(matrix)), 1.0, true).unwrap();
+    let scene = layout(&Chart::new(ChartData::Cells(matrix)), 1.0, true, Stop::NEVER).unwrap();
     let drawn: Vec<&str> = texts(&scene).into_iter().map(|(text, _)| text).collect();
     for text in ["135k", "123k", "89k", "82k", "90k", "100k", "110k", "120k", "130k"] {
         assert!(drawn.contains(&text), "{text} in {drawn:?}");
@@ -264,6 +274,17 @@ fn a_picture_with_too_many_pixels_names_what_fits() {
 }
 
 #[test]
+fn a_picture_that_cannot_fit_is_rejected_before_its_labels_are_measured() {
+    let mut chart = Chart::new(matrix(labels(1000, |i| i.to_string()), labels(1000, |i| i.to_string())));
+    chart.max_pixels = 5_000_000;
+    let error = chart.png().unwrap_err().to_string();
+    assert!(error.contains("the picture has at least 3040×3040 pixels, which exceeds 5000000 pixels"), "{error}");
+    assert!(error.starts_with("cell_size: ") && error.ends_with("; 1 at a pixel ratio of 1 fits"), "{error}");
+    chart.cell_size = Some(1.0);
+    assert!(chart.png().is_ok());
+}
+
+#[test]
 fn options_out_of_range_are_rejected() {
     let chart = Chart::new(matrix(labels(1, |_| String::new()), labels(1, |_| String::new())));
     let fails = |change: &dyn Fn(&mut Chart), message: &str| {
@@ -274,7 +295,7 @@ fn options_out_of_range_are_rejected() {
         }
     };
     fails(&|chart| chart.pixel_ratio = 5.0, "pixel_ratio: 5 is not between 1 and 4");
-    fails(&|chart| chart.dot_size = f32::NAN, "dot_size: NaN is not between 0.05 and 1");
+    fails(&|chart| chart.dot_size = f32::NAN, "dot_size: NaN is not between 0.01 and 1");
     fails(&|chart| chart.cell_size = Some(0.0), "cell_size: 0 is not between 1 and 400");
     fails(&|chart| chart.vmin = Some(f64::INFINITY), "vmin: inf is not a finite number");
     fails(&|chart| (chart.vmin, chart.vmax) = (Some(2.0), Some(1.0)), "vmax: 1 is not above vmin, 2");
@@ -323,7 +344,7 @@ proptest! {
     fn any_chart_is_drawn_without_overlap(
         data in any_data(),
         texts in prop::array::uniform4(any_label()),
-        (is_dot, dot_size) in (prop::option::of(any::<bool>()), 0.05_f32..=1.0),
+        (is_dot, dot_size) in (prop::option::of(any::<bool>()), 0.01_f32..=1.0),
         show in prop::sample::select(ShowValues::ALL.map(|(_, show)| show).to_vec()),
         (legend, axes) in any::<(bool, bool)>(),
         (vmin, cell_size) in (prop::option::of(number()), prop::option::of(1.0_f32..40.0)),
@@ -335,7 +356,7 @@ proptest! {
         chart.value_format = format.parse::<ValueFormat>().unwrap();
         (chart.dot_size, chart.show_values, chart.legend, chart.axes) = (dot_size, show, legend, axes);
         (chart.vmin, chart.cell_size, chart.max_pixels) = (vmin, cell_size, 700_000);
-        let scene = match layout(&chart, 1.0, true) {
+        let scene = match layout(&chart, 1.0, true, Stop::NEVER) {
             Ok(scene) => scene,
             // Values such as 1e308 in fixed notation need cells of thousands of units.
             Err(error) => {
