@@ -560,7 +560,7 @@ fn a_server_reports_invalid_values_of_a_layer_and_serves_the_others() {
     let layer = |name: &str, columns: &str| {
         format!("[layers.{name}]\ntable = \"{name}\"\ngeometry = \"none\"\ncolumns = [{columns}]\n")
     };
-    let layers = [layer("broken", ""), layer("extremes", "\"low\""), layer("sales", "\"size\"")].concat();
+    let layers = [layer("broken", "\"amount\""), layer("extremes", "\"low\""), layer("sales", "\"size\"")].concat();
     let server = Server::with(&[], &format!("[postgis]\nurl = \"{}\"\n{layers}", database.url()));
     server.get("/sales/matrix?x=size&y=month").ok(200);
     server.get("/broken/matrix?x=amount").rejected(404, &["broken"]);
