@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{Config, LayerConfig, TimeSpan, check_layer_name};
-use crate::error::{Error, Result};
+use crate::error::{DatabaseErrorKind, Error, Result};
 use crate::postgis::{Address, Database, DatabaseOptions, LiveTable, LiveTables, Relation, TableSpec};
 use crate::source::Description;
 
@@ -120,16 +120,25 @@ pub fn find(config: &Config, name: &str) -> Result<Option<Arc<LiveTable>>> {
 /// Opens all layers of the database, and watches their tables for changes.
 ///
 /// # Errors
-/// As [`tables`], and [`Table::open`] for the configured tables.
+/// As [`tables`], and [`Table::open`] for the configured tables, except those with invalid values in their rows: such a
+/// layer is logged and skipped.
 pub fn layers(config: &Config, database: &Arc<Database>) -> Result<LiveTables> {
     let mut live = LiveTables::default();
     for table in tables(config, database)? {
         let (is_discovered, label) = (table.is_discovered(database), table.relation.label().to_owned());
         let name = table.name.clone();
+        let source = table.relation.quoted_name().unwrap_or_else(|| "query".into());
         match table.open(database) {
             Ok(table) => drop(live.0.insert(name, table)),
             // A discovered table that cannot be read does not prevent the others from being served.
             Err(error) if is_discovered => tracing::warn!(table = label, reason = %error, "table skipped"),
+            // Neither do values in the rows of a configured one.
+            Err(error @ Error::Database { kind: DatabaseErrorKind::InvalidData, .. }) => {
+                tracing::error!(layer = name, table = source, reason = %error, "layer skipped");
+            }
+            Err(Error::Database { database, kind, message }) => {
+                return Err(Error::database(database, kind, format!("layer `{name}`: {message}")));
+            }
             Err(error) => return Err(error),
         }
     }

@@ -101,10 +101,12 @@ impl MatrixLayer<'_> {
         let query = query.with_weights(aggregate.needs_values());
         let found = axes.find(options.x_text(), options.x_bins, Parameter::X)?;
         check_bins(&found, options.x_bins, Parameter::X_BINS)?;
-        let x = with_bins(found, self.layer, &query, options.x_bins, options.bounds)?;
+        let x = with_bins(found, self.layer, &query, options.x_bins, options.bounds)
+            .map_err(|error| of_parameter(error, Parameter::X_BINS))?;
         let found = axes.find(options.y_text(), options.y_bins, Parameter::Y)?;
         check_bins(&found, options.y_bins, Parameter::Y_BINS)?;
-        let y = with_bins(found, self.layer, &query, options.y_bins, options.bounds)?;
+        let y = with_bins(found, self.layer, &query, options.y_bins, options.bounds)
+            .map_err(|error| of_parameter(error, Parameter::Y_BINS))?;
         let name = zone_name(&zone).to_owned();
         let max_points = usize::try_from(max_cells).unwrap_or(usize::MAX);
         let request = MatrixRequest::new(x, y).with_zone(zone).with_value(value.clone()).with_max_cells(max_points);
@@ -215,6 +217,14 @@ fn check_bins(axis: &LayerAxis, bins: Option<u32>, parameter: Parameter) -> Resu
         return Ok(());
     }
     Err(Error::invalid(parameter, "it applies to an axis of numbers only"))
+}
+
+/// An error of bins as one of `parameter`, which sets their number.
+fn of_parameter(error: Error, parameter: Parameter) -> Error {
+    match error {
+        Error::Invalid { parameter: Parameter::BINS, message } => Error::invalid(parameter, message),
+        other => other,
+    }
 }
 
 /// The error of a matrix with too many cells, which has these columns and rows.

@@ -79,8 +79,12 @@ pub enum DatabaseErrorKind {
     Timeout,
     /// Access denied, or missing privileges on the table.
     AccessDenied,
-    /// A table or column no longer exists.
+    /// A table no longer exists.
     Missing,
+    /// A column of a table no longer exists.
+    MissingColumn,
+    /// A value in a row is out of range or otherwise invalid.
+    InvalidData,
     /// Any other error.
     Other,
 }

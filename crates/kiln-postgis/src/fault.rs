@@ -31,9 +31,10 @@ pub(super) fn to_error(name: &str, error: &tokio_postgres::Error) -> Error {
         | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION
         | &SqlState::INSUFFICIENT_PRIVILEGE
         | &SqlState::INVALID_CATALOG_NAME => DatabaseErrorKind::AccessDenied,
-        &SqlState::UNDEFINED_TABLE | &SqlState::UNDEFINED_COLUMN | &SqlState::INVALID_SCHEMA_NAME => {
-            DatabaseErrorKind::Missing
-        }
+        &SqlState::UNDEFINED_TABLE | &SqlState::INVALID_SCHEMA_NAME => DatabaseErrorKind::Missing,
+        &SqlState::UNDEFINED_COLUMN => DatabaseErrorKind::MissingColumn,
+        // The class of data exceptions.
+        code if code.code().starts_with("22") => DatabaseErrorKind::InvalidData,
         code if code.code().starts_with("08") => DatabaseErrorKind::Unreachable,
         _ => DatabaseErrorKind::Other,
     };

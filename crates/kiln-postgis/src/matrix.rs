@@ -65,7 +65,8 @@ impl LiveSnapshot {
     }
 
     /// The minimum and maximum of the finite numbers in a column, of the points that match `query`, whose polygon is not
-    /// applied; `None` if there are none.
+    /// applied; `None` if there are none. As in [`matrix`](Self::matrix), rows without a valid position or weight are
+    /// skipped.
     ///
     /// # Errors
     /// As [`cells`](Self::cells), and [`Error::Invalid`](kiln_core::Error::Invalid) for `x` if it is a column that requests
@@ -75,8 +76,8 @@ impl LiveSnapshot {
         self.check(&query)?;
         let number = self.relation.numeric_column(Parameter::X, column)?.number_sql();
         let mut sql = Sql::default();
-        sql.push(&format!("SELECT min({number}), max({number}) FROM ")).push(&self.relation.stored_items());
-        let keyword = self.relation.push_conditions(&mut sql, &query, None);
+        sql.push(&format!("SELECT min({number}), max({number})"));
+        let keyword = self.push_points(&mut sql, &query, None);
         // Rejects NaN as well, which is greater than all numbers.
         sql.push(keyword).push(&format!("abs({number}) < 'Infinity'"));
         let found = self.database.run(query.scan.stop, move |mut connection| async move {
@@ -110,7 +111,7 @@ impl LiveSnapshot {
         Ok(MatrixSql { x, y, value, has_doubles, has_value: other.map(Column::has_number) })
     }
 
-    /// Appends the FROM and WHERE clauses of the points.
+    /// Appends the FROM and WHERE clauses of the points with a value.
     pub(super) fn push_matrix_rows(
         &self,
         sql: &mut Sql,
@@ -118,6 +119,14 @@ impl LiveSnapshot {
         matrix: &MatrixSql<'_>,
         boxes: Option<&[[f64; 4]]>,
     ) {
+        let keyword = self.push_points(sql, query, boxes);
+        if let Some(condition) = &matrix.has_value {
+            sql.push(keyword).push(condition);
+        }
+    }
+
+    /// Appends the FROM and WHERE clauses of the points. Returns the keyword of a further condition.
+    fn push_points(&self, sql: &mut Sql, query: &Query<'_>, boxes: Option<&[[f64; 4]]>) -> &'static str {
         let relation = &self.relation;
         let needs_positions = !query.columns.without_positions || query.filter.polygon.is_some();
         // The transformation of the points is most of the time of a query without an index.
@@ -139,10 +148,11 @@ impl LiveSnapshot {
             sql.value(fixed::first_lat(1 << 32), "float8").push(&format!(" AND {} < ", relation.lat()));
             sql.value(fixed::first_lat(0), "float8");
         }
-        for condition in [relation.has_weight(), matrix.has_value.clone()].into_iter().flatten() {
+        if let Some(condition) = relation.has_weight() {
             next(sql);
             sql.push(&condition);
         }
+        keyword
     }
 
     /// The cells, grouped by the database.

@@ -1,5 +1,7 @@
 //! The axes of matrices as SQL.
 
+use std::borrow::Cow;
+
 use jiff::tz::TimeZone;
 use tokio_postgres::Row;
 
@@ -24,7 +26,7 @@ impl Key {
     /// Reads the value in a column of a result; `None` if it is NULL.
     pub(super) fn read(row: &Row, column: usize, is_name: bool) -> Result<Option<Self>, tokio_postgres::Error> {
         Ok(if is_name {
-            row.try_get::<_, Option<&str>>(column)?.map(|name| Self::Name(name.into()))
+            row.try_get::<_, Option<&str>>(column)?.map(|name| Self::Name(shortened(name).into()))
         } else {
             row.try_get::<_, Option<i64>>(column)?.map(Self::Number)
         })
@@ -37,6 +39,24 @@ impl Key {
     pub(super) fn number(&self) -> Option<i64> {
         if let Self::Number(number) = self { Some(*number) } else { None }
     }
+}
+
+/// The maximum length of a name in characters; longer ones are cut.
+const MAX_NAME_CHARS: usize = 200;
+
+/// The first [`MAX_NAME_CHARS`] characters of a name, with an ellipsis if there are more.
+fn shortened(name: &str) -> Cow<'_, str> {
+    match name.char_indices().nth(MAX_NAME_CHARS) {
+        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or(name)).into(),
+        None => name.into(),
+    }
+}
+
+/// Appends the start of a text expression: one character more than names have.
+fn push_name(sql: &mut Sql, text: impl FnOnce(&mut Sql)) {
+    sql.push("(left(");
+    text(sql);
+    sql.push(&format!(", {}) COLLATE \"C\")", MAX_NAME_CHARS + 1));
 }
 
 /// The maximum number of bins whose edges are passed to the database.
@@ -123,17 +143,19 @@ impl<'a> AxisSql<'a> {
             Values::Time(part) => push_time_part(sql, relation, *part, &self.zone),
             Values::Category => {
                 let category = relation.category_sql().unwrap_or_else(|| "NULL::text".into());
-                sql.push(&format!("({category} COLLATE \"C\")"));
+                push_name(sql, |sql| {
+                    sql.push(&category);
+                });
             }
-            Values::Text(column) => {
-                sql.push("(NULLIF(");
+            Values::Text(column) => push_name(sql, |sql| {
+                sql.push("NULLIF(");
                 if column.kind == ColumnType::TimestampTz {
-                    push_local(sql, &column.sql(), column.kind, &self.zone);
+                    push_local(sql, &column.time_sql(), column.kind, &self.zone);
                 } else {
                     sql.push(&column.sql());
                 }
-                sql.push("::text, '') COLLATE \"C\")");
-            }
+                sql.push("::text, '')");
+            }),
             Values::Numbers(number, bins) => push_bin(sql, number, bins),
             Values::Lon(bins) => {
                 // The center of the fixed-point unit of the longitude, as in a stored layer; exact in IEEE arithmetic.

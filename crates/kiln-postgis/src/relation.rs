@@ -100,9 +100,33 @@ impl Column {
         format!("k.{}", identifier(&self.name))
     }
 
-    /// The number, as `float8`.
+    /// The number, as `float8`; NULL if it is beyond that type.
     pub(super) fn number_sql(&self) -> String {
-        format!("{}::float8", self.sql())
+        let sql = self.sql();
+        if self.type_name != "numeric" {
+            return format!("{sql}::float8");
+        }
+        // PostgreSQL rejects a cast that overflows or underflows.
+        let (min, max) = (f64::MIN_POSITIVE, f64::MAX);
+        format!("(CASE WHEN abs({sql}) < {min:e} THEN 0 WHEN abs({sql}) <= {max:e} THEN {sql}::float8 END)")
+    }
+
+    /// The condition that there is a time which has a local time in all zones, and microseconds in an `i64`: not
+    /// infinity, and within the years 4713 BC to 293999.
+    pub(super) fn has_time(&self) -> String {
+        let literal = match (self.kind, self.type_name.as_str()) {
+            (ColumnType::TimestampTz, _) => "TIMESTAMPTZ",
+            (_, "date") => "DATE",
+            _ => "TIMESTAMP",
+        };
+        let sql = self.sql();
+        format!("{sql} >= {literal} '4713-01-01 BC' AND {sql} < {literal} '294000-01-01'")
+    }
+
+    /// The time, as a timestamp; NULL unless [`has_time`](Self::has_time).
+    pub(super) fn time_sql(&self) -> String {
+        // PostgreSQL rejects casts and local times out of its range.
+        format!("(CASE WHEN {} THEN {}::{} END)", self.has_time(), self.sql(), self.kind.timestamp_type())
     }
 
     /// The condition that there is a number, and it is a valid weight.
@@ -393,9 +417,9 @@ impl Relation {
         self.weight.as_ref().map(Column::has_number)
     }
 
-    /// The time, as a timestamp.
+    /// The time, as a timestamp; NULL for rows that count as having no time.
     pub(super) fn time_sql(&self) -> Option<String> {
-        self.time.as_ref().map(|column| format!("{}::{}", column.sql(), column.kind.timestamp_type()))
+        self.time.as_ref().map(Column::time_sql)
     }
 
     pub(super) fn category_sql(&self) -> Option<String> {
@@ -428,7 +452,7 @@ impl Relation {
             }
             if query.filter.filters_time() {
                 next(sql);
-                sql.push(&format!("isfinite({})", time.sql()));
+                sql.push(&time.has_time());
             }
             for filter in &query.filter.time_parts {
                 next(sql);
@@ -495,12 +519,13 @@ impl Relation {
         let found = self.columns.iter().find(|known| known.name == *column);
         match (found, operand) {
             (Some(found), Operand::Number(number)) if found.kind.is_number() => {
-                sql.push(&format!("{}::float8 {operator} ", found.sql())).value(*number, "float8");
+                sql.push(&format!("{} {operator} ", found.number_sql())).value(*number, "float8");
             }
             (Some(found), Operand::Text(text)) if found.kind.is_time() => {
                 let kind = found.kind.timestamp_type();
                 let instant = Instant(parse_time_us(text).unwrap_or(Points::NO_TIME));
-                sql.push(&format!("{}::{kind} {operator} ", found.sql())).value(instant, kind);
+                // A cast of a date may be out of range; a comparison is not.
+                sql.push(&format!("{} {operator} ", found.sql())).value(instant, kind);
             }
             (Some(found), Operand::Text(text)) if found.kind == ColumnType::Text => {
                 sql.push(&format!("{}::text {operator} ", found.sql())).value(text.clone(), "text");

@@ -154,6 +154,8 @@ impl App {
             })?;
         }
         match self.config.bridge_layer() {
+            // A configured table with invalid values in its rows is skipped.
+            Some(name) if self.config.layers.get(name).is_some_and(LayerConfig::is_table) => Ok(()),
             Some(name) if self.catalog.find(name)?.is_none() => {
                 let layers = self.catalog.layers();
                 let names: Vec<&str> = layers.iter().map(|layer| layer.name()).collect();

@@ -281,6 +281,9 @@ impl From<Error> for Box<Problem> {
             Error::Database { kind: DatabaseErrorKind::Missing, .. } => {
                 (ProblemType::NotFound, "the table of the layer no longer exists")
             }
+            Error::Database { kind: DatabaseErrorKind::MissingColumn, .. } => {
+                (ProblemType::NotFound, "a column of the layer's table no longer exists")
+            }
             Error::Io { source, .. } if is_full(source) => {
                 (ProblemType::DiskFull, "the server's disk is full; nothing was written")
             }

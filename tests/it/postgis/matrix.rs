@@ -473,3 +473,100 @@ fn a_table_of_a_url_is_opened_with_all_of_its_columns() {
     run(&["--table", "sails", "-o", "sales.json"]).failed(1, &["no table or view `sails`"]);
     kiln(home.path(), ["matrix", "a.csv", "--x", "hour", "--table", "b", "-o", "a.png"]).failed(2, &["database URL"]);
 }
+
+#[test]
+fn times_and_numbers_at_the_limits_of_their_types_count_as_missing() {
+    let database = Cluster::shared().bare_database();
+    database.sql(
+        "CREATE TABLE edges (at timestamptz, plain timestamp, day date, huge numeric, load float8, name text);
+         INSERT INTO edges VALUES
+           ('2024-03-01 12:00+00', '2024-03-01 12:00', '2024-03-01', 1, 1, 'a'),
+           ('2024-03-02 12:00+00', '2024-03-02 12:00', '2024-03-02', 3, 2, 'a'),
+           ('294276-12-31 23:59:59+00', '294276-12-31 23:59:59', '5874897-12-31', '1e400', 1e308, 'b'),
+           ('4714-11-24 00:00+00 BC', '4714-11-24 BC', '4714-11-24 BC', '-1e-400', -1e308, 'b'),
+           ('infinity', '-infinity', 'infinity', 'NaN', 3, 'c')",
+    );
+    let zone = TimeZone::get("Pacific/Kiritimati").unwrap();
+    let hours = TimePartFilter::new("0-23".parse().ok(), None, None, zone.clone()).unwrap();
+    let all = Query::default();
+    for time in ["at", "plain", "day"] {
+        let spec = TableSpec {
+            table: Some("edges".into()),
+            geometry: Some("none".into()),
+            time: Some(time.into()),
+            ..TableSpec::default()
+        };
+        let live = open(&database, &spec, &["huge", "load", "at", "day"]);
+        let days = ["2024-03-01T12:00Z", "2024-03-02T12:00Z", "2024-03-01T00:00Z", "2024-03-02T00:00Z"];
+        let days = days.map(|day| parse_time_us(day).unwrap());
+        let range = if time == "day" { [days[2], days[3]] } else { [days[0], days[1]] };
+        assert_eq!(live.summary().time_us, Some(range), "{time}");
+        for part in TimePart::ALL {
+            let request = MatrixRequest::new(Axis::Time(*part), Axis::Whole).with_zone(zone.clone());
+            let matrix = live.matrix(&all, &request).unwrap();
+            let placed: u64 = matrix.cells.iter().map(|cell| cell.count).sum();
+            assert_eq!((placed, matrix.unplaced), (2, 3), "{time} {part}");
+        }
+        let filtered = all.clone().with_time_parts(vec![hours.clone()]);
+        assert_eq!((live.count(&filtered).unwrap(), live.count(&all).unwrap()), (2, 5), "{time}");
+        assert_eq!(live.count(&all.clone().with_start(parse_time_us("2024-03-02"))).unwrap(), 1, "{time}");
+        let text = MatrixRequest::new(column("at"), Axis::Whole).with_zone(zone.clone());
+        let matrix = live.matrix(&all, &text).unwrap();
+        assert_eq!((matrix.x, matrix.unplaced), (names(&["2024-03-02 02:00:00", "2024-03-03 02:00:00"]), 3));
+    }
+    let spec = TableSpec {
+        table: Some("edges".into()),
+        geometry: Some("none".into()),
+        weight: Some("load".into()),
+        ..TableSpec::default()
+    };
+    let live = open(&database, &spec, &["huge", "day"]);
+    let bins = Axis::Bins(BinQuantity::Column("huge".into()), NumberBins::between(0.0, 4.0, 4).unwrap());
+    let matrix = live.matrix(&all, &MatrixRequest::new(bins, Axis::Whole)).unwrap();
+    assert_eq!((matrix.x, matrix.unplaced), (AxisKeys::Numbers(vec![1, 3]), 1));
+    let range = |column: &str| live.number_range(&all, &BinQuantity::Column(column.to_owned())).unwrap();
+    // Rows without a valid weight do not widen the range.
+    assert_eq!((range("load"), range("huge")), (Some([1.0, 3.0]), Some([1.0, 3.0])));
+    let values = MatrixRequest::new(Axis::Whole, Axis::Whole).with_value(Some("huge".into()));
+    assert_eq!(cells(&live.matrix(&all, &values).unwrap()), [(0, 0, 2, 4.0, 3.0)]);
+    let huge = TableSpec { weight: Some("huge".into()), ..spec };
+    let live = open(&database, &huge, &["load", "day"]);
+    assert_eq!((live.points(), live.summary().weight), (3, Some([4.0, 0.0, 3.0])));
+}
+
+#[test]
+fn long_texts_of_axes_are_cut() {
+    let database = Cluster::shared().bare_database();
+    database.sql(
+        "CREATE TABLE texts (name text, category text);
+         INSERT INTO texts SELECT repeat('é', length) || more, repeat('c', length) || more
+           FROM (VALUES (200, ''), (200, 'a'), (200, 'b'), (3000000, 'c'), (2, '')) AS rows (length, more)",
+    );
+    let spec = TableSpec { table: Some("texts".into()), geometry: Some("none".into()), ..TableSpec::default() };
+    let live = open(&database, &spec, &["name"]);
+    let matrix = live.matrix(&Query::default(), &MatrixRequest::new(column("name"), Axis::Category)).unwrap();
+    let expected = |text: &str| names(&[&text.repeat(2), &text.repeat(200), &format!("{}…", text.repeat(200))]);
+    assert_eq!((&matrix.x, &matrix.y), (&expected("é"), &expected("c")));
+    assert_eq!(cells(&matrix), [(0, 0, 1, 1.0, 1.0), (1, 1, 1, 1.0, 1.0), (2, 2, 3, 3.0, 1.0)]);
+}
+
+#[test]
+fn a_server_reports_invalid_values_of_a_layer_and_serves_the_others() {
+    let database = shop();
+    database.sql(
+        "CREATE TABLE extremes (low float8);
+         INSERT INTO extremes VALUES (-1e308), (1e308);
+         CREATE VIEW broken AS SELECT 1 / (low - low) AS amount FROM extremes",
+    );
+    let layer = |name: &str, columns: &str| {
+        format!("[layers.{name}]\ntable = \"{name}\"\ngeometry = \"none\"\ncolumns = [{columns}]\n")
+    };
+    let layers = [layer("broken", "\"amount\""), layer("extremes", "\"low\""), layer("sales", "\"size\"")].concat();
+    let server = Server::with(&[], &format!("[postgis]\nurl = \"{}\"\n{layers}", database.url()));
+    server.get("/sales/matrix?x=size&y=month").ok(200);
+    server.get("/broken/matrix?x=amount").rejected(404, &["broken"]);
+    let log = server.log();
+    assert!(log.contains("layer skipped") && log.contains("broken") && log.contains("division by zero"), "{log}");
+    let reply = server.get("/extremes/matrix?x=low&y=none&x_bins=5");
+    reply.rejected(400, &["x_bins", "5 bins from -1e308 to 1e308 are invalid"]);
+}

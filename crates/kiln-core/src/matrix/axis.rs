@@ -67,7 +67,7 @@ impl NumberBins {
     pub fn between(min: f64, max: f64, count: u32) -> Result<Self> {
         let width = (max - min) / f64::from(count.max(1));
         if count == 0 || !width.is_finite() || max < min {
-            return Err(Error::invalid(Parameter::BINS, format!("{count} bins from {min} to {max} are invalid")));
+            return Err(Error::invalid(Parameter::BINS, format!("{count} bins from {min:e} to {max:e} are invalid")));
         }
         let width = if width > 0.0 { width } else { 1.0 };
         Ok(Self { start: min, width, count: Some(count) })
