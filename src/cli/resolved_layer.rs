@@ -50,9 +50,12 @@ impl ResolvedLayer {
             None => from_config(&config, name)?,
             stored => stored,
         };
-        let layer = layer.ok_or_else(|| match Path::new(name).is_dir() {
-            true => Error::input(name, "the input is a folder; expected a file or the name of a layer"),
-            false => unknown_layer(&folder, name),
+        let layer = layer.ok_or_else(|| {
+            if Path::new(name).is_dir() {
+                Error::input(name, "the input is a folder; expected a file or the name of a layer")
+            } else {
+                unknown_layer(&folder, name)
+            }
         })?;
         let is_stored = config.layers.get(name).is_none_or(|layer| layer.inputs.is_empty());
         let mut remarks = remarks_with_rejections(&layer.report(), Parameter::key);

@@ -234,6 +234,11 @@ fn errors_name_the_row_the_column_and_what_is_accepted() {
     for (text, format, options, expected) in cases {
         assert_eq!(fails(text, format, options), expected);
     }
+}
+
+#[test]
+fn invalid_json_and_text_are_errors_with_their_place() {
+    let default = InputOptions::default();
     let error = fails("[[1, NaN]]", InputFormat::Json, &default);
     assert!(error.starts_with("matrix: the JSON is invalid: expected value at line 1 column"), "{error}");
     let error = MatrixInput::parse(b"1,2\n\xff", InputFormat::Csv, &default).unwrap_err().to_string();
