@@ -189,6 +189,7 @@ impl StyleOptions {
 }
 
 /// The declaration of a style parameter, for other sets with parameters of a style.
+#[cfg(feature = "server")]
 pub(crate) const fn of_style(parameter: Parameter) -> Declaration {
     let entries = <StyleOptions as ParameterSet>::ENTRIES;
     let mut index = 0;
@@ -202,6 +203,7 @@ pub(crate) const fn of_style(parameter: Parameter) -> Declaration {
     Declaration::new(parameter, Kind::Text)
 }
 
+#[cfg(feature = "server")]
 const fn is_same(a: &[u8], b: &[u8]) -> bool {
     let mut index = 0;
     while index < a.len() && index < b.len() && a[index] == b[index] {

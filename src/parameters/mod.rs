@@ -17,7 +17,5 @@ pub use declaration::Declaration;
 pub use kind::{Kind, Location};
 pub(crate) use set::parameter_set;
 pub use set::{Entry, ParameterSet};
-pub(crate) use value::from_str_values;
-#[cfg(feature = "server")]
-pub(crate) use value::time_text;
 pub use value::{RawJson, Value};
+pub(crate) use value::{from_str_values, time_text};

@@ -7,7 +7,6 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, Response, header};
 use serde::Serialize;
-use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::error::{Error, Result};
@@ -85,8 +84,21 @@ pub(crate) struct MatrixAxisReply {
     labels: Vec<String>,
     /// Values of the labels: an integer for a part of the time (0 is Monday), a text for dates and categories, and the
     /// lower and upper edge for bins.
-    #[schema(value_type = Vec<Object>, example = json!([0, 1]))]
-    keys: Vec<Value>,
+    #[schema(example = json!([0, 1]))]
+    keys: Vec<MatrixKeyReply>,
+}
+
+/// A value of an axis.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "documents the response in OpenAPI")]
+pub(crate) enum MatrixKeyReply {
+    /// A part of the time.
+    Number(i64),
+    /// A date, a month of a year, or a name.
+    Name(String),
+    /// The lower and upper edge of a bin.
+    Edges(Vec<f64>),
 }
 
 /// Matrix of a layer
