@@ -2,23 +2,6 @@
 
 use kiln_core::calendar::TimePart;
 
-/// The full names; their first three letters are the short ones of [`TimePart`].
-const WEEKDAYS: [&str; 7] = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-const MONTHS: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
-
 /// The position in its week or year, from 0, of an English name, full or with three letters, in any case.
 fn position(label: &str, full: &[&str], short: &[&str]) -> Option<usize> {
     let is_name = |name: &&str| name.eq_ignore_ascii_case(label.trim());
@@ -31,7 +14,8 @@ pub(crate) fn calendar_positions<T: AsRef<str>>(labels: &[T]) -> Option<Vec<usiz
     let all = |full: &[&str], short: &[&str]| -> Option<Vec<usize>> {
         labels.iter().map(|label| position(label.as_ref(), full, short)).collect()
     };
-    let positions = all(&WEEKDAYS, &TimePart::WEEKDAYS).or_else(|| all(&MONTHS, &TimePart::MONTHS));
+    let positions = all(TimePart::Weekday.full_names(), &TimePart::WEEKDAYS)
+        .or_else(|| all(TimePart::Month.full_names(), &TimePart::MONTHS));
     positions.filter(|positions| !positions.is_empty())
 }
 

@@ -104,30 +104,6 @@ impl<D: PartDomain> PartSet<D> {
         D::PART.range().unwrap_or([0, 31])
     }
 
-    /// The names of the values, lower case; empty if they are numbers only.
-    fn names() -> &'static [&'static str] {
-        const WEEKDAYS: &[&str] = &["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-        const MONTHS: &[&str] = &[
-            "january",
-            "february",
-            "march",
-            "april",
-            "may",
-            "june",
-            "july",
-            "august",
-            "september",
-            "october",
-            "november",
-            "december",
-        ];
-        match D::PART {
-            TimePart::Weekday => WEEKDAYS,
-            TimePart::Month => MONTHS,
-            _ => &[],
-        }
-    }
-
     /// The number of the first value in text.
     fn first_number() -> i64 {
         if D::PART == TimePart::Weekday { 1 } else { Self::range()[0] }
@@ -138,7 +114,7 @@ impl<D: PartDomain> PartSet<D> {
         let [first, last] = Self::range();
         let text = text.trim().to_ascii_lowercase();
         let is_name = |name: &&str| text.len() >= 3 && name.starts_with(&text);
-        if let Some(index) = Self::names().iter().position(is_name) {
+        if let Some(index) = D::PART.full_names().iter().position(is_name) {
             return Some(first + index as i64);
         }
         if text.is_empty() || text.len() > 2 || !text.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -38,6 +38,29 @@ impl TimePart {
     /// The English abbreviations of the months.
     pub const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
+    /// The English names of the values in lower case, of which the first three letters are the abbreviations; empty unless
+    /// the part is the day of the week or the month.
+    pub fn full_names(self) -> &'static [&'static str] {
+        match self {
+            Self::Weekday => &["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"],
+            Self::Month => &[
+                "january",
+                "february",
+                "march",
+                "april",
+                "may",
+                "june",
+                "july",
+                "august",
+                "september",
+                "october",
+                "november",
+                "december",
+            ],
+            _ => &[],
+        }
+    }
+
     /// The first and last value; `None` if there are no limits.
     pub fn range(self) -> Option<[i64; 2]> {
         match self {
