@@ -161,6 +161,31 @@ mod tests {
     }
 
     #[test]
+    fn rows_with_and_without_invalid_ones_are_filtered_by_the_same_parts_of_the_time() {
+        const HOUR_US: i64 = 3_600_000_000;
+        let zone = jiff::tz::TimeZone::get("Asia/Kolkata").unwrap();
+        let filter = crate::calendar::TimePartFilter::new("7-9".parse().ok(), None, None, zone).unwrap();
+        let query = Query::default().with_times(true).with_time_parts(vec![filter]);
+        let times: Vec<i64> = (0..48).map(|hour| hour * HOUR_US).chain([Points::NO_TIME]).collect();
+        let lon = vec![1.0; times.len()];
+        let passing = |lat: &[f64]| {
+            let mut found = Vec::new();
+            let mut sink = |points: Points<'_>| {
+                found.extend(points.time_us().unwrap().iter().map(|time_us| time_us / HOUR_US));
+                ControlFlow::Continue(())
+            };
+            let points = Points::new(&lon, lat).unwrap().with_time(&times).unwrap();
+            MemorySource(points).scan(&query, &mut [&mut sink]).unwrap();
+            found
+        };
+        // The offset is 5:30: 2:00, 3:00 and 4:00 UTC are 7:30, 8:30 and 9:30.
+        let mut lat = vec![2.0; times.len()];
+        assert_eq!(passing(&lat), [2, 3, 4, 26, 27, 28]);
+        lat[3] = 99.0;
+        assert_eq!(passing(&lat), [2, 4, 26, 27, 28]);
+    }
+
+    #[test]
     fn a_cancelled_scan_ends_although_no_row_passes() {
         use std::sync::atomic::AtomicBool;
         let lon = vec![0.0; 1_000_000];

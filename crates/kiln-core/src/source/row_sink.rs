@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use super::batch::{Batch, Row, RowFields};
 use super::{CoordinateSpace, IgnoredValues, Query, Rejection, Role, ScanReport, Sink};
+use crate::calendar::{LocalClock, TimePartFilter};
 use crate::geo::Points;
 use crate::simd::wide;
 
@@ -18,6 +19,8 @@ pub struct RowSink<'i, 's> {
     batch: Batch,
     /// A reused buffer: which rows of a slice match the query.
     passing: Vec<bool>,
+    /// The clocks of the filters by parts of the time, which remember the offsets of their zones between rows.
+    clocks: Vec<LocalClock<'i>>,
     report: ScanReport,
     reported_progress: u64,
 }
@@ -37,6 +40,7 @@ impl<'i, 's> RowSink<'i, 's> {
             sink,
             batch: Batch::new(fields),
             passing: Vec::new(),
+            clocks: query.filter.time_parts.iter().map(TimePartFilter::clock).collect(),
             report: ScanReport::default(),
             reported_progress: 0,
         }
@@ -45,7 +49,7 @@ impl<'i, 's> RowSink<'i, 's> {
     /// Adds a row.
     #[inline]
     pub fn row(&mut self, row: Row<'_>) -> ControlFlow<()> {
-        if !passes(self.query, row.time_us, row.category) {
+        if !passes(self.query, &mut self.clocks, row.time_us, row.category) {
             self.filter(1);
             return ControlFlow::Continue(());
         }
@@ -194,15 +198,13 @@ impl<'i, 's> RowSink<'i, 's> {
     }
 }
 
-/// Whether a time and category match the query. A row without a time matches no time range.
-fn passes(query: &Query<'_>, time_us: Option<i64>, category: Option<&str>) -> bool {
+/// Whether a time and category match the query, with a clock per filter by parts of the time. A row without a time matches
+/// no time range.
+fn passes(query: &Query<'_>, clocks: &mut [LocalClock<'_>], time_us: Option<i64>, category: Option<&str>) -> bool {
     let after_start = query.filter.start_us.is_none_or(|start| time_us.is_some_and(|time| time >= start));
     let before_end = query.filter.end_us.is_none_or(|end| time_us.is_some_and(|time| time < end));
-    let in_parts = query
-        .filter
-        .time_parts
-        .iter()
-        .all(|filter| time_us.is_some_and(|time| filter.matches(&mut filter.clock(), time)));
+    let mut in_parts = query.filter.time_parts.iter().zip(clocks);
+    let in_parts = in_parts.all(|(filter, clock)| time_us.is_some_and(|time| filter.matches(clock, time)));
     let is_in = |category: &str| query.filter.categories.iter().any(|selected| selected == category);
     after_start && before_end && in_parts && (!query.filter.filters_category() || category.is_some_and(is_in))
 }
