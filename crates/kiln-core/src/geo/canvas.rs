@@ -137,6 +137,14 @@ impl Canvas {
         Self { col: self.col - halo, row: self.row - halo, width, height, ..*self }
     }
 
+    /// This canvas with `columns` more columns on either side, and `north` and `south` more rows. It may exceed the size
+    /// limits of pictures.
+    #[must_use]
+    pub fn extend(&self, columns: u32, north: u32, south: u32) -> Self {
+        let (width, height) = (self.width + 2 * columns, self.height + north + south);
+        Self { col: self.col - i64::from(columns), row: self.row - i64::from(north), width, height, ..*self }
+    }
+
     /// The rows `rows` of this canvas. It may exceed the size limits of pictures.
     #[must_use]
     pub fn band(&self, rows: std::ops::Range<u32>) -> Self {

@@ -14,38 +14,84 @@ const LANES: usize = 64;
 const STRIP: usize = 32;
 
 /// Output rows summed at a time, so that each row of cells is read once for all of them.
-const ROWS: usize = 4;
+pub(super) const ROWS: usize = 4;
 
-/// Convolves `cells` with `axis` (symmetric, an odd number of values) along both axes. The result is smaller than
-/// `cells` by the kernel's reach on every side.
-pub(super) fn separable(cells: &Grid<f32>, axis: &[f32], threads: usize) -> Grid<f32> {
-    let reach = axis.len() / 2;
-    let (width, height) = (cells.width() - 2 * reach, cells.height() - 2 * reach);
+/// A separable kernel, which may differ from row to row.
+pub(super) trait Separable: Sync {
+    /// The number of columns and rows by which the cells exceed the picture: on either side, in the north, in the south.
+    fn halo(&self) -> [usize; 3];
+
+    /// Sets `factors` for the output rows from `row` on, of which there are `rows`, at most [`ROWS`].
+    fn set(&self, factors: &mut Factors, row: usize, rows: usize);
+}
+
+/// The factors of a separable kernel in up to [`ROWS`] adjacent output rows.
+#[derive(Debug, Default)]
+pub(super) struct Factors {
+    /// The first row of cells with a factor.
+    pub(super) first: usize,
+    /// The factors of each row of cells from `first` on, one for each output row; 0, which adds nothing, where the row
+    /// is out of reach. Rows beyond the last row of cells are ignored.
+    pub(super) vertical: Vec<[f32; ROWS]>,
+    /// The factors of the columns around a pixel in each output row: an odd number.
+    pub(super) horizontal: [Vec<f32>; ROWS],
+}
+
+/// The same kernel in all rows: its factors along both axes, an odd number.
+pub(super) struct Axis(pub(super) Vec<f32>);
+
+impl Separable for Axis {
+    fn halo(&self) -> [usize; 3] {
+        [self.0.len() / 2; 3]
+    }
+
+    fn set(&self, factors: &mut Factors, row: usize, _: usize) {
+        factors.first = row;
+        if factors.vertical.is_empty() {
+            // Each row of cells has one factor for the first output row, the previous factor for the next one, and so on.
+            let padding = [0.0; ROWS - 1];
+            let padded = [&padding, &self.0[..], &padding].concat();
+            factors.vertical = padded.windows(ROWS).map(|w| [w[3], w[2], w[1], w[0]]).collect();
+            factors.horizontal.iter_mut().for_each(|factors| factors.clone_from(&self.0));
+        }
+    }
+}
+
+/// Convolves `cells` with `kernel`. The result is smaller than `cells` by the kernel's halo.
+pub(super) fn separable(cells: &Grid<f32>, kernel: &impl Separable, threads: usize) -> Grid<f32> {
+    let [halo, north, south] = kernel.halo();
+    let (width, height) = (cells.width() - 2 * halo, cells.height() - north - south);
     let mut out = Grid::filled(width, height, 0.0f32);
     let blocks = cells.width().div_ceil(LANES);
     let occupied = occupied_rows(cells, blocks);
-    let padding = [0.0; ROWS - 1];
-    let factors = [&padding, axis, &padding].concat();
     for_each_band(out.cells_mut(), width, threads, |first_row, band| {
         // Padding after the last column, so that full blocks can be read there.
-        let stride = blocks * LANES + 2 * reach + LANES;
+        let stride = blocks * LANES + 2 * halo + LANES;
         let mut columns = vec![0.0f32; ROWS * stride];
         let mut filled = vec![false; blocks];
+        let mut factors = Factors::default();
         for (i, out) in band.chunks_mut(ROWS * width).enumerate() {
             let (row, rows) = (first_row + i * ROWS, out.len() / width);
-            for (block, filled) in filled.iter_mut().enumerate() {
+            kernel.set(&mut factors, row, rows);
+            let vertical = &factors.vertical[..factors.vertical.len().min(cells.height() - factors.first)];
+            let reach = factors.horizontal[..rows].iter().map(|factors| factors.len() / 2).max().unwrap_or(0);
+            let near = (halo - reach) / LANES..(halo + width + reach).div_ceil(LANES);
+            for (block, filled) in filled.iter_mut().enumerate().take(near.end).skip(near.start) {
                 let counts = &occupied[block * (cells.height() + 1)..];
-                let any = counts[row + rows - 1 + axis.len()] > counts[row];
+                let any = counts[factors.first + vertical.len()] > counts[factors.first];
                 if any || *filled {
-                    sum_vertically(cells, row, rows, block * LANES, &factors, &mut columns, stride);
+                    let sums = Columns { start: block * LANES, stride, rows };
+                    sum_vertically(cells, factors.first, vertical, sums, &mut columns);
                     *filled = any;
                 }
             }
-            for (out, columns) in out.chunks_mut(width).zip(columns.chunks(stride)) {
+            for ((out, columns), axis) in out.chunks_mut(width).zip(columns.chunks(stride)).zip(&factors.horizontal) {
+                let inset = halo - axis.len() / 2;
                 for (block, out) in out.chunks_mut(LANES).enumerate() {
-                    let last = ((block + 1) * LANES + 2 * reach).div_ceil(LANES).min(blocks);
-                    if filled[block..last].contains(&true) {
-                        sum_horizontally(&columns[block * LANES..], axis, out);
+                    let start = block * LANES + inset;
+                    let last = (start + LANES + axis.len() - 1).div_ceil(LANES).min(blocks);
+                    if filled[start / LANES..last].contains(&true) {
+                        sum_horizontally(&columns[start..], axis, out);
                     }
                 }
             }
@@ -67,25 +113,27 @@ fn occupied_rows(cells: &Grid<f32>, blocks: usize) -> Vec<u32> {
     counts
 }
 
+/// The block of columns that is summed vertically: its first column, the distance of its output rows, and their number.
+#[derive(Clone, Copy)]
+struct Columns {
+    start: usize,
+    stride: usize,
+    rows: usize,
+}
+
 wide! {
-    /// Convolves `rows` output rows vertically, from row `row` on, for the block of columns at `start`. The output rows
-    /// are `stride` apart in `sums`.
-    ///
-    /// `factors` is the axis with [`ROWS`] - 1 zeros at each end: a row of cells is multiplied by one factor for the
-    /// first output row, by the previous factor for the next one, and so on; by 0, which adds nothing, where it is out
-    /// of reach.
-    fn sum_vertically(
-        cells: &Grid<f32>, row: usize, rows: usize, start: usize, factors: &[f32], sums: &mut [f32], stride: usize,
-    ) {
+    /// Sums a block of columns vertically, from the row of cells `row` on, with its factors.
+    fn sum_vertically(cells: &Grid<f32>, row: usize, factors: &[[f32; ROWS]], block: Columns, sums: &mut [f32]) {
         let width = cells.width();
+        let Columns { start, stride, rows } = block;
         let end = width.min(start + LANES);
         if rows < ROWS || width < STRIP {
             for (i, sums) in sums.chunks_mut(stride).take(rows).enumerate() {
                 let sums = &mut sums[start..end];
                 sums.fill(0.0);
-                for (k, factor) in factors[ROWS - 1..factors.len() + 1 - ROWS].iter().enumerate() {
-                    let line = &cells.row(row + i + k)[start..end];
-                    sums.iter_mut().zip(line).for_each(|(sum, cell)| *sum += cell * factor);
+                for (k, factors) in factors.iter().enumerate() {
+                    let line = &cells.row(row + k)[start..end];
+                    sums.iter_mut().zip(line).for_each(|(sum, cell)| *sum += cell * factors[i]);
                 }
             }
             return;
@@ -94,9 +142,8 @@ wide! {
             // The last strip ends at the last column; the columns that it sums again get the same values.
             let start = start.min(width - STRIP);
             let [mut a, mut b, mut c, mut d] = [[0.0f32; STRIP]; ROWS];
-            for (k, factors) in factors.windows(ROWS).enumerate() {
+            for (k, &[fa, fb, fc, fd]) in factors.iter().enumerate() {
                 let Some(line) = cells.row(row + k)[start..].first_chunk::<STRIP>() else { return };
-                let (fa, fb, fc, fd) = (factors[3], factors[2], factors[1], factors[0]);
                 for lane in 0..STRIP {
                     a[lane] += line[lane] * fa;
                     b[lane] += line[lane] * fb;

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::ground_kernel::SeparableRows;
 use super::kernel::Scale;
-use super::splat::{Combine, splat};
-use super::{Cells, Grid, Kernel, Reduction, convolve};
+use super::splat::{Combine, splat, splat_rows};
+use super::{Cells, Grid, Kernel, Reduction, RowKernels, Shape, convolve};
 use crate::error::{Error, Result};
+use crate::geo::{Canvas, Projection};
 use crate::parameter::Parameter;
 
 /// The aggregation of points in a pixel.
@@ -75,26 +77,103 @@ pub fn density(cells: &Cells, kernel: Kernel, aggregation: Aggregation, threads:
     if cells.width <= halo || cells.height <= halo {
         return Err(Error::invalid(Parameter::RADIUS, "the cells are not larger than the kernel's halo"));
     }
-    let convolve = |cells: &Grid<f32>| match kernel.axis() {
-        Some(axis) => convolve::separable(cells, &axis, threads),
-        None => splat(cells, &kernel.rows(Scale::Mass), Combine::Sum, threads),
-    };
+    aggregate(cells, &kernel, aggregation, threads)
+}
+
+/// Convolves `cells` with a kernel whose radius in pixels differs from row to row. The cells must be those of
+/// [`RowKernels::cells_canvas`], and of the aggregation's [reduction](Aggregation::reduction).
+///
+/// Values are amounts per pixel: see [`divide_by_area`] for amounts per area. Otherwise as [`density`].
+///
+/// # Errors
+/// [`Error::Invalid`] if the cells are not those of the kernels' canvas or of the reduction.
+pub fn ground_density(
+    cells: &Cells,
+    kernels: &RowKernels,
+    aggregation: Aggregation,
+    threads: usize,
+) -> Result<Grid<f32>> {
+    if [cells.width, cells.height] != kernels.cells_size() {
+        return Err(Error::invalid(Parameter::RADIUS, "the cells are not those of the kernels' canvas"));
+    }
+    aggregate(cells, kernels, aggregation, threads)
+}
+
+/// Divides the amount in each pixel of `canvas` by its area: per km² on the globe, and per square unit on a plane. Rows
+/// beyond a pole have no area, and get 0.
+pub fn divide_by_area(density: &mut Grid<f32>, canvas: &Canvas) {
+    let unit_m2 = if canvas.projection() == Projection::Plane { 1.0 } else { 1e6 };
+    let width = density.width().max(1);
+    for (row, values) in (0..).zip(density.cells_mut().chunks_mut(width)) {
+        let area = canvas.pixel_area_m2(row) / unit_m2;
+        let factor = if area > 0.0 { area.recip() as f32 } else { 0.0 };
+        for value in values {
+            *value *= factor;
+        }
+    }
+}
+
+/// The convolutions that aggregations need.
+trait Spread {
+    /// The sum of the cells around each pixel, weighted by a kernel of mass 1.
+    fn sum(&self, cells: &Grid<f32>, threads: usize) -> Grid<f32>;
+    /// A number above 0 in pixels within the radius of an occupied cell, and 0 in the others.
+    fn near(&self, cells: &Grid<f32>, threads: usize) -> Grid<f32>;
+    /// The maximum of the cells around each pixel, weighted by a kernel with 1 at its center.
+    fn max(&self, cells: &Grid<f32>, threads: usize) -> Grid<f32>;
+}
+
+impl Spread for Kernel {
+    fn sum(&self, cells: &Grid<f32>, threads: usize) -> Grid<f32> {
+        match self.axis() {
+            Some(axis) => convolve::separable(cells, &convolve::Axis(axis), threads),
+            None => splat(cells, &self.rows(Scale::Mass), Combine::Sum, threads),
+        }
+    }
+
+    fn near(&self, cells: &Grid<f32>, threads: usize) -> Grid<f32> {
+        splat(cells, &self.disc(), Combine::Sum, threads)
+    }
+
+    fn max(&self, cells: &Grid<f32>, threads: usize) -> Grid<f32> {
+        splat(cells, &self.rows(Scale::Peak), Combine::Max, threads)
+    }
+}
+
+impl Spread for RowKernels {
+    fn sum(&self, cells: &Grid<f32>, threads: usize) -> Grid<f32> {
+        match self.shape() {
+            Shape::Gaussian | Shape::Triangular => {
+                convolve::separable(cells, &SeparableRows::new(self, cells, threads), threads)
+            }
+            shape => splat_rows(cells, self, shape, Scale::Mass, Combine::Sum, threads),
+        }
+    }
+
+    fn near(&self, cells: &Grid<f32>, threads: usize) -> Grid<f32> {
+        splat_rows(cells, self, Shape::Uniform, Scale::Peak, Combine::Sum, threads)
+    }
+
+    fn max(&self, cells: &Grid<f32>, threads: usize) -> Grid<f32> {
+        splat_rows(cells, self, self.shape(), Scale::Peak, Combine::Max, threads)
+    }
+}
+
+fn aggregate(cells: &Cells, kernel: &impl Spread, aggregation: Aggregation, threads: usize) -> Result<Grid<f32>> {
     match aggregation {
-        Aggregation::Sum => Ok(convolve(required(cells.sums.as_ref())?)),
-        Aggregation::Count => Ok(convolve(required(cells.counts.as_ref())?)),
+        Aggregation::Sum => Ok(kernel.sum(required(cells.sums.as_ref())?, threads)),
+        Aggregation::Count => Ok(kernel.sum(required(cells.counts.as_ref())?, threads)),
         Aggregation::Mean => {
-            let mut mean = convolve(required(cells.sums.as_ref())?);
+            let mut mean = kernel.sum(required(cells.sums.as_ref())?, threads);
             let cells = required(cells.counts.as_ref())?;
-            let counts = convolve(cells);
-            let near = splat(cells, &kernel.disc(), Combine::Sum, threads);
+            let (counts, near) = (kernel.sum(cells, threads), kernel.near(cells, threads));
             for ((mean, &count), &near) in mean.cells_mut().iter_mut().zip(counts.cells()).zip(near.cells()) {
                 *mean = if near > 0.0 && count > 0.0 { *mean / count } else { f32::NAN };
             }
             Ok(mean)
         }
         Aggregation::Max => {
-            let rows = kernel.rows(Scale::Peak);
-            let mut max = splat(required(cells.max.as_ref())?, &rows, Combine::Max, threads);
+            let mut max = kernel.max(required(cells.max.as_ref())?, threads);
             for max in max.cells_mut() {
                 *max = if *max == f32::NEG_INFINITY { f32::NAN } else { *max };
             }
@@ -114,8 +193,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::geo::{Bounds, Canvas, Points, Projection};
-    use crate::raster::{Bins, Shape};
+    use crate::geo::{Bounds, Points};
+    use crate::raster::Bins;
 
     fn plane(width: u32, height: u32) -> Canvas {
         let bounds = Bounds::new(0.0, 0.0, f64::from(width), f64::from(height)).unwrap();

@@ -35,6 +35,14 @@ impl Shape {
         ("triangular", Self::Triangular),
         ("uniform", Self::Uniform),
     ];
+
+    /// The distance at which the shape ends, in radii.
+    pub(super) fn reach(self) -> f64 {
+        match self {
+            Self::Gaussian => GAUSSIAN_REACH,
+            _ => 1.0,
+        }
+    }
 }
 
 impl FromStr for Shape {
@@ -93,11 +101,7 @@ impl Kernel {
 
     /// The maximum distance in pixels at which a point contributes: the width of the halo around a picture.
     pub fn reach_px(&self) -> u32 {
-        let reach = match self.shape {
-            Shape::Gaussian => self.radius_px * GAUSSIAN_REACH,
-            _ => self.radius_px,
-        };
-        reach.floor() as u32
+        (self.radius_px * self.shape.reach()).floor() as u32
     }
 
     /// The factor of a separable kernel along each axis: its values at −reach..=reach, which sum to 1. `None` for round
@@ -169,7 +173,7 @@ pub(super) enum Scale {
 }
 
 /// The distance at which the Gaussian is truncated, in radii: 5σ.
-const GAUSSIAN_REACH: f64 = 5.0 / 3.0;
+pub(super) const GAUSSIAN_REACH: f64 = 5.0 / 3.0;
 
 /// The Gaussian at a distance of u radii.
 fn gaussian(u: f64) -> f64 {

@@ -4,8 +4,9 @@
 //! cell by cell, dense rows are gathered pixel by pixel; both apply the same operations to a pixel in the same order,
 //! so the choice affects only the speed, and windows of a grid agree bit for bit.
 
-use super::Grid;
 use super::bands::for_each_band;
+use super::kernel::Scale;
+use super::{Grid, RowKernels, Shape, profile};
 use crate::simd::wide;
 
 /// Pixels gathered at a time, in registers.
@@ -36,12 +37,7 @@ pub(super) fn splat(cells: &Grid<f32>, rows: &[Vec<f32>], combine: Combine, thre
     let (width, height) = (cells.width() - 2 * reach, cells.height() - 2 * reach);
     let empty = combine.identity();
     let mut out = Grid::filled(width, height, empty);
-    let occupied: Vec<Vec<u32>> = (0..cells.height())
-        .map(|row| {
-            let cells = cells.row(row).iter().enumerate();
-            cells.filter(|(_, cell)| cell.to_bits() != empty.to_bits()).map(|(col, _)| col as u32).collect()
-        })
-        .collect();
+    let occupied = occupied_columns(cells, combine);
     for_each_band(out.cells_mut(), width, threads, |first_row, band| {
         let mut padded = vec![empty; width.next_multiple_of(LANES) + 2 * reach];
         let mut sums = vec![empty; width.next_multiple_of(LANES)];
@@ -50,12 +46,10 @@ pub(super) fn splat(cells: &Grid<f32>, rows: &[Vec<f32>], combine: Combine, thre
             for (k, taps) in rows.iter().enumerate() {
                 let row = first_row + i + k;
                 let inset = reach - taps.len() / 2;
-                // The cost of scattering is per occupied cell, that of gathering per pixel of the row.
-                let is_dense = occupied[row].len() * (taps.len() / 16 + 2) > width * taps.len() / 32;
                 if occupied[row].is_empty() || taps.is_empty() {
                     continue;
                 }
-                if is_dense {
+                if is_dense(occupied[row].len(), taps.len(), width) {
                     padded[..cells.width()].copy_from_slice(cells.row(row));
                     match combine {
                         Combine::Sum => gather_sum(&padded[inset..], taps, &mut sums),
@@ -69,6 +63,92 @@ pub(super) fn splat(cells: &Grid<f32>, rows: &[Vec<f32>], combine: Combine, thre
         }
     });
     out
+}
+
+/// The columns of the cells with points, row by row.
+fn occupied_columns(cells: &Grid<f32>, combine: Combine) -> Vec<Vec<u32>> {
+    let empty = combine.identity().to_bits();
+    let columns = |row| {
+        let cells = cells.row(row).iter().enumerate();
+        cells.filter(|(_, cell)| cell.to_bits() != empty).map(|(col, _)| col as u32).collect()
+    };
+    (0..cells.height()).map(columns).collect()
+}
+
+/// Convolves `cells` with a kernel that differs from row to row: that of `shape`, which must be round unless it is a
+/// maximum. The result is smaller than `cells` by the halo of `kernels`.
+///
+/// The rows of cells are spread one after the other, so that each combination of two rows needs its taps once, and the
+/// contributions to a pixel are combined in the same order as in [`splat`].
+pub(super) fn splat_rows(
+    cells: &Grid<f32>,
+    kernels: &RowKernels,
+    shape: Shape,
+    scale: Scale,
+    combine: Combine,
+    threads: usize,
+) -> Grid<f32> {
+    let [reach, north, south] = kernels.halo();
+    let (width, height) = (cells.width() - 2 * reach, cells.height() - north - south);
+    let empty = combine.identity();
+    let mut out = Grid::filled(width, height, empty);
+    let occupied = occupied_columns(cells, combine);
+    let norms = match scale {
+        Scale::Mass => {
+            let row_sum = |radius_px: f64, distance: f64| profile::round_row_sum(shape, radius_px, distance);
+            kernels.inverse_norms(|row| !occupied[row].is_empty(), row_sum, threads)
+        }
+        Scale::Peak => Vec::new(),
+    };
+    for_each_band(out.cells_mut(), width, threads, |first_row, band| {
+        let rows = first_row..first_row + band.len() / width;
+        let mut padded = vec![empty; width.next_multiple_of(LANES) + 2 * reach];
+        let mut sums = vec![empty; width.next_multiple_of(LANES)];
+        let mut taps = Vec::new();
+        for row in kernels.sources(rows.start).start..kernels.sources(rows.end - 1).end {
+            let occupied = &occupied[row];
+            if occupied.is_empty() {
+                continue;
+            }
+            padded[..cells.width()].copy_from_slice(cells.row(row));
+            for output_row in kernels.output_rows(row, &rows) {
+                let (radius_px, area_m2) = kernels.output_row(output_row);
+                let distance = kernels.distance(row, output_row);
+                if distance.abs() > 1.0 {
+                    continue;
+                }
+                let half = match shape {
+                    Shape::Triangular => radius_px.floor() as usize,
+                    _ => profile::half_width(radius_px, distance),
+                };
+                let factor = norms.get(row).map_or(1.0, |norm| (area_m2 * norm) as f32);
+                taps.resize(2 * half + 1, 0.0);
+                profile::taps(shape, radius_px, distance * distance, factor, &mut taps);
+                // Rounding may leave zeros at the ends, which are not contributions to a maximum.
+                let zeros = taps.iter().take_while(|tap| **tap == 0.0).count();
+                let Some(taps) = taps.get(zeros..taps.len().saturating_sub(zeros)) else { continue };
+                let inset = reach - half + zeros;
+                let start = (output_row - rows.start) * width;
+                let out = &mut band[start..start + width];
+                if is_dense(occupied.len(), taps.len(), width) {
+                    sums[..width].copy_from_slice(out);
+                    match combine {
+                        Combine::Sum => gather_sum(&padded[inset..], taps, &mut sums),
+                        Combine::Max => gather_max(&padded[inset..], taps, &mut sums),
+                    }
+                    out.copy_from_slice(&sums[..width]);
+                } else {
+                    scatter(cells.row(row), occupied, taps, inset, combine, out);
+                }
+            }
+        }
+    });
+    out
+}
+
+/// Whether a row is gathered: the cost of scattering is per occupied cell, that of gathering per pixel of the row.
+fn is_dense(occupied: usize, taps: usize, width: usize) -> bool {
+    occupied * (taps / 16 + 2) > width * taps / 32
 }
 
 wide! {
