@@ -35,6 +35,8 @@ pub(super) struct Factors {
     pub(super) vertical: Vec<[f32; ROWS]>,
     /// The factors of the columns around a pixel in each output row: an odd number.
     pub(super) horizontal: [Vec<f32>; ROWS],
+    /// A buffer for their computation.
+    pub(super) scratch: Vec<f32>,
 }
 
 /// The same kernel in all rows: its factors along both axes, an odd number.

@@ -12,8 +12,7 @@
 use std::ops::Range;
 
 use super::convolve::{Factors, ROWS, Separable};
-use super::profile::{self, sum, weighted_sum};
-use super::{Grid, Kernel, Shape};
+use super::{Grid, Kernel, Shape, profile};
 use crate::error::{Error, Result};
 use crate::geo::{Canvas, Ground, GroundRow};
 use crate::parallel::for_each;
@@ -210,7 +209,7 @@ impl RowKernels {
         row_sum: impl Fn(f64, f64) -> f64 + Sync,
         threads: usize,
     ) -> Vec<f64> {
-        self.for_occupied(is_occupied, threads, |cell_row| {
+        self.for_occupied(is_occupied, threads, |cell_row, _| {
             let row = cell_row + self.padding;
             let Rows { north_m, inverse_radius, radius_px, area_m2, .. } = &self.rows;
             let sums = self.targets[cell_row].clone().map(|to| {
@@ -221,19 +220,21 @@ impl RowKernels {
         })
     }
 
-    /// The reciprocals of the sums that `sum` returns for the rows of cells for which `is_occupied`; 0 in the others.
+    /// The reciprocals of the sums that `sum` returns for the rows of cells for which `is_occupied`; 0 in the others. `sum` is
+    /// called with the row and a buffer.
     fn for_occupied(
         &self,
         is_occupied: impl Fn(usize) -> bool + Sync,
         threads: usize,
-        sum: impl Fn(usize) -> f64 + Sync,
+        sum: impl Fn(usize, &mut Vec<f32>) -> f64 + Sync,
     ) -> Vec<f64> {
         const ROWS_AT_A_TIME: usize = 16;
         let mut norms = vec![0.0; self.cells_size()[1]];
         for_each(norms.chunks_mut(ROWS_AT_A_TIME).enumerate(), threads, |(chunk, norms)| {
+            let mut scratch = Vec::new();
             for (i, norm) in norms.iter_mut().enumerate() {
                 let row = chunk * ROWS_AT_A_TIME + i;
-                let sum = if is_occupied(row) { sum(row) } else { 0.0 };
+                let sum = if is_occupied(row) { sum(row, &mut scratch) } else { 0.0 };
                 *norm = if sum > 0.0 { sum.recip() } else { 0.0 };
             }
         });
@@ -311,9 +312,9 @@ fn ranges_within(all: &[f64], of: Range<usize>, reach_m: impl Fn(usize) -> f64) 
 /// [`RowKernels`] of a separable shape, for the cells of a grid.
 pub(super) struct SeparableRows<'a> {
     kernels: &'a RowKernels,
-    /// The reciprocals of N of the rows of cells, as in [`RowKernels::inverse_norms`].
-    inverse_norms: Vec<f64>,
-    /// The sums of K · A of the rows of the canvas and their surroundings, where K is the factor along the parallel.
+    /// The reciprocals of N of the rows of cells; 0 in empty rows.
+    inverse_norms: Vec<f32>,
+    /// The sums of K · A over a row, where K is the factor along the parallel, as in `kernels.rows`.
     weights: Vec<f32>,
 }
 
@@ -323,13 +324,12 @@ impl<'a> SeparableRows<'a> {
         let row_sums = rows.radius_px.iter().map(|radius_px| profile::row_sum(shape, *radius_px));
         let weights: Vec<f32> = row_sums.zip(&rows.area_m2).map(|(sum, area_m2)| (sum * area_m2) as f32).collect();
         let is_occupied = |row: usize| cells.row(row).iter().any(|cell| cell.to_bits() != 0);
-        let inverse_norms = kernels.for_occupied(is_occupied, threads, |cell_row| {
+        let norms = kernels.for_occupied(is_occupied, threads, |cell_row, scratch| {
             let (row, targets) = (cell_row + kernels.padding, kernels.targets[cell_row].clone());
-            let mut values = vec![0.0; targets.len()];
-            let scale = rows.inverse_radius[row];
-            profile::from_row(shape, &rows.north_m[targets.clone()], rows.north_m[row], scale, &mut values);
-            weighted_sum(&values, &weights[targets])
+            let (positions, weights) = (&rows.north_m[targets.clone()], &weights[targets]);
+            profile::norm(shape, positions, weights, rows.north_m[row], rows.inverse_radius[row], scratch)
         });
+        let inverse_norms = norms.iter().map(|norm| *norm as f32).collect();
         Self { kernels, inverse_norms, weights }
     }
 }
@@ -340,36 +340,25 @@ impl Separable for SeparableRows<'_> {
     }
 
     fn set(&self, factors: &mut Factors, row: usize, rows: usize) {
-        let kernels = self.kernels;
-        let shape = kernels.shape();
+        let (kernels, shape) = (self.kernels, self.kernels.shape());
+        let Rows { north_m, inverse_radius, radius_px, .. } = &kernels.rows;
         let all = &kernels.sources[row..row + rows];
         let start = all.iter().map(|rows| rows.start).min().unwrap_or(0);
-        let sources = start..all.iter().map(|rows| rows.end).max().unwrap_or(start);
-        factors.first = sources.start;
+        let end = all.iter().map(|rows| rows.end).max().unwrap_or(start);
+        factors.first = start;
         factors.vertical.clear();
-        factors.vertical.resize(sources.len(), [0.0; ROWS]);
-        let mut values = vec![0.0; sources.len()];
-        for (i, horizontal) in factors.horizontal.iter_mut().take(rows).enumerate() {
-            let to = row + i + kernels.halo[1] + kernels.padding;
-            let reached = kernels.sources(row + i);
-            let from = reached.start + kernels.padding..reached.end + kernels.padding;
-            let values = &mut values[..reached.len()];
-            let Rows { north_m, inverse_radius, .. } = &kernels.rows;
-            profile::to_row(shape, &north_m[from.clone()], &inverse_radius[from], north_m[to], values);
-            let weight = f64::from(self.weights[to]);
-            let vertical = &mut factors.vertical[reached.start - sources.start..];
-            for ((factor, value), norm) in vertical.iter_mut().zip(&*values).zip(&self.inverse_norms[reached]) {
-                factor[i] = value * (weight * norm) as f32;
-            }
-            let radius_px = kernels.rows.radius_px[to];
-            let reach = (radius_px * shape.reach()).floor() as usize;
-            horizontal.clear();
-            horizontal.resize(2 * reach + 1, 0.0);
-            profile::along_row(shape, radius_px, horizontal);
-            let norm = sum(horizontal).recip() as f32;
-            for factor in horizontal {
-                *factor *= norm;
-            }
+        factors.vertical.resize(end - start, [0.0; ROWS]);
+        let first = row + kernels.halo[1] + kernels.padding;
+        for (lane, (sources, horizontal)) in all.iter().zip(&mut factors.horizontal).enumerate() {
+            let (to, from) = (first + lane, sources.start + kernels.padding..sources.end + kernels.padding);
+            let out = &mut factors.vertical[sources.start - start..];
+            let sources = profile::Sources {
+                positions: &north_m[from.clone()],
+                scales: &inverse_radius[from],
+                factors: &self.inverse_norms[sources.clone()],
+            };
+            profile::vertical(shape, sources, north_m[to], self.weights[to], lane, &mut factors.scratch, out);
+            profile::horizontal(shape, radius_px[to], (radius_px[to] * shape.reach()) as usize, horizontal);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Fast values of kernels with factors that differ from row to row, in `f32`, with an error of about 10⁻⁶ of the peak.
 
 use super::Shape;
+use super::convolve::ROWS;
 use crate::simd::wide;
 
 /// exp(x) for −80 ≤ x ≤ 0, with a relative error below 10⁻⁶ near 0 and 5 · 10⁻⁶ at the end: 2ⁿ · 2ᶠ, where |f| ≤ ½ and 2ᶠ
@@ -39,54 +40,91 @@ fn triangle(distance: f32) -> f32 {
     (1.0 - distance.abs()).max(0.0)
 }
 
-wide! {
-    /// The factors along the meridian from a row at `center` to rows at `positions`, of a kernel whose radius has the
-    /// reciprocal `scale`.
-    pub(super) fn from_row(shape: Shape, positions: &[f64], center: f64, scale: f64, factors: &mut [f32]) {
+/// Replaces distances, in radii, by the factors of a separable shape.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn apply(shape: Shape, distances: &mut [f32]) {
+    /// Distances at a time. The last ones are padded, since single ones take as long as a block.
+    const BLOCK: usize = 16;
+    let replace = |block: &mut [f32; BLOCK]| {
         if shape == Shape::Triangular {
-            for (factor, position) in factors.iter_mut().zip(positions) {
-                *factor = triangle(((center - position) * scale) as f32);
-            }
+            block.iter_mut().for_each(|value| *value = triangle(*value));
         } else {
-            for (factor, position) in factors.iter_mut().zip(positions) {
-                let distance = ((center - position) * scale) as f32;
-                *factor = gaussian(distance * distance);
+            block.iter_mut().for_each(|value| *value = gaussian(*value * *value));
+        }
+    };
+    let (blocks, rest) = distances.as_chunks_mut::<BLOCK>();
+    blocks.iter_mut().for_each(replace);
+    let mut padded = [0.0; BLOCK];
+    padded[..rest.len()].copy_from_slice(rest);
+    replace(&mut padded);
+    rest.copy_from_slice(&padded[..rest.len()]);
+}
+
+wide! {
+    /// The sum of the factors along the meridian from a row at `center` to rows at `positions`, times `weights`. The radius
+    /// has the reciprocal `scale`.
+    pub(super) fn norm(
+        shape: Shape, positions: &[f64], weights: &[f32], center: f64, scale: f64, scratch: &mut Vec<f32>,
+    ) -> f64 {
+        scratch.clear();
+        scratch.extend(positions.iter().map(|position| ((center - position) * scale) as f32));
+        apply(shape, scratch);
+        let mut sums = [0.0f64; SUMS];
+        for (values, weights) in scratch.chunks(SUMS).zip(weights.chunks(SUMS)) {
+            for ((sum, value), weight) in sums.iter_mut().zip(values).zip(weights) {
+                *sum += f64::from(*value) * f64::from(*weight);
             }
+        }
+        sums.iter().sum()
+    }
+}
+
+/// Rows of cells: their positions along the meridian, the reciprocals of their radii, and factors.
+#[derive(Clone, Copy)]
+pub(super) struct Sources<'a> {
+    pub(super) positions: &'a [f64],
+    pub(super) scales: &'a [f64],
+    pub(super) factors: &'a [f32],
+}
+
+wide! {
+    /// Sets one of the `ROWS` factors of each row of cells: that along the meridian to an output row at `center`, times
+    /// `weight` and the factor of the row of cells.
+    pub(super) fn vertical(
+        shape: Shape, sources: Sources<'_>, center: f64, weight: f32, lane: usize, scratch: &mut Vec<f32>,
+        out: &mut [[f32; ROWS]],
+    ) {
+        let Sources { positions, scales, factors } = sources;
+        scratch.clear();
+        let distances = positions.iter().zip(scales).map(|(position, scale)| ((position - center) * scale) as f32);
+        scratch.extend(distances);
+        apply(shape, scratch);
+        scratch.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor * weight);
+        for (out, value) in out.iter_mut().zip(&*scratch) {
+            out[lane % ROWS] = *value;
         }
     }
 }
 
 wide! {
-    /// The factors along the meridian from rows at `positions`, with the reciprocals `scales` of their radii, to a row at
-    /// `center`: the same bits as those of [`from_row`].
-    pub(super) fn to_row(shape: Shape, positions: &[f64], scales: &[f64], center: f64, factors: &mut [f32]) {
-        if shape == Shape::Triangular {
-            for ((factor, position), scale) in factors.iter_mut().zip(positions).zip(scales) {
-                *factor = triangle(((position - center) * scale) as f32);
-            }
-        } else {
-            for ((factor, position), scale) in factors.iter_mut().zip(positions).zip(scales) {
-                let distance = ((position - center) * scale) as f32;
-                *factor = gaussian(distance * distance);
-            }
+    /// The factors of the pixels of a row at up to `reach` pixels on either side, which sum to 1.
+    pub(super) fn horizontal(shape: Shape, radius_px: f64, reach: usize, factors: &mut Vec<f32>) {
+        factors.clear();
+        factors.resize(2 * reach + 1, 0.0);
+        let scale = radius_px.recip() as f32;
+        let (west, east) = factors.split_at_mut(reach);
+        for (i, factor) in (0i32..).zip(&mut *east) {
+            *factor = i as f32 * scale;
         }
-    }
-}
-
-wide! {
-    /// The factors along a parallel, with the radius in pixels. The middle factor is that of the center.
-    pub(super) fn along_row(shape: Shape, radius_px: f64, factors: &mut [f32]) {
-        let (scale, center) = (radius_px.recip() as f32, (factors.len() / 2) as i32);
-        if shape == Shape::Triangular {
-            for (i, factor) in (0i32..).zip(factors) {
-                *factor = triangle((i - center) as f32 * scale);
-            }
-        } else {
-            for (i, factor) in (0i32..).zip(factors) {
-                let distance = (i - center) as f32 * scale;
-                *factor = gaussian(distance * distance);
-            }
+        apply(shape, east);
+        let mut sums = [0.0f64; SUMS];
+        for values in east[1..].chunks(SUMS) {
+            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += f64::from(*value));
         }
+        let norm = (f64::from(east[0]) + 2.0 * sums.iter().sum::<f64>()).recip() as f32;
+        east.iter_mut().for_each(|factor| *factor *= norm);
+        west.iter_mut().rev().zip(&east[1..]).for_each(|(west, east)| *west = *east);
     }
 }
 
@@ -121,50 +159,35 @@ wide! {
     }
 }
 
-/// The sums that [`sum`] and [`weighted_sum`] add up in parallel.
+/// Sums that are added up in parallel, in a fixed order.
 const SUMS: usize = 8;
-
-wide! {
-    /// The sum of `values`, in `f64` and in a fixed order.
-    pub(super) fn sum(values: &[f32]) -> f64 {
-        let mut sums = [0.0f64; SUMS];
-        for values in values.chunks(SUMS) {
-            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += f64::from(*value));
-        }
-        sums.iter().sum()
-    }
-}
-
-wide! {
-    /// The sum of `values` times `weights`, in `f64` and in a fixed order.
-    pub(super) fn weighted_sum(values: &[f32], weights: &[f32]) -> f64 {
-        let mut sums = [0.0f64; SUMS];
-        for (values, weights) in values.chunks(SUMS).zip(weights.chunks(SUMS)) {
-            for ((sum, value), weight) in sums.iter_mut().zip(values).zip(weights) {
-                *sum += f64::from(*value) * f64::from(*weight);
-            }
-        }
-        sums.iter().sum()
-    }
-}
 
 /// The sum of the factors of a separable shape along a row, with the radius in pixels.
 pub(super) fn row_sum(shape: Shape, radius_px: f64) -> f64 {
-    /// From this radius on, the sum of the Gaussian's samples is its integral: their difference is below
-    /// 2 exp(−2π² σ²) = 5 · 10⁻⁹ with σ = r/3, by Poisson's summation formula.
+    /// From this radius on, the sum of the Gaussian's samples is computed from its Fourier transform, by Poisson's summation
+    /// formula: its integral, times 1 + 2 Σ qⁿ² with q = exp(−2π² σ²) and σ = r/3, where q⁹ is below 10⁻¹².
+    const MIN_PX: f64 = 1.2;
+    /// From this radius on, 2q is below 10⁻⁸.
     const SMOOTH_PX: f64 = 3.0;
-    let reach = (radius_px * shape.reach()).floor();
-    match shape {
-        Shape::Triangular => 2.0 * reach + 1.0 - reach * (reach + 1.0) / radius_px,
-        _ if radius_px >= SMOOTH_PX => radius_px * (2.0 * std::f64::consts::PI).sqrt() / 3.0,
-        _ => 1.0 + 2.0 * (1..=reach as i32).map(|k| (-4.5 * (f64::from(k) / radius_px).powi(2)).exp()).sum::<f64>(),
+    let reach = (radius_px * shape.reach()) as i32;
+    let integral = radius_px * (2.0 * std::f64::consts::PI).sqrt() / 3.0;
+    if shape == Shape::Triangular {
+        let reach = f64::from(reach);
+        2.0 * reach + 1.0 - reach * (reach + 1.0) / radius_px
+    } else if radius_px >= SMOOTH_PX {
+        integral
+    } else if radius_px >= MIN_PX {
+        let q = (-2.0 * (std::f64::consts::PI * radius_px / 3.0).powi(2)).exp();
+        integral * (1.0 + 2.0 * (q + q.powi(4)))
+    } else {
+        1.0 + 2.0 * (1..=reach).map(|k| (-4.5 * (f64::from(k) / radius_px).powi(2)).exp()).sum::<f64>()
     }
 }
 
 /// Half the number of pixels of a row within a round kernel, without the center: its radius is `radius_px`, and the row is
 /// `distance` radii from its center.
 pub(super) fn half_width(radius_px: f64, distance: f64) -> usize {
-    (radius_px * (1.0 - distance * distance).max(0.0).sqrt()).floor() as usize
+    (radius_px * (1.0 - distance * distance).max(0.0).sqrt()) as usize
 }
 
 /// The sum of a round kernel over the pixels of a row, with the radius in pixels and the distance of the row in radii. Sums of
