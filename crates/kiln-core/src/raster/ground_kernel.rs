@@ -12,6 +12,7 @@
 use std::ops::Range;
 
 use super::convolve::{Factors, ROWS, Separable};
+use super::profile::TapRow;
 use super::{Grid, Kernel, Shape, profile};
 use crate::error::{Error, Result};
 use crate::geo::{Canvas, Ground, GroundRow};
@@ -189,34 +190,27 @@ impl RowKernels {
         clamp(rows.start)..clamp(rows.end)
     }
 
-    /// The distance along the meridian from a row of cells to an output row, in radii.
-    pub(super) fn distance(&self, cell_row: usize, output_row: usize) -> f64 {
+    /// An output row as a row of the kernel around a row of cells, whose amounts have the reciprocal of N `inverse_norm`; its
+    /// maximum is 1 without.
+    pub(super) fn tap_row(&self, cell_row: usize, output_row: usize, inverse_norm: Option<f64>) -> TapRow {
         let (from, to) = (cell_row + self.padding, output_row + self.halo[1] + self.padding);
-        (self.rows.north_m[from] - self.rows.north_m[to]) * self.rows.inverse_radius[from]
+        let distance = (self.rows.north_m[from] - self.rows.north_m[to]) * self.rows.inverse_radius[from];
+        let factor = inverse_norm.map_or(1.0, |norm| (self.rows.area_m2[to] * norm) as f32);
+        TapRow { radius_px: self.rows.radius_px[to], distance, factor }
     }
 
-    /// The radius along the parallel of an output row, in pixels, and the area of a pixel in m².
-    pub(super) fn output_row(&self, output_row: usize) -> (f64, f64) {
-        let row = output_row + self.halo[1] + self.padding;
-        (self.rows.radius_px[row], self.rows.area_m2[row])
-    }
-
-    /// The reciprocals of N, 1 / Σ K · A, of the rows of cells for which `is_occupied`; 0 in the others. `row_sum` returns the
-    /// sum of K over the pixels of a row, for its radius in pixels and its distance in radii.
-    pub(super) fn inverse_norms(
+    /// The reciprocals of N, 1 / Σ K · A, of a round shape, of the rows of cells for which `is_occupied`; 0 in the others.
+    pub(super) fn round_inverse_norms(
         &self,
+        shape: Shape,
         is_occupied: impl Fn(usize) -> bool + Sync,
-        row_sum: impl Fn(f64, f64) -> f64 + Sync,
         threads: usize,
     ) -> Vec<f64> {
+        let Rows { north_m, inverse_radius, radius_px, area_m2, .. } = &self.rows;
         self.for_occupied(is_occupied, threads, |cell_row, _| {
-            let row = cell_row + self.padding;
-            let Rows { north_m, inverse_radius, radius_px, area_m2, .. } = &self.rows;
-            let sums = self.targets[cell_row].clone().map(|to| {
-                let distance = (north_m[row] - north_m[to]) * inverse_radius[row];
-                row_sum(radius_px[to], distance) * area_m2[to]
-            });
-            sums.sum()
+            let (row, targets) = (cell_row + self.padding, self.targets[cell_row].clone());
+            let (positions, areas) = (&north_m[targets.clone()], &area_m2[targets.clone()]);
+            profile::round_norm(shape, &radius_px[targets], positions, areas, north_m[row], inverse_radius[row])
         })
     }
 

@@ -40,25 +40,35 @@ fn triangle(distance: f32) -> f32 {
     (1.0 - distance.abs()).max(0.0)
 }
 
+/// Distances that are replaced at a time. The last ones are padded, since single ones take as long as a block.
+const BLOCK: usize = 16;
+
 /// Replaces distances, in radii, by the factors of a separable shape.
 #[inline(always)]
 #[allow(clippy::inline_always)]
 fn apply(shape: Shape, distances: &mut [f32]) {
-    /// Distances at a time. The last ones are padded, since single ones take as long as a block.
-    const BLOCK: usize = 16;
-    let replace = |block: &mut [f32; BLOCK]| {
-        if shape == Shape::Triangular {
-            block.iter_mut().for_each(|value| *value = triangle(*value));
-        } else {
-            block.iter_mut().for_each(|value| *value = gaussian(*value * *value));
-        }
-    };
     let (blocks, rest) = distances.as_chunks_mut::<BLOCK>();
-    blocks.iter_mut().for_each(replace);
+    for block in blocks {
+        apply_to_block(shape, block);
+    }
     let mut padded = [0.0; BLOCK];
     padded[..rest.len()].copy_from_slice(rest);
-    replace(&mut padded);
+    apply_to_block(shape, &mut padded);
     rest.copy_from_slice(&padded[..rest.len()]);
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn apply_to_block(shape: Shape, block: &mut [f32; BLOCK]) {
+    if shape == Shape::Triangular {
+        for value in block {
+            *value = triangle(*value);
+        }
+    } else {
+        for value in block {
+            *value = gaussian(*value * *value);
+        }
+    }
 }
 
 wide! {
@@ -128,39 +138,68 @@ wide! {
     }
 }
 
+/// The values of a kernel in a row of pixels: half its number of pixels, without the center, and where they start in a buffer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Taps {
+    pub(super) half: usize,
+    pub(super) start: usize,
+}
+
+/// A row of pixels: the radius along it in pixels, its distance from the center of a kernel in radii, and the factor of its
+/// values.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TapRow {
+    pub(super) radius_px: f64,
+    pub(super) distance: f64,
+    pub(super) factor: f32,
+}
+
 wide! {
-    /// The values of a kernel in the pixels of a row, times `scale`. The middle value is that of the center, at a distance
-    /// of the square root of `square` radii.
-    pub(super) fn taps(shape: Shape, radius_px: f64, square: f64, scale: f32, taps: &mut [f32]) {
-        let (inverse, square, center) = (radius_px.recip() as f32, square as f32, (taps.len() / 2) as i32);
-        macro_rules! fill {
-            ($value:expr) => {
-                for (i, tap) in (0i32..).zip(taps) {
-                    let u = (i - center) as f32 * inverse;
-                    *tap = $value(u * u) * scale;
-                }
+    /// Appends the values of a kernel in each of `rows` to `values`, and their number to `taps`. The middle value of a row is
+    /// that of its center.
+    pub(super) fn taps(shape: Shape, rows: &[TapRow], taps: &mut Vec<Taps>, values: &mut Vec<f32>) {
+        for row in rows {
+            let half = match shape {
+                Shape::Triangular => row.radius_px as usize,
+                _ => half_width(row.radius_px, row.distance),
             };
-        }
-        match shape {
-            // Only of the maximum, which ends at the radius.
-            Shape::Gaussian => fill!(|uu: f32| gaussian(uu + square)),
-            Shape::Cone => fill!(|uu: f32| (1.0 - (uu + square).sqrt()).max(0.0)),
-            Shape::Epanechnikov => fill!(|uu: f32| (1.0 - (uu + square)).max(0.0)),
-            Shape::Quartic => fill!(|uu: f32| {
-                let base = (1.0 - (uu + square)).max(0.0);
-                base * base
-            }),
-            Shape::Triangular => {
-                let factor = triangle(square.sqrt());
-                fill!(|uu: f32| triangle(uu.sqrt()) * factor);
+            let start = values.len();
+            taps.push(Taps { half, start });
+            values.resize(start + 2 * half + 1, 0.0);
+            let (inverse, square) = (row.radius_px.recip() as f32, (row.distance * row.distance) as f32);
+            let (factor, center) = (row.factor, half as i32);
+            let values = &mut values[start..];
+            match shape {
+                // Only of the maximum, which ends at the radius.
+                Shape::Gaussian => fill(values, center, inverse, |uu| gaussian(uu + square) * factor),
+                Shape::Cone => fill(values, center, inverse, |uu| (1.0 - (uu + square).sqrt()).max(0.0) * factor),
+                Shape::Epanechnikov => fill(values, center, inverse, |uu| (1.0 - (uu + square)).max(0.0) * factor),
+                Shape::Quartic => fill(values, center, inverse, |uu| {
+                    let base = (1.0 - (uu + square)).max(0.0);
+                    base * base * factor
+                }),
+                Shape::Triangular => {
+                    let factor = triangle(square.sqrt()) * factor;
+                    fill(values, center, inverse, |uu| triangle(uu.sqrt()) * factor);
+                }
+                Shape::Uniform => values.fill(factor),
             }
-            Shape::Uniform => taps.fill(scale),
         }
     }
 }
 
+/// Sets each value by the square of its distance along the row, in radii.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn fill(values: &mut [f32], center: i32, inverse: f32, value: impl Fn(f32) -> f32) {
+    for (i, out) in (0i32..).zip(values) {
+        let u = (i - center) as f32 * inverse;
+        *out = value(u * u);
+    }
+}
+
 /// Sums that are added up in parallel, in a fixed order.
-const SUMS: usize = 8;
+const SUMS: usize = 16;
 
 /// The sum of the factors of a separable shape along a row, with the radius in pixels.
 pub(super) fn row_sum(shape: Shape, radius_px: f64) -> f64 {
@@ -190,40 +229,50 @@ pub(super) fn half_width(radius_px: f64, distance: f64) -> usize {
     (radius_px * (1.0 - distance * distance).max(0.0).sqrt()) as usize
 }
 
-/// The sum of a round kernel over the pixels of a row, with the radius in pixels and the distance of the row in radii. Sums of
-/// powers are in closed form.
-pub(super) fn round_row_sum(shape: Shape, radius_px: f64, distance: f64) -> f64 {
-    let m = half_width(radius_px, distance) as f64;
-    let (count, rest) = (2.0 * m + 1.0, (1.0 - distance * distance).max(0.0));
-    let squares = m * (m + 1.0) * count / 3.0 / (radius_px * radius_px);
-    match shape {
-        Shape::Uniform => count,
-        Shape::Epanechnikov => count * rest - squares,
-        Shape::Quartic => {
-            let fourths = squares * (3.0 * m * m + 3.0 * m - 1.0) / 5.0 / (radius_px * radius_px);
-            count * rest * rest - 2.0 * rest * squares + fourths
+wide! {
+    /// The sum of a round kernel over rows of pixels of the areas `areas`, times the area of a pixel, for rows at `positions`
+    /// with the radii `radii_px`. The center of the kernel is at `center`, and its radius has the reciprocal `scale`. Sums of
+    /// powers over the pixels of a row are in closed form.
+    pub(super) fn round_norm(
+        shape: Shape, radii_px: &[f64], positions: &[f64], areas: &[f64], center: f64, scale: f64,
+    ) -> f64 {
+        let mut total = 0.0;
+        for ((&radius_px, position), area) in radii_px.iter().zip(positions).zip(areas) {
+            let distance = (center - position) * scale;
+            let half = half_width(radius_px, distance);
+            let (m, rest, inverse) = (half as f64, (1.0 - distance * distance).max(0.0), radius_px.recip());
+            let count = 2.0 * m + 1.0;
+            let squares = m * (m + 1.0) * count / 3.0 * inverse * inverse;
+            let sum = match shape {
+                Shape::Epanechnikov => count * rest - squares,
+                Shape::Quartic => {
+                    let fourths = squares * (3.0 * m * m + 3.0 * m - 1.0) / 5.0 * inverse * inverse;
+                    count * rest * rest - 2.0 * rest * squares + fourths
+                }
+                Shape::Cone => cone_sum(inverse as f32, (distance * distance) as f32, half),
+                Shape::Uniform | Shape::Gaussian | Shape::Triangular => count,
+            };
+            total += sum * area;
         }
-        Shape::Gaussian | Shape::Triangular => row_sum(shape, radius_px),
-        Shape::Cone => cone_sum(radius_px, distance * distance, m as usize),
+        total
     }
 }
 
-wide! {
-    /// The sum of a cone over the `m` pixels on either side of the center of a row and the center.
-    fn cone_sum(radius_px: f64, square: f64, m: usize) -> f64 {
-        let (inverse, square) = (radius_px.recip() as f32, square as f32);
-        let mut sums = [0.0f64; SUMS];
-        let value = |k: usize| {
-            let u = k as i32 as f32 * inverse;
-            f64::from((1.0 - (u * u + square).sqrt()).max(0.0))
-        };
-        let blocks = m / SUMS;
-        for block in 0..blocks {
-            for (lane, sum) in sums.iter_mut().enumerate() {
-                *sum += value(block * SUMS + lane + 1);
-            }
+/// The sum of a cone over the pixels of a row: `half` on either side of the center, and the center. `inverse` is the
+/// reciprocal of the radius in pixels, and `square` the square of the distance of the row in radii.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn cone_sum(inverse: f32, square: f32, half: usize) -> f64 {
+    let value = |k: i32| {
+        let u = k as f32 * inverse;
+        (1.0 - (u * u + square).sqrt()).max(0.0)
+    };
+    let mut sums = [0.0f64; SUMS];
+    // The kernel is 0 beyond `half`, up to rounding, so the last block may exceed it.
+    for block in 0..half.div_ceil(SUMS) {
+        for (lane, sum) in sums.iter_mut().enumerate() {
+            *sum += f64::from(value((block * SUMS + lane + 1) as i32));
         }
-        let rest: f64 = (blocks * SUMS + 1..=m).map(value).sum();
-        value(0) + 2.0 * (sums.iter().sum::<f64>() + rest)
     }
+    f64::from(value(0)) + 2.0 * sums.iter().sum::<f64>()
 }

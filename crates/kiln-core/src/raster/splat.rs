@@ -6,6 +6,7 @@
 
 use super::bands::for_each_band;
 use super::kernel::Scale;
+use super::profile::{TapRow, Taps};
 use super::{Grid, RowKernels, Shape, profile};
 use crate::simd::wide;
 
@@ -94,42 +95,39 @@ pub(super) fn splat_rows(
     let mut out = Grid::filled(width, height, empty);
     let occupied = occupied_columns(cells, combine);
     let norms = match scale {
-        Scale::Mass => {
-            let row_sum = |radius_px: f64, distance: f64| profile::round_row_sum(shape, radius_px, distance);
-            kernels.inverse_norms(|row| !occupied[row].is_empty(), row_sum, threads)
-        }
+        Scale::Mass => kernels.round_inverse_norms(shape, |row| !occupied[row].is_empty(), threads),
         Scale::Peak => Vec::new(),
     };
     for_each_band(out.cells_mut(), width, threads, |first_row, band| {
         let rows = first_row..first_row + band.len() / width;
         let mut padded = vec![empty; width.next_multiple_of(LANES) + 2 * reach];
         let mut sums = vec![empty; width.next_multiple_of(LANES)];
-        let mut taps = Vec::new();
+        let (mut tap_rows, mut taps, mut values) = (Vec::new(), Vec::new(), Vec::new());
         for row in kernels.sources(rows.start).start..kernels.sources(rows.end - 1).end {
             let occupied = &occupied[row];
             if occupied.is_empty() {
                 continue;
             }
             padded[..cells.width()].copy_from_slice(cells.row(row));
-            for output_row in kernels.output_rows(row, &rows) {
-                let (radius_px, area_m2) = kernels.output_row(output_row);
-                let distance = kernels.distance(row, output_row);
-                if distance.abs() > 1.0 {
-                    continue;
-                }
-                let half = match shape {
-                    Shape::Triangular => radius_px.floor() as usize,
-                    _ => profile::half_width(radius_px, distance),
-                };
-                let factor = norms.get(row).map_or(1.0, |norm| (area_m2 * norm) as f32);
-                taps.resize(2 * half + 1, 0.0);
-                profile::taps(shape, radius_px, distance * distance, factor, &mut taps);
+            let norm = norms.get(row).copied();
+            let is_near = |tap_row: &TapRow| tap_row.distance.abs() <= 1.0;
+            let near =
+                kernels.output_rows(row, &rows).map(|output_row| (output_row, kernels.tap_row(row, output_row, norm)));
+            // The rows within the radius are adjacent.
+            let mut near = near.skip_while(|(_, tap_row)| !is_near(tap_row)).peekable();
+            let Some(&(first, _)) = near.peek() else { continue };
+            tap_rows.clear();
+            taps.clear();
+            values.clear();
+            tap_rows.extend(near.map(|(_, tap_row)| tap_row).take_while(is_near));
+            profile::taps(shape, &tap_rows, &mut taps, &mut values);
+            let lines = band[(first - rows.start) * width..].chunks_mut(width);
+            for (out, Taps { half, start }) in lines.zip(&taps) {
+                let taps = &values[*start..start + 2 * half + 1];
                 // Rounding may leave zeros at the ends, which are not contributions to a maximum.
                 let zeros = taps.iter().take_while(|tap| **tap == 0.0).count();
                 let Some(taps) = taps.get(zeros..taps.len().saturating_sub(zeros)) else { continue };
                 let inset = reach - half + zeros;
-                let start = (output_row - rows.start) * width;
-                let out = &mut band[start..start + width];
                 if is_dense(occupied.len(), taps.len(), width) {
                     sums[..width].copy_from_slice(out);
                     match combine {
