@@ -67,7 +67,7 @@ impl Ground {
             // cosh t = 1 / cos φ and sinh t = tan φ; sin φ = tanh t, whose difference between the edges is
             // sinh Δ / (cosh t₁ · cosh t₂), with the product 2 cosh t₁ · cosh t₂ = cosh 2t + cosh Δ.
             let t = (PI * (1.0 - 2.0 * y)).exp();
-            let (sine, cosine) = ((t - t.recip()) / 2.0, (t + t.recip()) / 2.0);
+            let (sine, cosine) = ((t - t.recip()) / 2.0, f64::midpoint(t, t.recip()));
             return GroundRow {
                 north_m: EARTH_RADIUS_M * sine.atan(),
                 width_m: circumference_m / scale_x / cosine,

@@ -10,6 +10,9 @@ use crate::simd::wide;
 /// Pixels summed at a time, in registers.
 const LANES: usize = 64;
 
+/// Values in a cache line.
+const LINE: usize = 16;
+
 /// Columns summed vertically at a time: with [`ROWS`] rows, the sums fit in the registers.
 const STRIP: usize = 32;
 
@@ -68,8 +71,11 @@ pub(super) fn separable(cells: &Grid<f32>, kernel: &impl Separable, threads: usi
     let occupied = occupied_rows(cells, blocks);
     for_each_band(out.cells_mut(), width, threads, |first_row, band| {
         // Padding after the last column, so that full blocks can be read there.
-        let stride = blocks * LANES + 2 * halo + LANES;
-        let mut columns = vec![0.0f32; ROWS * stride];
+        let stride = (blocks * LANES + 2 * halo + LANES).next_multiple_of(LINE);
+        let mut columns = vec![0.0f32; ROWS * stride + LINE];
+        // At the start of a cache line, where loads and stores do not cross into the next one.
+        let aligned = columns.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
+        let columns = &mut columns[aligned..];
         let mut filled = vec![false; blocks];
         let mut factors = Factors::default();
         for (i, out) in band.chunks_mut(ROWS * width).enumerate() {
@@ -83,7 +89,7 @@ pub(super) fn separable(cells: &Grid<f32>, kernel: &impl Separable, threads: usi
                 let any = counts[factors.first + vertical.len()] > counts[factors.first];
                 if any || *filled {
                     let sums = Columns { start: block * LANES, stride, rows };
-                    sum_vertically(cells, factors.first, vertical, sums, &mut columns);
+                    sum_vertically(cells, factors.first, vertical, sums, columns);
                     *filled = any;
                 }
             }

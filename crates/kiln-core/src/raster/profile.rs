@@ -40,21 +40,18 @@ fn triangle(distance: f32) -> f32 {
     (1.0 - distance.abs()).max(0.0)
 }
 
-/// Distances that are replaced at a time. The last ones are padded, since single ones take as long as a block.
+/// Distances that are replaced at a time. Slices are padded to a multiple, since single ones take as long as a block.
 const BLOCK: usize = 16;
 
-/// Replaces distances, in radii, by the factors of a separable shape.
+/// Replaces distances, in radii, by the factors of a separable shape, and pads them to a multiple of [`BLOCK`].
 #[inline(always)]
 #[allow(clippy::inline_always)]
-fn apply(shape: Shape, distances: &mut [f32]) {
-    let (blocks, rest) = distances.as_chunks_mut::<BLOCK>();
-    for block in blocks {
+fn apply(shape: Shape, distances: &mut Vec<f32>, from: usize) {
+    let count = (distances.len() - from).next_multiple_of(BLOCK);
+    distances.resize(from + count, 0.0);
+    for block in distances[from..].as_chunks_mut::<BLOCK>().0 {
         apply_to_block(shape, block);
     }
-    let mut padded = [0.0; BLOCK];
-    padded[..rest.len()].copy_from_slice(rest);
-    apply_to_block(shape, &mut padded);
-    rest.copy_from_slice(&padded[..rest.len()]);
 }
 
 #[inline(always)]
@@ -79,9 +76,9 @@ wide! {
     ) -> f64 {
         scratch.clear();
         scratch.extend(positions.iter().map(|position| ((center - position) * scale) as f32));
-        apply(shape, scratch);
+        apply(shape, scratch, 0);
         let mut sums = [0.0f64; SUMS];
-        for (values, weights) in scratch.chunks(SUMS).zip(weights.chunks(SUMS)) {
+        for (values, weights) in scratch.chunks_exact(SUMS).zip(weights.chunks(SUMS)) {
             for ((sum, value), weight) in sums.iter_mut().zip(values).zip(weights) {
                 *sum += f64::from(*value) * f64::from(*weight);
             }
@@ -109,9 +106,9 @@ wide! {
         scratch.clear();
         let distances = positions.iter().zip(scales).map(|(position, scale)| ((position - center) * scale) as f32);
         scratch.extend(distances);
-        apply(shape, scratch);
+        apply(shape, scratch, 0);
         scratch.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor * weight);
-        for (out, value) in out.iter_mut().zip(&*scratch) {
+        for (out, value) in out.iter_mut().zip(&scratch[..positions.len()]) {
             out[lane % ROWS] = *value;
         }
     }
@@ -123,17 +120,20 @@ wide! {
         factors.clear();
         factors.resize(2 * reach + 1, 0.0);
         let scale = radius_px.recip() as f32;
-        let (west, east) = factors.split_at_mut(reach);
-        for (i, factor) in (0i32..).zip(&mut *east) {
+        for (i, factor) in (0i32..).zip(&mut factors[reach..]) {
             *factor = i as f32 * scale;
         }
-        apply(shape, east);
+        apply(shape, factors, reach);
+        factors.truncate(2 * reach + 1);
+        let (west, east) = factors.split_at_mut(reach);
         let mut sums = [0.0f64; SUMS];
         for values in east[1..].chunks(SUMS) {
             sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += f64::from(*value));
         }
         let norm = (f64::from(east[0]) + 2.0 * sums.iter().sum::<f64>()).recip() as f32;
-        east.iter_mut().for_each(|factor| *factor *= norm);
+        for factor in &mut *east {
+            *factor *= norm;
+        }
         west.iter_mut().rev().zip(&east[1..]).for_each(|(west, east)| *west = *east);
     }
 }

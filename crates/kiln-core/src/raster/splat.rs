@@ -123,7 +123,7 @@ pub(super) fn splat_rows(
             profile::taps(shape, &tap_rows, &mut taps, &mut values);
             let lines = band[(first - rows.start) * width..].chunks_mut(width);
             for (out, Taps { half, start }) in lines.zip(&taps) {
-                let taps = &values[*start..start + 2 * half + 1];
+                let taps = &values[*start..=start + 2 * half];
                 // Rounding may leave zeros at the ends, which are not contributions to a maximum.
                 let zeros = taps.iter().take_while(|tap| **tap == 0.0).count();
                 let Some(taps) = taps.get(zeros..taps.len().saturating_sub(zeros)) else { continue };

@@ -193,6 +193,33 @@ proptest! {
     }
 
     #[test]
+    fn four_tiles_equal_their_picture(
+        zoom in 1u8..15, x in 0.0f64..1.0, y in 0.0f64..1.0, shape in any_shape(), radius_px in 0.5f64..9.0,
+        cells in prop::collection::vec((-30i32..94, -30i32..94, 0.1f32..9.0), 1..40),
+    ) {
+        const SIDE_PX: u32 = 32;
+        let tile = |dx: u32, dy: u32| {
+            let corner = [x, y].map(|share| (share * f64::from((1u32 << zoom) - 1)) as u32);
+            Canvas::tile(crate::geo::TileCoord::new(zoom, corner[0] + dx, corner[1] + dy).unwrap(), SIDE_PX).unwrap()
+        };
+        let whole = tile(0, 0).window(0, 0, 2 * SIDE_PX, 2 * SIDE_PX).unwrap();
+        let center_m = whole.pixel_size_m(whole.center_lat()).unwrap()[1];
+        let kernel = GroundKernel::new(shape, radius_px * center_m).unwrap();
+        let full = render(&whole, &cells, kernel, Aggregation::Sum, 2);
+        for (dx, dy) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
+            let side = SIDE_PX as i32;
+            let shifted: Vec<Cell> =
+                cells.iter().map(|&(col, row, weight)| (col - dx * side, row - dy * side, weight)).collect();
+            let part = render(&tile(dx as u32, dy as u32), &shifted, kernel, Aggregation::Sum, 1);
+            for row in 0..side {
+                let start = (dx * side) as usize;
+                let expected = &full.row((dy * side + row) as usize)[start..start + side as usize];
+                prop_assert_eq!(bits(part.row(row as usize)), bits(expected));
+            }
+        }
+    }
+
+    #[test]
     fn the_amounts_sum_to_the_weights(
         projection in prop::sample::select(PROJECTIONS.to_vec()), lat_deg in -72.0f64..72.0, cells in some_cells(),
         shape in any_shape(), radius_m in 5e3f64..200e3,
@@ -314,5 +341,27 @@ fn rows_near_the_edge_of_web_mercator_have_wide_kernels_and_bounded_halos() {
     assert!(kernel.on(&plane).is_err() && kernel.min_radius_px(&plane).is_none());
     for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
         assert!(GroundKernel::new(Shape::Cone, bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn windows_agree_where_the_radius_is_reduced() {
+    // At 60° the radius would be 1,800 pixels.
+    let scale = Projection::Mercator.meters_per_unit_x(0.0).unwrap() / 10.0;
+    let grid = Canvas::on_grid(Projection::Mercator, [scale.round(); 2]).unwrap();
+    let (x, y) = Projection::Mercator.forward(20.0, 60.0);
+    let canvas = grid.window((x * scale) as i64, (y * scale) as i64, 8, 6).unwrap();
+    let kernel = GroundKernel::new(Shape::Gaussian, 9e3).unwrap();
+    assert!(kernel.on(&canvas).unwrap().max_radius_px() > 1.7 * Kernel::MAX_RADIUS_PX);
+    let cells: [Cell; 6] =
+        [(3, 2, 1.0), (900, -3, 2.0), (0, 1706, 4.0), (5, 1708, 8.0), (-9, -1704, 5.0), (-1600, 40, 3.0)];
+    let full = render(&canvas, &cells, kernel, Aggregation::Sum, 2);
+    assert!(full.cells().iter().all(|value| *value > 0.0));
+    for (top, height) in [(0, 1), (1, 5)] {
+        let shifted = cells.map(|(col, row, weight)| (col - 1, row - top, weight));
+        let part = render(&canvas.window(1, i64::from(top), 5, height).unwrap(), &shifted, kernel, Aggregation::Sum, 1);
+        for row in 0..height as usize {
+            assert_eq!(bits(part.row(row)), bits(&full.row(row + top as usize)[1..6]), "{top} {row}");
+        }
     }
 }
