@@ -25,7 +25,7 @@ use crate::encode::{Animation, AnimationFormat, write_picture};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Projection};
 use crate::images::AtomicFile;
-use crate::layer::{Blend, Fit, Frames, Layer, Size, Style, Unit, canvas_for, canvas_of, render_shaded};
+use crate::layer::{Blend, Fit, Frames, Layer, Size, Style, canvas_for, canvas_of, render_shaded};
 use crate::parameter::Parameter;
 use crate::raster::Aggregation;
 use crate::source::{CoordinateSpace, Query};
@@ -117,7 +117,6 @@ pub(super) fn run(args: &Args) -> Result<()> {
         canvas_for(projection, layer.extent(), size, &style, Fit::Padded)?
     };
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
-    let style = style.per_pixel(&canvas);
     let renderer = FrameRenderer { args, layer: &layer, query, frames, canvas, style, threads };
     let done = AtomicU64::new(0);
     // Each frame is scanned for the span before it is rendered.
@@ -163,21 +162,20 @@ impl FrameRenderer<'_> {
             Blend::Add => Style { vmin: Some(vmin), vmax: Some(vmax), ..style.clone() },
             Blend::Classic => style.clone(),
         };
-        let unit = self.unit(&style);
+        let unit = &self.unit(&style);
         let bytes = match format {
-            Format::Animation(format) => self.animation(format, &style, &unit, done)?,
-            Format::Folder => self.folder(&style, &unit, done)?,
+            Format::Animation(format) => self.animation(format, &style, unit, done)?,
+            Format::Folder => self.folder(&style, unit, done)?,
         };
-        let summary = span
-            .map(|_| format!(", span {} to {} {}", short(vmin * unit.factor), short(vmax * unit.factor), unit.name));
+        let summary = span.map(|_| format!(", span {} to {} {unit}", short(vmin), short(vmax)));
         Ok((bytes, summary.unwrap_or_default()))
     }
 
-    fn unit(&self, style: &Style) -> Unit {
-        Unit::of(&self.canvas, style, self.layer.weight().filter(|_| self.query.columns.weights))
+    fn unit(&self, style: &Style) -> String {
+        style.unit(self.canvas.projection(), self.layer.weight().filter(|_| self.query.columns.weights))
     }
 
-    fn animation(&self, format: AnimationFormat, style: &Style, unit: &Unit, done: &AtomicU64) -> Result<u64> {
+    fn animation(&self, format: AnimationFormat, style: &Style, unit: &str, done: &AtomicU64) -> Result<u64> {
         let path = Path::new(&self.args.output);
         let write_error = |error: Error| error.for_path(path);
         let mut file = AtomicFile::create(path)?;
@@ -197,7 +195,7 @@ impl FrameRenderer<'_> {
         Ok(bytes)
     }
 
-    fn folder(&self, style: &Style, unit: &Unit, done: &AtomicU64) -> Result<u64> {
+    fn folder(&self, style: &Style, unit: &str, done: &AtomicU64) -> Result<u64> {
         let folder = Path::new(&self.args.output);
         fs::create_dir_all(folder).map_err(|error| Error::io(folder, "create", error))?;
         let mut bytes = 0;
@@ -215,7 +213,7 @@ impl FrameRenderer<'_> {
     }
 
     /// Renders a frame on a sheet.
-    fn sheet(&self, frame: usize, style: &Style, unit: &Unit) -> Result<RgbaImage> {
+    fn sheet(&self, frame: usize, style: &Style, unit: &str) -> Result<RgbaImage> {
         let query = self.frames.query(frame, &self.query);
         let heat = render_shaded(&**self.layer.point_set(), &query, &self.canvas, style, None, self.threads)?;
         let Args { title, attribution, .. } = self.args;

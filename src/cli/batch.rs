@@ -65,6 +65,9 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args) -> Result<()> {
     let config = args.store.load()?;
     config.check()?;
+    if !args.quiet {
+        print_notes(&config.deprecations());
+    }
     let jobs = select_jobs(&config, &args.jobs)?;
     let store = args.store.open()?;
     let LiveLayers { database, layers: live, unavailable } = LiveLayers::of(&config, &jobs, &store)?;

@@ -7,7 +7,7 @@ use clap::{Args as ClapArgs, Subcommand};
 
 use super::job_layers::check_jobs;
 use super::output::Target;
-use super::print_json;
+use super::{print_json, print_notes};
 use crate::config::{Config, ConfigBuilder};
 use crate::error::{Error, Result};
 use crate::layer::SchemeFolders;
@@ -174,6 +174,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         None => Config::default(),
         Some(Command::Check(args)) => {
             let config = args.config.resolve(&args.inputs)?;
+            print_notes(&config.deprecations());
             if !config.jobs.is_empty() {
                 check_jobs(&config, &Store::open(&config.store.folder)?)?;
             }

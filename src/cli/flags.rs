@@ -3,6 +3,7 @@
 use clap::builder::{ArgAction, ValueParser};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
+use super::console::print_notes;
 use crate::error::Error;
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Entry, Kind, ParameterSet};
@@ -39,6 +40,9 @@ impl<S: ParameterSet> FromArgMatches for Flags<S> {
                 (_, [.., last]) => (*last).to_owned(),
                 (_, []) => continue,
             };
+            if entry.declaration.is_deprecated {
+                print_notes(&[entry.declaration.deprecation(&parameter.flag())]);
+            }
             let set = entry.set(&mut self.0, &text);
             set.map_err(|error| clap::Error::raw(clap::error::ErrorKind::ValueValidation, described(error)))?;
         }
@@ -48,7 +52,8 @@ impl<S: ParameterSet> FromArgMatches for Flags<S> {
 
 fn flag<S: ParameterSet>(entry: &'static Entry<S>) -> Arg {
     let Declaration { parameter, kind, default, value_name, conflict, .. } = entry.declaration;
-    let summary = entry.declaration.summary().trim_end_matches('.');
+    let summary = entry.declaration.summary();
+    let summary = summary.trim_end_matches('.');
     let help = default.map_or_else(|| summary.to_owned(), |default| format!("{summary} [default: {default}]"));
     // The value is parsed again with the other flags; checked here, clap reports its error with the flag and the value.
     let check = |text: &str| entry.set(&mut S::default(), text).map(|()| text.to_owned()).map_err(described);

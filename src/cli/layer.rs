@@ -12,7 +12,7 @@ use super::store::{self, StoreArgs, second_of, time_of};
 use super::summary::{grouped, plural, short};
 use crate::config::TimeSpan;
 use crate::error::{Error, Result};
-use crate::layer::Unit;
+use crate::layer::weight_label;
 use crate::store::{Damage, Snapshot, StoredLayer};
 
 /// Print the properties of a layer of the store.
@@ -146,7 +146,7 @@ impl LayerInfo {
             }),
             columns,
             weight: summary.weight.map(|[sum, min, max]| Weights {
-                name: Unit::weight_label(description.weight.as_deref()).to_owned(),
+                name: weight_label(description.weight.as_deref()).to_owned(),
                 sum,
                 min,
                 max,

@@ -16,7 +16,9 @@ use crate::encode::png::{self, PngOptions};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Projection};
 use crate::inputs::OpenInputs;
-use crate::layer::{Blend, ExtentScan, Fit, Heatmap, Size, Style, Unit, canvas_for, canvas_of, remarks, render};
+use crate::layer::{
+    Blend, ExtentScan, Fit, Heatmap, Size, Style, canvas_for, canvas_of, remarks, render, weight_label,
+};
 use crate::message;
 use crate::parameter::Parameter;
 use crate::raster::Aggregation;
@@ -107,8 +109,11 @@ enum Content {
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
-    let style = args.style.resolve(&args.style.options())?;
+    let mut style = args.style.resolve(&args.style.options())?;
     let content = args.content(&style)?;
+    if content != Content::Png {
+        style = style.for_geotiff();
+    }
     args.rows.check()?;
     let projection = args.projection()?;
     // All arguments are validated before the work, including that the files can be written.
@@ -125,12 +130,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let opened = OpenInputs::open(&args.inputs, &args.rows.columns(), &args.rows.read_options())?;
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
 
-    let (heat, style) = draw(args, projection, &opened, &style, threads)?;
+    let heat = draw(args, projection, &opened, &style, threads)?;
     let weight = heat.values.as_ref().is_some_and(|values| values.weighted);
     let column = args.rows.weight().or(opened.weight.as_deref()).or(heat.report.weight.as_deref());
-    let weight = weight.then(|| Unit::weight_label(column));
-    let unit = Unit::of(&heat.canvas, &style, weight);
-    let picture = sheet::RenderedPicture { heat: &heat, style: &style, unit: &unit };
+    let unit = &style.unit(heat.canvas.projection(), weight.then(|| weight_label(column)));
+    let picture = sheet::RenderedPicture { heat: &heat, style: &style, unit };
     let mut output = target.create()?;
     if args.sheet.has_sheet() {
         args.sheet.write(picture, &mut output).map_err(|error| error.for_path(&args.output))?;
@@ -146,19 +150,13 @@ pub(super) fn run(args: &Args) -> Result<()> {
     outputs.into_iter().try_for_each(Output::commit)?;
     if !args.quiet {
         print_notes(&remarks(&heat.report, Parameter::flag));
-        print_message(&summary::rendered(&heat, &style, &unit, &args.output, start.elapsed()));
+        print_message(&summary::rendered(&heat, &style, unit, &args.output, start.elapsed()));
     }
     Ok(())
 }
 
-/// Renders the picture, and returns it with the applied style.
-fn draw(
-    args: &Args,
-    projection: Projection,
-    opened: &OpenInputs,
-    style: &Style,
-    threads: usize,
-) -> Result<(Heatmap, Style)> {
+/// Renders the picture.
+fn draw(args: &Args, projection: Projection, opened: &OpenInputs, style: &Style, threads: usize) -> Result<Heatmap> {
     let (view, source) = (&args.view, &opened.inputs);
     let query = args
         .rows
@@ -177,10 +175,9 @@ fn draw(
     let size = view.size.unwrap_or_default();
     if let Some(bounds) = view.bounds {
         let canvas = canvas_of(projection, bounds, size)?;
-        let style = style.per_pixel(&canvas);
-        let heat = render_all(&canvas, &style)?;
+        let heat = render_all(&canvas, style)?;
         heat.report.require_points(&opened.names)?;
-        return Ok((heat, style));
+        return Ok(heat);
     }
     // A classic picture depends on the order of the points, which only a single thread preserves.
     let scan_threads = if style.blend == Blend::Classic { 1 } else { threads };
@@ -193,16 +190,15 @@ fn draw(
         return Err(Error::input(opened.names.join(", "), detail));
     }
     let canvas = canvas_for(projection, &extent_scan.extent, size, style, view.fit)?;
-    let style = style.per_pixel(&canvas);
     let mut heat = match extent_scan.kept() {
         Some(kept) => {
             let all = Query::default().with_coordinate_space(query.columns.space).with_weights(query.columns.weights);
-            render(&kept, &all, &canvas, &style, threads)?
+            render(&kept, &all, &canvas, style, threads)?
         }
-        None => render_all(&canvas, &style)?,
+        None => render_all(&canvas, style)?,
     };
     heat.report = extent_scan.report;
-    Ok((heat, style))
+    Ok(heat)
 }
 
 fn write_picture_file(

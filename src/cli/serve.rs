@@ -44,6 +44,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
     let config = args.config.resolve(&args.inputs)?;
     log_to_stderr(config.log.level, config.log.format);
+    for notice in config.deprecations() {
+        tracing::warn!("{notice}");
+    }
     let runtime = Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::io("the runtime", "start", error))?;
     runtime.block_on(async {

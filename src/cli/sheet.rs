@@ -11,7 +11,7 @@ use crate::encode::geotiff::GeoReference;
 use crate::encode::{Legend, Print, kml, nice_ticks, world_file, write_picture};
 use crate::error::{Error, Result};
 use crate::geo::Projection;
-use crate::layer::{Heatmap, Style, Unit, Values};
+use crate::layer::{Heatmap, Style, Values};
 use crate::parameter::Parameter;
 
 const PRINT: Parameter = Parameter::new("print");
@@ -47,7 +47,7 @@ pub(super) struct SheetArgs {
 pub(super) struct RenderedPicture<'a> {
     pub(super) heat: &'a Heatmap,
     pub(super) style: &'a Style,
-    pub(super) unit: &'a Unit,
+    pub(super) unit: &'a str,
 }
 
 impl SheetArgs {
@@ -144,11 +144,11 @@ fn stem(path: &str) -> String {
 impl RenderedPicture<'_> {
     /// Draws the picture on a sheet with a legend, a scale bar and a north arrow.
     pub(super) fn sheet(self, title: &str, subtitle: &str, attribution: &str) -> Result<RgbaImage> {
-        let Self { heat, style, .. } = self;
+        let Self { heat, .. } = self;
         let canvas = &heat.canvas;
         let legend = self.legend()?;
         let is_globe = canvas.projection().wraps();
-        let lat = style.true_scale_lat_deg.unwrap_or_else(|| canvas.center_lat());
+        let lat = canvas.center_lat();
         let side = if lat.round() < 0.0 { "S" } else { "N" };
         let scale_note = if is_globe { format!("at {}°{side}", lat.abs().round()) } else { String::new() };
         let print = Print {
@@ -158,7 +158,7 @@ impl RenderedPicture<'_> {
             subtitle,
             attribution,
             legend: Some(&legend),
-            pixel_width_m: style.pixel_size_m(canvas).map(|[width_m, _]| width_m),
+            pixel_width_m: canvas.pixel_size_m(lat).map(|[width_m, _]| width_m),
             scale_note: &scale_note,
             north_up: is_globe,
         };
@@ -169,13 +169,10 @@ impl RenderedPicture<'_> {
         let Self { heat, style, unit } = self;
         let palette = style.legend_palette();
         let ticks = match &heat.values {
-            Some(Values { span, quantizer, .. }) => {
-                let position = |value: f64| quantizer.position(value / unit.factor);
-                nice_ticks(span.vmin * unit.factor, span.vmax * unit.factor, position)
-            }
+            Some(Values { span, quantizer, .. }) => nice_ticks(span.vmin, span.vmax, |value| quantizer.position(value)),
             None => Vec::new(),
         };
-        let unit = if heat.values.is_some() { unit.name.as_str() } else { "classic dots: an absolute scale" };
+        let unit = if heat.values.is_some() { unit } else { "classic dots: an absolute scale" };
         Legend { palette: &palette, ticks: &ticks, title: "", unit, pixel_ratio: 1.0 }.draw()
     }
 }

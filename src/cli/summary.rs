@@ -7,12 +7,12 @@ use indicatif::HumanBytes;
 
 use crate::export::TileExportReport;
 use crate::geo::Zooms;
-use crate::layer::{Blend, Heatmap, Style, Unit};
+use crate::layer::{Blend, Heatmap, Style};
 use crate::source::{CoordinateSpace, ScanReport};
 use crate::store::{ImportReport, Snapshot};
 
 /// Summarizes a render.
-pub(super) fn rendered(heat: &Heatmap, style: &Style, unit: &Unit, output: &str, elapsed: Duration) -> String {
+pub(super) fn rendered(heat: &Heatmap, style: &Style, unit: &str, output: &str, elapsed: Duration) -> String {
     let report = &heat.report;
     let mut line = format!("read {}", plural(report.read, "row"));
     if report.filtered > 0 {
@@ -23,14 +23,13 @@ pub(super) fn rendered(heat: &Heatmap, style: &Style, unit: &Unit, output: &str,
     match &heat.values {
         Some(_) if heat.drawn == 0 => append(&mut line, format_args!("; nothing drawn")),
         Some(values) => {
-            let (vmin, vmax) = (values.span.vmin * unit.factor, values.span.vmax * unit.factor);
             let policy = if style.vmin.is_some() && style.vmax.is_some() {
                 "fixed".into()
             } else {
                 style.normalization.to_string()
             };
-            let (vmin, vmax) = (short(vmin), short(vmax));
-            append(&mut line, format_args!("; span {vmin} to {vmax} {} ({policy}, {})", unit.name, style.curve));
+            let (vmin, vmax) = (short(values.span.vmin), short(values.span.vmax));
+            append(&mut line, format_args!("; span {vmin} to {vmax} {unit} ({policy}, {})", style.curve));
         }
         None => append(&mut line, format_args!("; classic dots, an absolute scale")),
     }

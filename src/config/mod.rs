@@ -123,6 +123,17 @@ pub struct Config {
 }
 
 impl Config {
+    /// A notice for each deprecated key, with the layer or job.
+    pub fn deprecations(&self) -> Vec<String> {
+        let layers = self.layers.iter().flat_map(|(name, layer)| {
+            layer.style.deprecations().map(move |notice| format!("the style of the layer `{name}`: {notice}"))
+        });
+        let jobs = self.jobs.iter().flat_map(|job| {
+            job.style.deprecations().map(|notice| format!("the style of the job `{}`: {notice}", job.name))
+        });
+        layers.chain(jobs).collect()
+    }
+
     /// The URL of the database.
     pub fn database(&self) -> Option<&str> {
         self.postgis.url.as_ref().map(Token::reveal)

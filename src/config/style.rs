@@ -28,7 +28,10 @@ struct Scalar(#[serde(deserialize_with = "scalar")] String);
 fn schema(_: &mut SchemaGenerator) -> Schema {
     let value = || json_schema!({ "type": ["string", "number"] });
     let described = |declaration: &Declaration| {
-        let schema = json_schema!({ "type": ["string", "number"], "description": declaration.description() });
+        let mut schema = json_schema!({ "type": ["string", "number"], "description": declaration.description() });
+        if declaration.is_deprecated {
+            schema.insert("deprecated".to_owned(), true.into());
+        }
         (declaration.parameter.key(), schema)
     };
     let properties: BTreeMap<_, _> = StyleOptions::declarations().map(described).collect();
@@ -45,6 +48,13 @@ impl StyleConfig {
     /// The parameters by name, as text.
     pub fn to_map(&self) -> BTreeMap<String, String> {
         self.0.iter().map(|(name, Scalar(text))| (name.clone(), text.clone())).collect()
+    }
+
+    /// A notice for each deprecated parameter.
+    pub(super) fn deprecations(&self) -> impl Iterator<Item = String> {
+        let deprecated = StyleOptions::declarations().filter(|declaration| declaration.is_deprecated);
+        let used = deprecated.filter(|declaration| declaration.names().any(|name| self.0.contains_key(name)));
+        used.map(|declaration| declaration.deprecation(declaration.parameter.key()))
     }
 
     /// Parses and checks the style options.

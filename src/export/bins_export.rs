@@ -121,7 +121,7 @@ impl BinsExport<'_> {
         const COARSE_PX: u32 = 16;
         let tiles = block.tiles(cover)?;
         let Some((canvas, _)) = canvas_of(&tiles, COARSE_PX)? else { return Ok(None) };
-        let is_occupied = is_occupied(&**self.layer.point_set(), query, &canvas, 1)?;
+        let is_occupied = is_occupied(&**self.layer.point_set(), query, &canvas.grow(1))?;
         Ok(is_occupied.then(Sums::new))
     }
 

@@ -34,9 +34,9 @@ pub(super) struct ExportKey<'a> {
     blend: String,
     kernel: String,
     radius: String,
-    true_scale_lat_deg: Option<f64>,
     aggregation: String,
     normalization: String,
+    units: Option<String>,
     vmin: Option<f64>,
     vmax: Option<f64>,
     curve: String,
@@ -65,14 +65,16 @@ impl<'a> ExportKey<'a> {
             blend,
             shape,
             radius,
-            true_scale_lat_deg,
             aggregation,
             normalization,
+            units,
             vmin,
             vmax,
             curve,
             scheme: _,
             opacity: _,
+            // Tiles of archives have a single density.
+            pixel_ratio: _,
             transparent_low: _,
             background: _,
         } = style;
@@ -93,9 +95,9 @@ impl<'a> ExportKey<'a> {
             blend: blend.to_string(),
             kernel: shape.to_string(),
             radius: radius.to_string(),
-            true_scale_lat_deg: *true_scale_lat_deg,
             aggregation: aggregation.to_string(),
             normalization: normalization.to_string(),
+            units: units.map(|units| units.to_string()),
             vmin: *vmin,
             vmax: *vmax,
             curve: curve.to_string(),
@@ -137,7 +139,7 @@ mod tests {
 
     use super::*;
     use crate::color::Opacity;
-    use crate::layer::{LayerSpec, Radius};
+    use crate::layer::{LayerSpec, Radius, Units};
     use crate::source::Operator;
 
     const ZOOMS: Zooms = Zooms { first: 0, last: 3 };
@@ -181,7 +183,7 @@ mod tests {
             r#"{"kiln":"VERSION","format":"pmtiles","layer":"spots","points":"POINTS","weight":null,"zooms":[0,3],"#,
             r#""bounds_deg":[-0.1,0.0,1e-7,3.0],"start_us":null,"end_us":-7,"categories":["a \"b\""],"#,
             r#""polygon":"928bfbc0bb48ac248045686438375be5","comparisons":[["speed",">=",0.1]],"blend":"add","kernel":"gaussian","#,
-            r#""radius":"2500m","true_scale_lat_deg":null,"aggregation":"sum","normalization":"p99","vmin":null,"#,
+            r#""radius":"2500m","aggregation":"sum","normalization":"p99","units":null,"vmin":null,"#,
             r#""vmax":0.1,"curve":"linear","palette":"d16306e7b564d69be77e8a76eac30987"}"#,
         );
         let expected = expected.replace("VERSION", env!("CARGO_PKG_VERSION")).replace("POINTS", layer.version());
@@ -206,7 +208,7 @@ mod tests {
             of_style(Style { opacity: Opacity::new(0.5).unwrap(), ..style.clone() }),
             of_style(Style { vmin: Some(1.0), ..style.clone() }),
             of_style(Style { vmax: Some(1.0), ..style.clone() }),
-            of_style(Style { true_scale_lat_deg: Some(0.0), ..style.clone() }),
+            of_style(Style { units: Some(Units::PerPx), ..style.clone() }),
             of_query(query().with_start(Some(0))),
             of_query(query().with_end(None)),
             of_query(with_time_parts("7-9", "UTC")),

@@ -12,8 +12,8 @@ pub(super) struct OccupancyProbe<'a> {
     layer: &'a Layer,
     query: Query<'a>,
     cover: TileCover,
+    style: Style,
     has_background: bool,
-    reach_px: u32,
 }
 
 impl<'a> OccupancyProbe<'a> {
@@ -21,11 +21,12 @@ impl<'a> OccupancyProbe<'a> {
     const TILE_PX: u32 = 16;
 
     pub(super) fn new(layer: &'a Layer, query: Query<'a>, style: &Style, zoom: u8, bounds: Bounds) -> Result<Self> {
-        let tile = Canvas::tile(TileCoord::new(zoom, 0, 0)?, TILE_PX)?;
-        let style = style.per_pixel(&tile);
-        let reach_px = style.reach_px(&tile)?.div_ceil(TILE_PX / Self::TILE_PX) + 1;
         let has_background = style.palette().rgba(style.empty_index())[3] > 0;
-        Ok(Self { layer, query, cover: TileCover::of(bounds, zoom), has_background, reach_px })
+        let side_ratio = f64::from(Self::TILE_PX) / f64::from(TILE_PX);
+        let style = Style { radius: style.radius.scaled(side_ratio), ..style.clone() };
+        // Errors of the style occur here, not in the first block.
+        style.canvas_with_reach(&Canvas::tile(TileCoord::new(zoom, 0, 0)?, Self::TILE_PX)?)?;
+        Ok(Self { layer, query, cover: TileCover::of(bounds, zoom), style, has_background })
     }
 
     pub(super) fn is_occupied(&self, block: Block) -> Result<bool> {
@@ -34,6 +35,7 @@ impl<'a> OccupancyProbe<'a> {
         if self.has_background {
             return Ok(true);
         }
-        is_occupied(&**self.layer.point_set(), &self.query, &canvas, self.reach_px)
+        // A pixel more for dots that are moved to the center of a pixel.
+        is_occupied(&**self.layer.point_set(), &self.query, &self.style.canvas_with_reach(&canvas)?.grow(1))
     }
 }

@@ -24,8 +24,7 @@ pub struct TileExport<'a> {
     pub layer: &'a Layer,
     /// The filter of the points. Columns, weights and the stop flag are set by the export.
     pub query: Query<'a>,
-    /// The style. `vmin` and `vmax` are in the [`Unit`](crate::layer::Unit) of the values. The default latitude of true
-    /// scale is the center of the layer, as for tiles of the server.
+    /// The style. `vmin` and `vmax` are in the [unit](Style::unit) of the values.
     pub style: Style,
     /// The zooms of the tiles. For a COG, a single zoom is that of the finest image.
     pub zooms: Zooms,
@@ -70,21 +69,14 @@ impl TileExport<'_> {
             );
             return Err(Error::input(self.layer.name(), message));
         }
-        let mut style = self.style.clone();
-        style.true_scale_lat_deg.get_or_insert_with(|| self.layer.center_lat_deg());
         for zoom in self.zooms.all() {
-            style.reach_px(&Canvas::tile(TileCoord::new(zoom, 0, 0)?, TILE_PX)?)?;
+            self.style.canvas_with_reach(&Canvas::tile(TileCoord::new(zoom, 0, 0)?, TILE_PX)?)?;
         }
-        self.write_styled(&style, target, format, progress)
+        self.write_checked(target, format, progress)
     }
 
-    fn write_styled(
-        &self,
-        style: &Style,
-        target: &Path,
-        format: Format,
-        progress: &Progress,
-    ) -> Result<TileExportReport> {
+    fn write_checked(&self, target: &Path, format: Format, progress: &Progress) -> Result<TileExportReport> {
+        let style = &self.style;
         let mut metadata = TilesetMetadata::of(self.layer, style, self.zooms, self.bounds)?;
         let [west, south, east, north] = metadata.bounds_deg;
         let bounds = self.bounds.unwrap_or(Bounds { west, south, east, north });

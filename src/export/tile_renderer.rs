@@ -44,10 +44,9 @@ impl<'a> TileRenderer<'a> {
         threads: usize,
     ) -> Result<Self> {
         let tile = Canvas::tile(TileCoord::new(zoom, 0, 0)?, TILE_PX)?;
-        let style = style.per_pixel(&tile);
-        let shading = layer.shading(&query, &tile, &style, threads)?;
+        let shading = layer.shading(&query, &tile, style, threads)?;
         let palette = style.palette();
-        Ok(Self { layer, query, cover: TileCover::of(bounds, zoom), style, shading, palette, encoding })
+        Ok(Self { layer, query, cover: TileCover::of(bounds, zoom), style: style.clone(), shading, palette, encoding })
     }
 
     /// Renders the tiles of a block.

@@ -2,8 +2,8 @@
 
 use super::TILE_PX;
 use crate::error::Result;
-use crate::geo::{Bounds, Canvas, TileCoord, Zooms};
-use crate::layer::{Layer, Style, bounds_with_reach, center, dot_reach};
+use crate::geo::{Bounds, Zooms};
+use crate::layer::{DotReach, Layer, Style, bounds_with_reach, center};
 
 /// The metadata of a tile archive.
 pub(super) struct TilesetMetadata<'a> {
@@ -31,11 +31,10 @@ impl<'a> TilesetMetadata<'a> {
         let bounds_deg = if bounds.is_some() && -180.0 <= west && west < east && east <= 180.0 {
             [west, south, east, north]
         } else if bounds.is_some() {
-            bounds_with_reach(extent, 0.0)
+            bounds_with_reach(extent, DotReach::default())
         } else {
             let lowest = zoom.saturating_sub(ZOOMS_OUT).clamp(first, last);
-            let tile = Canvas::tile(TileCoord::new(lowest, 0, 0)?, TILE_PX)?;
-            bounds_with_reach(extent, dot_reach(style.radius_px(&tile), TILE_PX, lowest))
+            bounds_with_reach(extent, DotReach::of(style, TILE_PX, lowest)?)
         };
         let weighted_by = layer.weight().map(|weight| format!(", weighted by {weight}")).unwrap_or_default();
         Ok(Self {

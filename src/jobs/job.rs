@@ -131,7 +131,7 @@ impl Job {
             Some(bounds) => canvas_of(projection, bounds, self.size)?,
             None => canvas_for(projection, extent, self.size, &style, Fit::Padded)?,
         };
-        let style = style.per_pixel(&canvas);
+        let style = if self.output.is_png() { style } else { style.for_geotiff() };
         let query = query
             .clone()
             .with_coordinate_space(if is_globe { CoordinateSpace::Globe } else { CoordinateSpace::Plane })

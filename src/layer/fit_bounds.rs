@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use super::style::{Radius, Style};
+use super::tile_extent::expand;
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Extent, Projection};
 use crate::message;
@@ -115,16 +116,21 @@ pub fn canvas_for(projection: Projection, extent: &Extent, size: Size, style: &S
         }
         return canvas_of(projection, bounds, size);
     }
-    // A radius in meters is converted to pixels by the scale of the canvas, and the scale depends on the margin for the
-    // dots. A few iterations converge.
-    let mut canvas = padded(projection, bounds, size, 0.0)?;
-    for _ in 0..8 {
-        canvas = padded(projection, bounds, size, style.radius_px(&canvas))?;
-        if matches!(style.radius, Radius::Pixels(_) | Radius::DotSize(_)) {
-            break;
+    if let Radius::Meters(meters) = style.radius {
+        if projection.wraps() {
+            return padded(projection, expand(bounds, meters), size, 0.0);
         }
+        // A radius in meters is converted to pixels by the scale of the canvas, and the scale depends on the margin for
+        // the dots. A few iterations converge.
+        let mut canvas = padded(projection, bounds, size, 0.0)?;
+        for _ in 0..8 {
+            canvas = padded(projection, bounds, size, style.min_radius_px(&canvas))?;
+        }
+        return Ok(canvas);
     }
-    Ok(canvas)
+    // The radius does not depend on the canvas.
+    let radius_px = style.min_radius_px(&padded(projection, bounds, size, 0.0)?);
+    padded(projection, bounds, size, radius_px)
 }
 
 /// The canvas of square pixels that covers `bounds` and a margin of `margin_px`, which is at most half of the picture.
@@ -282,7 +288,7 @@ mod tests {
                     let (lon, lat) = ([5.0, 25.0, 15.0], [40.0, 60.0, 50.0]);
                     let canvas = canvas_for(projection, &extent(&lon, &lat), size, &style, Fit::Padded).unwrap();
                     assert!((canvas.aspect() - 1.0).abs() < 1e-9);
-                    let reach = style.radius_px(&canvas);
+                    let reach = style.min_radius_px(&canvas);
                     let mut nearest = f64::INFINITY;
                     canvas.for_each_position(Points::new(&lon, &lat).unwrap(), 0, |col, row| {
                         let edges = [col, row, f64::from(canvas.width()) - col, f64::from(canvas.height()) - row];

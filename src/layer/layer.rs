@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 use quick_cache::sync::Cache;
 
 use super::shading::{self, Shading};
-use super::{Blend, Style, StyleOptions, Unit};
+use super::{Blend, Style, StyleOptions, weight_label};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Extent, Points};
 use crate::parameters::ParameterSet;
@@ -123,7 +123,7 @@ impl Layer {
         const MAX_FILTERS: usize = 64;
         let (shadings, samples) = (Cache::new(MAX_SHADINGS), Cache::new(MAX_FILTERS));
         let column = spec.columns.weight.clone().or_else(|| points.report().weight);
-        let weight = Unit::weight_label(column.as_deref()).to_owned();
+        let weight = weight_label(column.as_deref()).to_owned();
         Self { spec, points, weight, version, extent, selection, shadings, samples }
     }
 
@@ -259,16 +259,16 @@ impl Layer {
             return Ok(Some(Arc::new(Shading::fixed(style, span))));
         }
         let (projection, log_scale) = (canvas.projection(), Shading::log_scale(canvas));
-        let radius_px = style.radius_px(canvas);
         let scale = canvas.scale();
         let sample_scale = Shading::scale_of(log_scale);
-        let factor = if style.aggregation.is_additive() {
+        // Amounts per area are the same at the scale of the sample, and amounts per pixel are not.
+        let factor = if style.is_per_pixel(projection) {
             sample_scale[0] * sample_scale[1] / (scale[0] * scale[1])
         } else {
             1.0
         };
         let style = style.with_values_scaled(1.0 / factor);
-        let key = shading::key(query, projection, log_scale, radius_px, &style);
+        let key = shading::key(query, projection, log_scale, &style);
         // The first request computes it; concurrent requests wait for the result.
         let shading = self.shadings.get_or_insert_with(&key, || -> Result<Arc<Shading>> {
             // On a database, cancelling the first request does not cancel the shading, which all pictures need.
@@ -276,8 +276,7 @@ impl Layer {
             let query = &query.clone().with_stop(stop);
             let level = Shading::level(projection, log_scale);
             let (sample, threads) = (self.sample(query, level)?, self.points.concurrency(threads));
-            Shading::compute(&*self.points, query, &sample, projection, log_scale, radius_px, &style, threads)
-                .map(Arc::new)
+            Shading::compute(&*self.points, query, &sample, projection, log_scale, &style, threads).map(Arc::new)
         })?;
         Ok(Some(if factor.to_bits() == 1f64.to_bits() { shading } else { Arc::new(shading.scaled(factor)) }))
     }

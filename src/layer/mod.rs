@@ -1,5 +1,6 @@
 //! Layers, styles, and the rendering of a picture from a source, a canvas and a style.
 
+mod canvas_kernel;
 mod catalog;
 mod extent_scan;
 mod fit_bounds;
@@ -18,7 +19,7 @@ mod shading;
 mod style;
 mod tile_extent;
 mod time_bound;
-mod unit;
+mod units;
 
 pub use catalog::{Catalog, SelectedEntry};
 pub use extent_scan::ExtentScan;
@@ -37,6 +38,6 @@ pub use rows::{ColumnOptions, FilterOptions, InputOptions};
 pub use schemes::SchemeFolders;
 pub use shading::Shading;
 pub use style::{Blend, Radius, Style};
-pub use tile_extent::{bounds_with_reach, center, dot_reach};
+pub use tile_extent::{DotReach, bounds_with_reach, center};
 pub use time_bound::TimeBound;
-pub use unit::Unit;
+pub use units::{Units, weight_label};

@@ -1,6 +1,7 @@
 //! The parameters of a style.
 
 use super::style::{Blend, Radius, Style};
+use super::units::Units;
 use crate::color::{Background, Family, Gradient, Opacity, Scheme};
 use crate::error::{Error, Result};
 use crate::message;
@@ -24,16 +25,12 @@ parameter_set! {
         pub shape: Shape = Declaration::new(Parameter::KERNEL, Kind::Choice(&SHAPES))
             .value_name("SHAPE")
             .default("gaussian"),
-        /// Radius of a dot: `25` or `25px` (pixels), `500m`, `10km` (on the ground; plane units on a plane).
+        /// Radius of a dot: `25` or `25px` (pixels), `500m`, `10km` (on the ground at every latitude; plane units on a
+        /// plane).
         pub radius: Radius = Declaration::new(Parameter::RADIUS, Kind::Length)
             .default("20px")
             .example("20")
             .conflicts_with(Parameter::DOT_SIZE),
-        /// Latitude of true scale in degrees, where distances in `radius` and areas in `vmin` and `vmax` are exact.
-        /// Adjacent pictures need the same value to meet without a seam.
-        pub true_scale_lat_deg: f64 = Declaration::new(Parameter::TRUE_SCALE, LATITUDE)
-            .value_name("DEGREES")
-            .default("that of the picture's center"),
         /// Value of a pixel: the sum of the weights of the points around it, their count, or their mean or max weight.
         pub aggregation: Aggregation = Declaration::new(Parameter::AGG, Kind::Choice(&AGGREGATIONS)).default("sum"),
         /// Colors by name; `kiln schemes` and `GET /catalog` list them.
@@ -54,6 +51,10 @@ parameter_set! {
             .default("none (transparent, to overlay on a map)"),
         /// Value of the hottest color if `vmax` is not given: `max`, or a percentile of the picture such as `p99`.
         pub normalization: Normalization = Declaration::new(Parameter::NORMALIZE, Kind::Percentile).default("p99"),
+        /// Unit of sums and counts: per km² or m² of the ground under a pixel, or per pixel.
+        pub units: Units = Declaration::new(Parameter::UNITS, Kind::Choice(&UNITS))
+            .value_name("UNIT")
+            .default("per_km2; per_m2 on a plane, per_px for the band of a GeoTIFF"),
         /// Value of the coldest color, in the unit of the legend.
         pub vmin: f64 = Declaration::new(Parameter::VMIN, Kind::NUMBER),
         /// Value of the hottest color, in the unit of the legend.
@@ -74,6 +75,12 @@ parameter_set! {
             get: |options| options.radius.and_then(Radius::dot_size).map(|size| size.to_string()),
             clear: |options| options.radius = None,
         },
+        /// Has no effect: kilometers and values per km² are exact at every latitude.
+        true_scale = Declaration::new(Parameter::TRUE_SCALE, LATITUDE).value_name("DEGREES").deprecated() => {
+            set: |_, text, kind| f64::read(text, kind).map(drop),
+            get: |_| None,
+            clear: |_| (),
+        },
         /// `vmin` and `vmax` in one parameter, such as `0,50`.
         rescale = Declaration::new(Parameter::RESCALE, Kind::Text).example("0,50").without_flag() => {
             set: |options, text, _| {
@@ -89,7 +96,7 @@ parameter_set! {
     }
 }
 
-from_str_values!(Blend);
+from_str_values!(Blend, Units);
 
 impl Value for Radius {
     fn read(text: &str, _: Kind) -> Result<Self, Message> {
@@ -103,6 +110,7 @@ impl Value for Radius {
 
 const AGGREGATIONS: [&str; Aggregation::ALL.len()] = names(&Aggregation::ALL);
 const CURVES: [&str; Curve::ALL.len()] = names(&Curve::ALL);
+const UNITS: [&str; Units::ALL.len()] = names(&Units::ALL);
 const SHAPES: [&str; Shape::ALL.len()] = names(&Shape::ALL);
 
 const fn names<T, const N: usize>(all: &[(&'static str, T); N]) -> [&'static str; N] {
@@ -119,10 +127,11 @@ const fn names<T, const N: usize>(all: &[(&'static str, T); N]) -> [&'static str
 const COLORS: [Parameter; 2] = [Parameter::SCHEME, Parameter::GRADIENT];
 
 /// The parameters that the classic blend does not support.
-const NOT_CLASSIC: [Parameter; 7] = [
+const NOT_CLASSIC: [Parameter; 8] = [
     Parameter::KERNEL,
     Parameter::AGG,
     Parameter::NORMALIZE,
+    Parameter::UNITS,
     Parameter::VMIN,
     Parameter::VMAX,
     Parameter::CURVE,
@@ -130,8 +139,7 @@ const NOT_CLASSIC: [Parameter; 7] = [
 ];
 
 impl StyleOptions {
-    /// Builds the style; `find` returns the scheme of a name. `vmin` and `vmax` are in the unit of the legend:
-    /// [`Style::per_pixel`] converts them.
+    /// Builds the style; `find` returns the scheme of a name. `vmin` and `vmax` are in the unit of the legend.
     ///
     /// # Errors
     /// [`Error::Invalid`] if a number is out of range or two options contradict each other; errors of `find`.
@@ -148,13 +156,14 @@ impl StyleOptions {
             blend: self.blend.unwrap_or_default(),
             shape: self.shape.unwrap_or_default(),
             radius: self.radius.unwrap_or_default(),
-            true_scale_lat_deg: self.true_scale_lat_deg,
             aggregation: self.aggregation.unwrap_or_default(),
             scheme,
             opacity: self.opacity.unwrap_or_default(),
             transparent_low: self.transparent_low.map_or(0.0, Opacity::value),
             background: self.background,
             normalization: self.normalization.unwrap_or_default(),
+            units: self.units,
+            pixel_ratio: 1.0,
             vmin: self.vmin,
             vmax: self.vmax,
             curve: self.curve.unwrap_or_default(),
@@ -245,11 +254,12 @@ mod tests {
             ("rescale", "0,9"),
             ("scheme", "fire"),
             ("transparent_low", "0.2"),
-            ("true_scale", "50"),
+            ("units", "per_px"),
             ("vmax", "2"),
             ("vmin", "1"),
         ];
-        let mut known: Vec<_> = StyleOptions::declarations().flat_map(Declaration::names).collect();
+        let current = StyleOptions::declarations().filter(|declaration| !declaration.is_deprecated);
+        let mut known: Vec<_> = current.flat_map(Declaration::names).collect();
         known.sort_unstable();
         assert_eq!(known, good.map(|(name, _)| name));
         for (name, text) in good {
@@ -297,8 +307,11 @@ mod tests {
         let classic = StyleOptions { blend: Some(Blend::Classic), ..options.clone() };
         assert!(classic.resolve(Scheme::named).is_ok());
         assert!(rejected(&StyleOptions { curve: Some(Curve::Log), ..classic }).starts_with("curve: the classic blend"));
-        let beyond = rejected(&StyleOptions { true_scale_lat_deg: Some(90.0), ..options });
+        let mut options = options;
+        assert!(options.set("true_scale", "50").unwrap());
+        let beyond = options.set("true_scale", "90").unwrap_err().to_string();
         assert_eq!(beyond, "true_scale: `90` is not a number from -85 to 85");
+        assert_eq!(options, StyleOptions::default());
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! Rendering of points to a picture.
 
+use super::canvas_kernel::CanvasKernel;
 use super::shading::Shading;
 use super::style::{Blend, Style};
 use crate::color::Palette;
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Projection};
-use crate::raster::{Cells, Grid, Kernel, Quantizer, Reduction, Span, classic, density};
+use crate::raster::{Cells, Grid, Quantizer, Reduction, Span, classic};
 use crate::source::{PointSet, Query, ScanReport, Source, scan_cells, scan_each};
 
 /// A rendered picture: one palette index per pixel, and the palette.
@@ -30,7 +31,7 @@ pub struct Heatmap {
 /// The values of a picture, and their mapping to palette indices.
 #[derive(Debug)]
 pub struct Values {
-    /// The value of each pixel, in the unit of the style's aggregation; NaN if it has none.
+    /// The value of each pixel, in the [unit](Style::unit) of the style; NaN if it has none.
     pub density: Grid<f32>,
     /// Whether the points have weights; else each point has a weight of 1.
     pub weighted: bool,
@@ -59,7 +60,7 @@ pub fn render(
         return render_classic(source, query, canvas, style, threads);
     }
     let (kernel, cells, report) = sum_cells(|q, c, t, _| scan_cells(source, q, c, t, threads), query, canvas, style)?;
-    paint(kernel, &cells, report, query, canvas, style, None, threads)
+    paint(&kernel, &cells, report, query, canvas, style, None, threads)
 }
 
 /// Renders points like [`render`]. With `shading`, the mapping from values to colors is the same in all pictures that
@@ -79,7 +80,7 @@ pub fn render_shaded(
         return render_classic(points, query, canvas, style, threads);
     }
     let (kernel, cells, report) = sum_cells(|q, c, t, r| points.cells(q, c, t, r, threads), query, canvas, style)?;
-    paint(kernel, &cells, report, query, canvas, style, shading, threads)
+    paint(&kernel, &cells, report, query, canvas, style, shading, threads)
 }
 
 /// Renders points like [`render_shaded`], or returns `None` if no dot reaches into the picture, which is much cheaper.
@@ -102,31 +103,31 @@ pub fn render_occupied(
     if cells.inside == 0 {
         return Ok(None);
     }
-    paint(kernel, &cells, report, query, canvas, style, shading, threads).map(Some)
+    paint(&kernel, &cells, report, query, canvas, style, shading, threads).map(Some)
 }
 
-/// Whether there are points on `canvas` or within `reach_px` of it.
+/// Whether there are points on `canvas`.
 ///
 /// # Errors
 /// If the points cannot be read.
-pub fn is_occupied(points: &dyn PointSet, query: &Query<'_>, canvas: &Canvas, reach_px: u32) -> Result<bool> {
+pub fn is_occupied(points: &dyn PointSet, query: &Query<'_>, canvas: &Canvas) -> Result<bool> {
     let query = query.clone().with_weights(false);
     // An infinite radius allows the coarsest cells.
-    let (cells, _) = points.cells(&query, &canvas.grow(reach_px), Reduction::Count, f64::MAX, 1)?;
+    let (cells, _) = points.cells(&query, canvas, Reduction::Count, f64::MAX, 1)?;
     Ok(cells.inside > 0)
 }
 
 /// Sums the points per cell of a picture, including its surroundings within the reach of the kernel. `cells` returns
-/// the sums for a query, canvas, reduction and radius.
+/// the sums for a query, canvas, reduction and minimum radius in pixels.
 fn sum_cells(
     cells: impl Fn(&Query<'_>, &Canvas, Reduction, f64) -> Result<(Cells, ScanReport)>,
     query: &Query<'_>,
     canvas: &Canvas,
     style: &Style,
-) -> Result<(Kernel, Cells, ScanReport)> {
+) -> Result<(CanvasKernel, Cells, ScanReport)> {
     let kernel = style.kernel(canvas)?;
-    let (grown, reduction) = (canvas.grow(kernel.reach_px()), style.aggregation.reduction());
-    let (cells, report) = cells(query, &grown, reduction, kernel.radius_px())?;
+    let (grown, reduction) = (kernel.cells_canvas(canvas), style.aggregation.reduction());
+    let (cells, report) = cells(query, &grown, reduction, kernel.min_radius_px())?;
     check_stop(query)?;
     Ok((kernel, cells, report))
 }
@@ -134,7 +135,7 @@ fn sum_cells(
 /// Renders a picture from its cells.
 #[allow(clippy::too_many_arguments, reason = "the picture depends on all of them")]
 fn paint(
-    kernel: Kernel,
+    kernel: &CanvasKernel,
     cells: &Cells,
     report: ScanReport,
     query: &Query<'_>,
@@ -143,7 +144,7 @@ fn paint(
     shading: Option<&Shading>,
     threads: usize,
 ) -> Result<Heatmap> {
-    let density = density(cells, kernel, style.aggregation, threads)?;
+    let density = values(kernel, cells, canvas, style, threads)?;
     check_stop(query)?;
     let (span, quantizer) = if let Some(shading) = shading {
         (shading.span, shading.quantizer.clone())
@@ -157,6 +158,19 @@ fn paint(
     let outside = report.valid().saturating_sub(drawn);
     let values = Some(Values { density, weighted: cells.weighted, span, quantizer });
     Ok(Heatmap { canvas: *canvas, indices, palette: style.palette(), values, drawn, outside, report })
+}
+
+/// The values of a picture from its cells.
+pub(super) fn values(
+    kernel: &CanvasKernel,
+    cells: &Cells,
+    canvas: &Canvas,
+    style: &Style,
+    threads: usize,
+) -> Result<Grid<f32>> {
+    let mut values = kernel.density(cells, style.aggregation, threads)?;
+    style.convert_to_unit(&mut values, canvas);
+    Ok(values)
 }
 
 fn check_stop(query: &Query<'_>) -> Result<()> {
@@ -220,7 +234,7 @@ fn render_classic(
 mod tests {
     use super::*;
     use crate::geo::{PlaneTile, Points, TileCoord};
-    use crate::layer::Radius;
+    use crate::layer::{Radius, Units};
     use crate::raster::{Aggregation, Curve, Shape};
     use crate::simd::at_each_width;
     use crate::source::MemorySource;
@@ -262,7 +276,7 @@ mod tests {
         let y: Vec<f64> = (0..count).map(|i| (f64::from(i) * 0.414_214).fract() * 80.0 - 40.0).collect();
         let points = Points::new(&x, &y).unwrap();
         let query = Query::default().with_coordinate_space(crate::source::CoordinateSpace::Plane);
-        let limits = Style { vmin: Some(0.0), vmax: Some(0.1), ..Style::new().unwrap() };
+        let limits = Style { vmin: Some(0.0), vmax: Some(0.1), units: Some(Units::PerPx), ..Style::new().unwrap() };
         for (blend, radius) in [(Blend::Add, 9.0), (Blend::Classic, 9.0), (Blend::Classic, 6.3)] {
             let style = Style { blend, radius: Radius::Pixels(radius), ..limits.clone() };
             let draw = |canvas: &Canvas| render(&MemorySource(points), &query, canvas, &style, 2).unwrap().indices;

@@ -8,17 +8,18 @@
 
 use std::collections::HashMap;
 
+use super::render::values;
 use super::style::Style;
 use crate::error::Result;
 use crate::geo::{Canvas, Projection};
 use crate::parallel::try_map;
-use crate::raster::{Curve, Grid, Kernel, Quantizer, Span, density};
+use crate::raster::{Curve, Grid, Quantizer, Span};
 use crate::source::{PointSet, Query};
 
 /// The mapping from values to colors for all pictures of a layer at one scale.
 #[derive(Clone, Debug)]
 pub struct Shading {
-    /// The value range of the palette, per pixel.
+    /// The value range of the palette, in the unit of the style.
     pub span: Span,
     /// The mapping from values to palette indices.
     pub quantizer: Quantizer,
@@ -78,16 +79,15 @@ impl Shading {
         positions: &[(f64, f64)],
         projection: Projection,
         log_scale: [i32; 2],
-        radius_px: f64,
         style: &Style,
         threads: usize,
     ) -> Result<Self> {
         let scale = Self::scale_of(log_scale);
-        let kernel = Kernel::new(style.shape, radius_px)?;
         let render = |tile: &Canvas, threads: usize| {
-            let (grown, reduction) = (tile.grow(kernel.reach_px()), style.aggregation.reduction());
-            let (cells, _) = points.cells(query, &grown, reduction, radius_px, threads)?;
-            density(&cells, kernel, style.aggregation, threads)
+            let kernel = style.kernel(tile)?;
+            let (grown, reduction) = (kernel.cells_canvas(tile), style.aggregation.reduction());
+            let (cells, _) = points.cells(query, &grown, reduction, kernel.min_radius_px(), threads)?;
+            values(&kernel, &cells, tile, style, threads)
         };
         let side = Self::side_px(projection, scale) as usize;
         let tiles = tiles(positions, projection, scale)?;
@@ -97,14 +97,14 @@ impl Shading {
             // One thread per tile: there are enough tiles to use all threads.
             _ => try_map(&tiles, threads, |(tile, _)| render(tile, 1))?,
         };
-        let mut values = Vec::new();
+        let mut sampled = Vec::new();
         for (density, (_, count)) in densities.iter().zip(&tiles) {
             // Neighboring rows are similar, so a part of them is enough if there are several tiles.
             for row in (0..side).step_by(if is_single { 1 } else { Self::EVERY_ROW }) {
-                (0..*count).for_each(|_| values.extend_from_slice(density.row(row)));
+                (0..*count).for_each(|_| sampled.extend_from_slice(density.row(row)));
             }
         }
-        let sample = Grid::from_cells(side, values.len() / side, values);
+        let sample = Grid::from_cells(side, sampled.len() / side, sampled);
         let sample = sample.unwrap_or_else(|| Grid::filled(1, 1, 0.0));
         let span = style.span(&sample, threads)?;
         Ok(Self { span, quantizer: style.quantizer(&sample, span), ranks: ranks(&sample, style) })
@@ -194,25 +194,20 @@ fn ranks(sample: &Grid<f32>, style: &Style) -> Vec<f32> {
 }
 
 /// The cache key of a shading within a layer.
-pub(super) fn key(
-    query: &Query<'_>,
-    projection: Projection,
-    log_scale: [i32; 2],
-    radius_px: f64,
-    style: &Style,
-) -> String {
+pub(super) fn key(query: &Query<'_>, projection: Projection, log_scale: [i32; 2], style: &Style) -> String {
     // Without `..`, so that the compiler requires a decision on each new field. The ignored fields affect colors only,
     // or are covered by the other arguments.
     let Style {
         shape,
+        radius,
         aggregation,
         normalization,
+        units,
+        pixel_ratio,
         vmin,
         vmax,
         curve,
         blend: _,
-        radius: _,
-        true_scale_lat_deg: _,
         scheme: _,
         opacity: _,
         transparent_low: _,
@@ -220,7 +215,10 @@ pub(super) fn key(
     } = style;
     let limit = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
     let (vmin, vmax, [x, y], filter) = (limit(*vmin), limit(*vmax), log_scale, filter_key(query));
-    format!("{projection} {x} {y} {radius_px} {shape} {aggregation} {normalization} {vmin};{vmax} {curve} {filter}")
+    let units = units.map(|units| units.to_string()).unwrap_or_default();
+    format!(
+        "{projection} {x} {y} {radius} {shape} {aggregation} {normalization} {units}@{pixel_ratio} {vmin};{vmax} {curve} {filter}"
+    )
 }
 
 /// The cache key of the points that pass a query.

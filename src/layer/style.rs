@@ -3,13 +3,13 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::Unit;
+use super::Units;
 use crate::color::{Background, Opacity, Palette, Scheme};
 use crate::error::{Error, Result};
 use crate::geo::Canvas;
 use crate::message;
 use crate::parameter::Parameter;
-use crate::raster::{Aggregation, Curve, Grid, Kernel, Normalization, Quantizer, Shape, Span, classic};
+use crate::raster::{Aggregation, Curve, Grid, Normalization, Quantizer, Shape, Span, classic};
 
 /// The style of a picture.
 #[derive(Clone, Debug)]
@@ -20,10 +20,6 @@ pub struct Style {
     pub shape: Shape,
     /// The size of a dot. Default: 20 pixels.
     pub radius: Radius,
-    /// The latitude of true scale in degrees, -85 to 85: where a radius in meters and values per km² are exact, since
-    /// the scale of a map of the globe changes with latitude. Adjacent pictures need the same value to meet without a
-    /// seam. Default: the center row of each picture.
-    pub true_scale_lat_deg: Option<f64>,
     /// The value of a pixel. Default: the sum of the weights of the points around it.
     pub aggregation: Aggregation,
     /// The colors. Default: [`Scheme::DEFAULT`].
@@ -38,9 +34,13 @@ pub struct Style {
     /// The normalization, which sets the ends of the span that `vmin` and `vmax` leave open. Default: the 99th
     /// percentile.
     pub normalization: Normalization,
-    /// The value of the coldest color. Default: computed from the picture.
+    /// The unit of sums and counts. Default: [`Units::default_of`] the projection.
+    pub units: Option<Units>,
+    /// The pixels of the picture per pixel of [`Units::PerPx`], along each axis: 2 for a picture of double density. Default: 1.
+    pub pixel_ratio: f64,
+    /// The value of the coldest color, in the unit. Default: computed from the picture.
     pub vmin: Option<f64>,
-    /// The value of the hottest color. Default: computed from the picture.
+    /// The value of the hottest color, in the unit. Default: computed from the picture.
     pub vmax: Option<f64>,
     /// The curve from values to colors. Default: linear.
     pub curve: Curve,
@@ -56,59 +56,44 @@ impl Style {
             blend: Blend::default(),
             shape: Shape::default(),
             radius: Radius::default(),
-            true_scale_lat_deg: None,
             aggregation: Aggregation::default(),
             scheme: Scheme::named(Scheme::DEFAULT)?,
             opacity: Opacity::FULL,
             transparent_low: 0.0,
             background: None,
             normalization: Normalization::default(),
+            units: None,
+            pixel_ratio: 1.0,
             vmin: None,
             vmax: None,
             curve: Curve::default(),
         })
     }
 
-    /// The size on the ground of a pixel of `canvas` at the latitude of true scale, to the east and to the south, in
-    /// meters; `None` on a plane.
-    pub fn pixel_size_m(&self, canvas: &Canvas) -> Option<[f64; 2]> {
-        canvas.pixel_size_m(self.true_scale_lat_deg.unwrap_or_else(|| canvas.center_lat()))
+    /// The minimum radius in pixels of `canvas`. It is that of all dots, except of a radius in meters on the globe, which
+    /// has more pixels the further north or south a dot is: its minimum is that at the equator, along a meridian.
+    pub fn min_radius_px(&self, canvas: &Canvas) -> f64 {
+        self.radius_px_at(canvas, 0.0)
     }
 
-    /// The radius in pixels of `canvas`.
-    pub fn radius_px(&self, canvas: &Canvas) -> f64 {
+    /// The radius in pixels of `canvas`, along a meridian, of a dot at `lat_deg`; on a plane at any position.
+    pub fn radius_px_at(&self, canvas: &Canvas, lat_deg: f64) -> f64 {
         match self.radius {
             Radius::Pixels(pixels) => pixels,
-            Radius::Meters(meters) => match self.pixel_size_m(canvas) {
-                Some([width_m, height_m]) => meters / (width_m * height_m).sqrt(),
+            Radius::Meters(meters) => match canvas.pixel_size_m(lat_deg) {
+                Some([_, height_m]) => meters / height_m,
                 None => meters * (canvas.scale()[0] * canvas.scale()[1]).sqrt(),
             },
             Radius::DotSize(dot_size) => f64::from(classic::radius_for_dot_size(dot_size as f32)),
         }
     }
 
-    /// The radius on `canvas` as a dot size of the Python heatmap library.
+    /// The minimum radius on `canvas` as a dot size of the Python heatmap library. All dots of the classic blend have it.
     pub fn dot_size(&self, canvas: &Canvas) -> f64 {
         match self.radius {
             Radius::DotSize(dot_size) => dot_size,
-            _ => f64::from(classic::dot_size_for_radius(self.radius_px(canvas) as f32)),
+            _ => f64::from(classic::dot_size_for_radius(self.min_radius_px(canvas) as f32)),
         }
-    }
-
-    /// The style with `vmin` and `vmax` converted from the unit of the legend to values per pixel of `canvas`.
-    #[must_use]
-    pub fn per_pixel(&self, canvas: &Canvas) -> Self {
-        let factor = Unit::of(canvas, self, None).factor;
-        let value = |limit: Option<f64>| limit.map(|limit| limit / factor);
-        Self { vmin: value(self.vmin), vmax: value(self.vmax), ..self.clone() }
-    }
-
-    /// The kernel of a dot on `canvas`.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] if the radius there is not above 0 or exceeds [`Kernel::MAX_RADIUS_PX`].
-    pub fn kernel(&self, canvas: &Canvas) -> Result<Kernel> {
-        Kernel::new(self.shape, self.radius_px(canvas))
     }
 
     /// The value range of the colors in a picture.
@@ -124,7 +109,6 @@ impl Style {
         if span.vmin.is_finite() && span.vmax.is_finite() && span.vmin < span.vmax {
             Ok(span)
         } else {
-            // The messages have no numbers: these are per pixel, while the user may have given another unit.
             Err(match (self.vmin.is_some(), self.vmax.is_some()) {
                 (true, true) => {
                     Error::invalid(Parameter::VMIN, message!("not a finite number below ", Parameter::VMAX))
@@ -162,14 +146,14 @@ impl Style {
         }
     }
 
-    /// The reach of a dot on `canvas`, in pixels.
+    /// The canvas with the surroundings whose dots reach into `canvas`.
     ///
     /// # Errors
-    /// As [`kernel`](Self::kernel).
-    pub fn reach_px(&self, canvas: &Canvas) -> Result<u32> {
+    /// [`Error::Invalid`] if the radius is out of range.
+    pub fn canvas_with_reach(&self, canvas: &Canvas) -> Result<Canvas> {
         match self.blend {
-            Blend::Add => Ok(self.kernel(canvas)?.reach_px()),
-            Blend::Classic => Ok((self.dot_size(canvas) / 2.0).ceil() as u32 + 2),
+            Blend::Add => Ok(self.kernel(canvas)?.cells_canvas(canvas)),
+            Blend::Classic => Ok(canvas.grow((self.dot_size(canvas) / 2.0).ceil() as u32 + 2)),
         }
     }
 
@@ -223,7 +207,8 @@ impl FromStr for Blend {
 pub enum Radius {
     /// In pixels of the picture.
     Pixels(f64),
-    /// In meters on the ground at the latitude of true scale; in plane units on a plane.
+    /// In meters on the ground, at every latitude; in plane units on a plane. Under [`Blend::Classic`], whose dots have one
+    /// size in pixels, at the equator.
     Meters(f64),
     /// A dot size of the Python heatmap library, in pixels: a single dot is visible to about 0.36 times it on each
     /// side.
@@ -249,6 +234,18 @@ impl Radius {
         size.map(Self::DotSize).ok_or_else(|| {
             Error::invalid(Parameter::DOT_SIZE, format!("`{text}` is not a number of pixels above 0 and at most {max}"))
         })
+    }
+}
+
+impl Radius {
+    /// The radius in a picture whose sides have `factor` times as many pixels for the same bounds.
+    #[must_use]
+    pub fn scaled(self, factor: f64) -> Self {
+        match self {
+            Self::Pixels(pixels) => Self::Pixels(pixels * factor),
+            Self::DotSize(dot_size) => Self::DotSize(dot_size * factor),
+            Self::Meters(_) => self,
+        }
     }
 }
 
@@ -314,14 +311,16 @@ mod tests {
     }
 
     #[test]
-    fn meters_are_exact_at_the_center_latitude() {
-        // One degree of latitude is 111.2 km on the sphere.
+    fn a_radius_in_meters_has_more_pixels_at_higher_latitudes_of_web_mercator() {
+        // A degree of latitude has 111.32 km at the radius of Web Mercator.
+        let style = Style { radius: Radius::Meters(11_131.95), ..Style::new().unwrap() };
         let bounds = Bounds::new(10.0, 59.5, 11.0, 60.5).unwrap();
         let canvas = Canvas::new(Projection::PlateCarree, bounds, 100, 200).unwrap();
-        let style = Style { radius: Radius::Meters(11_131.95), ..Style::new().unwrap() };
-        let px = style.radius_px(&canvas);
-        // 10 km are 0.1° of latitude = 20 px, and 0.2° of longitude at 60° = 20 px.
-        assert!((px - 20.0).abs() < 0.1, "{px}");
+        let radii = [style.min_radius_px(&canvas), style.radius_px_at(&canvas, 60.0)];
+        assert!(radii.iter().all(|px| (px - 20.0).abs() < 0.01), "{radii:?}");
+        let canvas = Canvas::new(Projection::Mercator, Bounds::WORLD, 3600, 3600).unwrap();
+        let radii = [style.min_radius_px(&canvas), style.radius_px_at(&canvas, -60.0)];
+        assert!((radii[0] - 1.0).abs() < 1e-3 && (radii[1] - 2.0).abs() < 1e-3, "{radii:?}");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The declaration of a parameter, which all front ends share.
 
+use std::borrow::Cow;
+
 use super::Kind;
 use crate::parameter::Parameter;
 
@@ -26,6 +28,8 @@ pub struct Declaration {
     pub has_flag: bool,
     /// Whether requests must set the parameter.
     pub is_required: bool,
+    /// Whether the parameter is accepted only for clients of earlier versions.
+    pub is_deprecated: bool,
 }
 
 impl Declaration {
@@ -42,6 +46,7 @@ impl Declaration {
             conflict: None,
             has_flag: true,
             is_required: false,
+            is_deprecated: false,
         }
     }
 
@@ -93,20 +98,32 @@ impl Declaration {
         Self { is_required: true, ..self }
     }
 
+    /// Marks the parameter as deprecated: its use is reported.
+    #[must_use]
+    pub const fn deprecated(self) -> Self {
+        Self { is_deprecated: true, ..self }
+    }
+
     /// The name, then the aliases.
     pub fn names(&self) -> impl Iterator<Item = &'static str> + use<> {
         std::iter::once(self.parameter.key()).chain(self.aliases.iter().copied())
     }
 
     /// The description in one line, without the aliases and the default.
-    pub fn summary(&self) -> &'static str {
-        self.doc.trim()
+    pub fn summary(&self) -> Cow<'static, str> {
+        let doc = self.doc.trim();
+        if self.is_deprecated { format!("Deprecated. {doc}").into() } else { doc.into() }
+    }
+
+    /// A notice that the parameter called `name` is deprecated.
+    pub fn deprecation(&self, name: &str) -> String {
+        format!("{name} is deprecated, and an error in the next version. {}", self.doc.trim())
     }
 
     /// The description with the aliases and the default.
     pub fn description(&self) -> String {
         let aliases = self.aliases.iter().map(|alias| format!(" Also as `{alias}`."));
         let default = self.default.map(|default| format!(" Default: {default}."));
-        std::iter::once(self.summary().to_owned()).chain(aliases).chain(default).collect()
+        std::iter::once(self.summary().into_owned()).chain(aliases).chain(default).collect()
     }
 }

@@ -127,6 +127,7 @@ names! {
     TRUE_SCALE = "true_scale",
     TZ = "tz",
     UNIT = "unit",
+    UNITS = "units",
     V = "v",
     VALUE = "value",
     VALUES = "values",

@@ -1,8 +1,9 @@
 //! Request parameters by name, from a query string, a form or a JSON object.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde::de::{MapAccess, Visitor};
@@ -11,8 +12,9 @@ use serde_json::value::RawValue;
 
 use crate::error::Error;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::layer::StyleOptions;
 use crate::parameter::Parameter;
-use crate::parameters::{Kind, ParameterSet};
+use crate::parameters::{Declaration, Kind, ParameterSet};
 
 /// The parameters of a request. Reading a parameter removes it; [`finish`](Self::finish) rejects the remaining ones as
 /// unknown.
@@ -97,6 +99,9 @@ impl Fields {
                 {
                     continue;
                 }
+                if entry.declaration.is_deprecated {
+                    report_deprecated(&entry.declaration);
+                }
                 if let Some(first) = given.replace(name) {
                     return Err(Problem::parameter(name, format!("it is given twice, also as {first}")));
                 }
@@ -125,6 +130,23 @@ impl Fields {
         let near = near.first().map(|near| format!("did you mean {near}? ")).unwrap_or_default();
         Err(Problem::parameter(name, format!("unknown parameter; {near}expected one of {all}")))
     }
+}
+
+/// Logs the first use of a deprecated parameter.
+fn report_deprecated(declaration: &Declaration) {
+    static REPORTED: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
+    let name = declaration.parameter.key();
+    if REPORTED.lock().unwrap_or_else(PoisonError::into_inner).insert(name) {
+        tracing::warn!("a request has a deprecated parameter: {}", declaration.deprecation(name));
+    }
+}
+
+/// Whether a query string has a deprecated parameter of a style.
+pub(crate) fn has_deprecated(query: &str) -> bool {
+    let names = || query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name));
+    StyleOptions::declarations()
+        .filter(|declaration| declaration.is_deprecated)
+        .any(|declaration| declaration.names().any(|deprecated| names().any(|name| name == deprecated)))
 }
 
 /// The members of a JSON object in order, with duplicates.
@@ -252,7 +274,7 @@ mod tests {
     use super::*;
     use crate::geo::Bounds;
     use crate::http::parameters::shared::{BOUNDS, SIZE};
-    use crate::layer::{FilterOptions, Radius, Size, StyleOptions};
+    use crate::layer::{FilterOptions, Radius, Size};
     use crate::parameters::parameter_set;
 
     parameter_set! {

@@ -20,6 +20,7 @@ pub(crate) struct LayerStyle {
     pub(crate) options: StyleOptions,
     pub(crate) scheme: Scheme,
     pub(crate) filter: Filter,
+    pub(crate) ratio: PixelRatio,
 }
 
 impl LayerStyle {
@@ -30,12 +31,13 @@ impl LayerStyle {
         let filter = Filter::read(fields)?;
         check_coordinate_space(layer.coordinate_space(), projection)?;
         let scheme = schemes.find(options.scheme.as_deref())?;
-        Ok(Self { projection, options, scheme, filter })
+        Ok(Self { projection, options, scheme, filter, ratio: PixelRatio::ONE })
     }
 
     /// Scales the style to a pixel ratio, so that dots have the same size on the map.
     pub(crate) fn with_ratio(mut self, ratio: PixelRatio) -> Self {
         self.options.radius = Some(ratio.radius(self.options.radius.unwrap_or_default()));
+        self.ratio = ratio;
         self
     }
 }

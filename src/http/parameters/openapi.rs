@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Schema};
-use utoipa::openapi::{RefOr, Required};
+use utoipa::openapi::{Deprecated, RefOr, Required};
 
 use crate::parameters::{Declaration, Kind, Location, ParameterSet};
 
@@ -22,6 +22,7 @@ impl<S: ParameterSet> IntoParams for InQuery<S> {
                 .parameter_in(ParameterIn::Query)
                 .required(if declaration.is_required { Required::True } else { Required::False })
                 .description(Some(declaration.description()))
+                .deprecated(declaration.is_deprecated.then_some(Deprecated::True))
                 .schema(Some(as_schema(declaration.kind.schema(Location::Query))))
                 .example(example_of(declaration))
                 .build()
@@ -40,6 +41,9 @@ pub(crate) fn body(
     let object = declarations.into_iter().fold(empty, |object, declaration| {
         let mut schema = declaration.kind.schema(Location::Body);
         schema["description"] = declaration.description().into();
+        if declaration.is_deprecated {
+            schema["deprecated"] = true.into();
+        }
         if let Some(example) = example_of(declaration) {
             schema["examples"] = json!([example]);
         }

@@ -26,14 +26,14 @@ impl PixelRatio {
         css_px.saturating_mul(self.0)
     }
 
+    /// The picture pixels per CSS pixel, along each axis.
+    pub(crate) fn factor(self) -> f64 {
+        f64::from(self.0)
+    }
+
     /// Converts a radius to picture pixels, so that dots have the same size on the map at any ratio.
     pub(crate) fn radius(self, radius: Radius) -> Radius {
-        let ratio = f64::from(self.0);
-        match radius {
-            Radius::Pixels(pixels) => Radius::Pixels(pixels * ratio),
-            Radius::DotSize(pixels) => Radius::DotSize(pixels * ratio),
-            Radius::Meters(meters) => Radius::Meters(meters),
-        }
+        radius.scaled(self.factor())
     }
 }
 

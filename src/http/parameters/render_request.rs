@@ -7,13 +7,14 @@ use super::area::Area;
 use super::canvas_parameters::coordinate_space_of;
 use super::filter::Filter;
 use super::layer_style::{LayerStyle, style_key};
+use super::pixel_ratio::PixelRatio;
 use crate::color::Scheme;
 use crate::config::LimitsConfig;
 use crate::error::Result;
 use crate::geo::{Bounds, Canvas, Extent};
 use crate::http::server::digest::keyed_digest;
 use crate::http::server::problem::{HttpResult, Problem};
-use crate::layer::{Blend, Layer, Radius, Style, StyleOptions, Unit};
+use crate::layer::{Blend, Layer, Radius, Style, StyleOptions, Units};
 use crate::raster::Aggregation;
 use crate::source::{CoordinateSpace, PointSet, PointWithin, Query, ResidentPoints, points_within};
 
@@ -102,13 +103,15 @@ pub(crate) struct RenderRequest {
     pub(crate) options: StyleOptions,
     pub(crate) scheme: Scheme,
     pub(crate) canvas: Canvas,
+    pub(crate) ratio: PixelRatio,
 }
 
 impl LayerStyle {
     /// Creates the request for a picture of the layer on a canvas.
     pub(crate) fn on(self, limits: &LimitsConfig, layer: &Arc<Layer>, canvas: Canvas) -> HttpResult<RenderRequest> {
-        let Self { options, scheme, filter, .. } = self;
-        let request = RenderRequest { subject: Subject::Layer(Arc::clone(layer)), filter, options, scheme, canvas };
+        let Self { options, scheme, filter, ratio, .. } = self;
+        let request =
+            RenderRequest { subject: Subject::Layer(Arc::clone(layer)), filter, options, scheme, canvas, ratio };
         request.check(limits)?;
         Ok(request)
     }
@@ -119,15 +122,16 @@ impl RenderRequest {
     pub(crate) fn check(&self, limits: &LimitsConfig) -> HttpResult<()> {
         let style = self.style()?;
         let limit = limits.radius_px;
-        let radius_px = style.radius_px(&self.canvas);
+        let radius_px = style.min_radius_px(&self.canvas);
         if radius_px.is_nan() || radius_px > limit {
             let name = if matches!(style.radius, Radius::DotSize(_)) { "dot_size" } else { "radius" };
-            let detail = format!("a radius of {radius_px:.0} pixels exceeds the limit of {limit}, limits.radius_px");
+            let is_ground = matches!(style.radius, Radius::Meters(_)) && self.canvas.projection().wraps();
+            let place = if is_ground { " at the equator" } else { "" };
+            let detail =
+                format!("a radius of {radius_px:.0} pixels{place} exceeds the limit of {limit}, limits.radius_px");
             return Err(Problem::parameter(name, detail));
         }
-        if style.blend == Blend::Add {
-            style.kernel(&self.canvas)?;
-        }
+        style.canvas_with_reach(&self.canvas)?;
         self.filter.check(&self.subject.query())?;
         if let (Subject::Inline(_), false) = (&self.subject, self.filter.is_none()) {
             return Err(Problem::parameter(
@@ -138,14 +142,10 @@ impl RenderRequest {
         Ok(())
     }
 
-    /// The radius of the dots in pixels.
-    pub(crate) fn radius_px(&self) -> Result<f64> {
-        Ok(self.style()?.radius_px(&self.canvas))
-    }
-
-    /// The style, with lengths in pixels of the canvas.
+    /// The style.
     pub(crate) fn style(&self) -> Result<Style> {
-        Ok(self.options.resolve(|_| Ok(self.scheme.clone()))?.per_pixel(&self.canvas))
+        let style = self.options.resolve(|_| Ok(self.scheme.clone()))?;
+        Ok(Style { pixel_ratio: self.ratio.factor(), ..style })
     }
 
     /// The first rejected rows of inline points, with the reason.
@@ -167,7 +167,11 @@ impl RenderRequest {
             Subject::Layer(layer) => format!("{}/{}", layer.name(), layer.version()),
             Subject::Inline(points) => format!("points/{:016x}", points.fingerprint()),
         };
-        format!("{subject}?{} {}", style_key(&self.options, &self.filter, &self.scheme), self.canvas)
+        let ratio = match self.options.units {
+            Some(Units::PerPx) => format!(" @{}", self.ratio.factor()),
+            _ => String::new(),
+        };
+        format!("{subject}?{} {}{ratio}", style_key(&self.options, &self.filter, &self.scheme), self.canvas)
     }
 
     /// The key of the picture in the caches of this process. Clients cannot construct points or a polygon with the key
@@ -192,8 +196,8 @@ impl RenderRequest {
     }
 
     /// The unit of the values.
-    pub(crate) fn unit(&self, style: &Style) -> Unit {
-        Unit::of(&self.canvas, style, self.subject.weight())
+    pub(crate) fn unit(&self, style: &Style) -> String {
+        style.unit(self.canvas.projection(), self.subject.weight())
     }
 }
 
@@ -217,7 +221,7 @@ mod tests {
         let options = fields.read().unwrap();
         let filter = Filter::read(&mut fields).unwrap();
         let scheme = Scheme::named("fire").unwrap();
-        RenderRequest { subject: Subject::Layer(layer(csv)), filter, options, scheme, canvas }
+        RenderRequest { subject: Subject::Layer(layer(csv)), filter, options, scheme, canvas, ratio: PixelRatio::ONE }
     }
 
     #[test]

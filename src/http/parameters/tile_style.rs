@@ -71,7 +71,7 @@ impl TileStyle {
 
     /// Reads the style and filter of tiles of a given size.
     pub(crate) fn read_sized(schemes: &Schemes, layer: &Layer, fields: &mut Fields, side_px: u32) -> HttpResult<Self> {
-        let mut style = LayerStyle::read(schemes, layer, fields)?;
+        let style = LayerStyle::read(schemes, layer, fields)?;
         if !layer.coordinate_space().wraps() {
             return Ok(Self { style, side_px });
         }
@@ -79,8 +79,6 @@ impl TileStyle {
             let detail = "tiles are always in mercator; for another projection, request /{layer}/bbox/…";
             return Err(Problem::parameter("projection", detail));
         }
-        // A common true scale makes adjacent tiles seamless, with the same color scale.
-        style.options.true_scale_lat_deg.get_or_insert_with(|| layer.center_lat_deg());
         Ok(Self { style, side_px })
     }
 

@@ -22,6 +22,7 @@ use crate::http::parameters::body::{form_text, media_type};
 use crate::http::parameters::canvas_parameters::{PolarRows, canvas, check_coordinate_space};
 use crate::http::parameters::fields::pairs;
 use crate::http::parameters::filter::Filter;
+use crate::http::parameters::pixel_ratio::PixelRatio;
 use crate::http::parameters::render_request::{RenderRequest, Subject};
 use crate::http::server::App;
 use crate::http::server::corners::corners;
@@ -219,7 +220,7 @@ async fn handle(app: &Arc<App>, request: &BridgeRequest) -> HttpResult<BridgeRep
         };
     let scheme = app.schemes.find(Some(scheme_name))?;
     let canvas = canvas(&app.config.limits, projection, bounds, Size::Exact(width, height), PolarRows::Crop)?;
-    let picture = RenderRequest { subject, filter: Filter::default(), options, scheme, canvas };
+    let picture = RenderRequest { subject, filter: Filter::default(), options, scheme, canvas, ratio: PixelRatio::ONE };
     let (overlay, _) = overlay(app, picture).await?;
     let bounds = if canvas.height() == height { bounds } else { canvas.bounds() };
     Ok(BridgeReply::Picture {

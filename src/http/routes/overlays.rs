@@ -21,6 +21,7 @@ use crate::http::parameters::canvas_parameters::{
 use crate::http::parameters::fields::{Fields, query_string};
 use crate::http::parameters::filter::Filter;
 use crate::http::parameters::openapi::{InQuery, request_body};
+use crate::http::parameters::pixel_ratio::PixelRatio;
 use crate::http::parameters::render_request::{RenderRequest, Subject};
 use crate::http::parameters::shared::{BOUNDS, LAYER, PIXEL_RATIO, POLYGON, ProjectionOptions, RawJson, SIZE, TITLE};
 use crate::http::server::App;
@@ -176,7 +177,7 @@ pub(crate) async fn create(
         }
         fitted_canvas(&app.config.limits, subject.extent(), projection, size, &options, &scheme)?
     };
-    let request = RenderRequest { subject, filter, options, scheme, canvas };
+    let request = RenderRequest { subject, filter, options, scheme, canvas, ratio: PixelRatio::ONE };
     let rejected = request.rejected();
     let (overlay, status) = overlay(&app, request).await?;
     let overlay = Overlay { rejected, ..overlay.at(&base) };
@@ -287,8 +288,7 @@ fn legend_path(request: &RenderRequest, span: &SpanReply) -> Option<String> {
                 ("unit", span.unit.clone()),
             ]);
             // These options affect only the span, which is given.
-            options =
-                StyleOptions { radius: None, shape: None, true_scale_lat_deg: None, normalization: None, ..options };
+            options = StyleOptions { radius: None, shape: None, units: None, normalization: None, ..options };
             "overlays/legend.png".to_owned()
         }
         // A polygon is too long for a URL.

@@ -14,7 +14,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::Result;
-use crate::geo::{Canvas, MAX_MERCATOR_LAT_DEG, PlaneTile, Points, Projection, TileCoord};
+use crate::geo::{Canvas, EARTH_RADIUS_M, MAX_MERCATOR_LAT_DEG, PlaneTile, Points, Projection, TileCoord};
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::render_request::RenderRequest;
@@ -23,10 +23,10 @@ use crate::http::parameters::tile_address::{check_zoom, default_zoom};
 use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::App;
 use crate::http::server::problem::{HttpResult, Problem};
-use crate::layer::{Blend, FilterOptions, Layer, StyleOptions};
+use crate::layer::{Blend, FilterOptions, Layer, Radius, Style, StyleOptions};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, parameter_set};
-use crate::raster::Reduction;
+use crate::raster::{Reduction, Shape};
 use crate::source::{PointSet, Query, Sink};
 
 /// The value of a layer's tiles at a location.
@@ -144,17 +144,15 @@ pub(crate) async fn point(
     // A single pixel needs no span.
     request.options = StyleOptions { vmin: None, vmax: None, curve: None, ..request.options };
 
-    let radius_px = request.radius_px()?;
-    let [width_m, height_m] = canvas.pixel_size_m(lat).unwrap_or(canvas.scale().map(f64::recip));
+    let disc = Disc::of(&request.style()?, &canvas, lat);
     let shared = Arc::clone(&app);
     let work = move |stop: &AtomicBool| {
         let (value, unit) = request.value(&shared, stop)?;
         let shading = value.map(|value| Ok((request.shading(&shared, stop)?, value))).transpose()?;
-        let rank =
-            shading.and_then(|(shading, value)| shading.and_then(|(shading, unit)| shading.rank(value / unit.factor)));
-        let points = points_around(&request, radius_px, stop)?;
+        let rank = shading.and_then(|(shading, value)| shading.and_then(|(shading, _)| shading.rank(value)));
+        let points = points_around(&request, disc, stop)?;
         let categories = (max_categories > 0 && points <= MAX_CATEGORY_POINTS).then(|| {
-            let counts = categories_around(&request, radius_px, stop)?;
+            let counts = categories_around(&request, disc, stop)?;
             Ok(counts
                 .into_iter()
                 .take(max_categories as usize)
@@ -164,7 +162,7 @@ pub(crate) async fn point(
         Ok((value, unit, rank.map(|rank| rank * 100.0), points, categories.transpose()?))
     };
     let (value, unit, percentile, points, categories) = app.pool.run(work).await?;
-    let radius_m = radius_px * (width_m * height_m).sqrt();
+    let Disc { radius_px, radius_m, .. } = disc;
     let location = if is_globe { LocationReply::Globe { lon, lat } } else { LocationReply::Plane { x: lon, y: lat } };
     let reply = PointReply { value, unit, percentile, points, categories, radius_px, radius_m, z: zoom, location };
     Ok(([(header::CACHE_CONTROL, app.config.server.cache_control.clone())], Json(reply)).into_response())
@@ -226,16 +224,80 @@ fn globe_pixel_at(lon: f64, lat: f64, zoom: u8) -> HttpResult<Canvas> {
     Ok(Canvas::tile(tile, TileStyle::SIDE_PX)?.window(column % side, row % side, 1, 1)?)
 }
 
+/// The pixels and points within the radius of the center of a single pixel.
+#[derive(Clone, Copy, Debug)]
+struct Disc {
+    /// The radius at the pixel, in pixels and in meters.
+    radius_px: f64,
+    radius_m: f64,
+    /// Whether distances are measured on the ground, and not on the map.
+    is_ground: bool,
+    projection: Projection,
+    scale: f64,
+    /// World coordinates, longitude and latitude of the center.
+    center: [f64; 2],
+    lon_lat: [f64; 2],
+}
+
+impl Disc {
+    fn of(style: &Style, canvas: &Canvas, lat: f64) -> Self {
+        let [width_m, height_m] = canvas.pixel_size_m(lat).unwrap_or(canvas.scale().map(f64::recip));
+        let (projection, [scale, _]) = (canvas.projection(), canvas.scale());
+        let center = canvas.world_at(0.5, 0.5);
+        let (lon, lat) = projection.inverse(center[0], center[1]);
+        let radius_px = style.radius_px_at(canvas, lat);
+        let ground_m = match style.radius {
+            Radius::Meters(meters) if projection.wraps() => Some(meters),
+            _ => None,
+        };
+        let radius_m = ground_m.unwrap_or(radius_px * (width_m * height_m).sqrt());
+        Self { radius_px, radius_m, is_ground: ground_m.is_some(), projection, scale, center, lon_lat: [lon, lat] }
+    }
+
+    /// The canvas that contains the disc around the single pixel `canvas`.
+    fn canvas(self, canvas: &Canvas) -> Result<Canvas> {
+        if self.is_ground {
+            let style = Style { radius: Radius::Meters(self.radius_m), shape: Shape::Uniform, ..Style::new()? };
+            Ok(style.canvas_with_reach(canvas)?.grow(1))
+        } else {
+            Ok(canvas.grow(self.radius_px.floor() as u32))
+        }
+    }
+
+    /// Whether a point is in the disc.
+    fn contains(self, lon: f64, lat: f64) -> bool {
+        /// Tolerates rounding errors at a distance of a whole number of pixels.
+        const ROUNDING: f64 = 1.0 + 1e-9;
+        if self.is_ground {
+            return distance_m(self.lon_lat, [lon, lat]) <= self.radius_m;
+        }
+        let ((x, y), [center_x, center_y]) = (self.projection.forward(lon, lat), self.center);
+        // The distance to the nearest copy of the world.
+        let copy = if self.projection.wraps() { (x - center_x).round() } else { 0.0 };
+        let dx = (x - center_x) - copy;
+        dx.hypot(y - center_y) * self.scale <= self.radius_px * ROUNDING
+    }
+}
+
+/// The distance between two positions, longitude and latitude in degrees, on the sphere in meters, by the haversine formula
+/// (Sinnott 1984, Virtues of the Haversine).
+fn distance_m(from: [f64; 2], to: [f64; 2]) -> f64 {
+    let haversine = |degrees: f64| (degrees.to_radians() / 2.0).sin().powi(2);
+    let cosines = from[1].to_radians().cos() * to[1].to_radians().cos();
+    let square = haversine(to[1] - from[1]) + cosines * haversine(to[0] - from[0]);
+    2.0 * EARTH_RADIUS_M * square.min(1.0).sqrt().asin()
+}
+
 /// Counts the points within the radius of the center of the request's single pixel.
-fn points_around(request: &RenderRequest, radius_px: f64, stop: &AtomicBool) -> Result<u64> {
+fn points_around(request: &RenderRequest, disc: Disc, stop: &AtomicBool) -> Result<u64> {
     let canvas = &request.canvas;
     let query = request.filter.applied_to(request.subject.query()).with_stop(Some(stop));
     let points = request.subject.point_set();
     if points.is_aggregated() {
-        return points_of_cells(points, &query, canvas, radius_px).map_err(|error| request.filter.request_error(error));
+        return points_of_cells(points, &query, canvas, disc).map_err(|error| request.filter.request_error(error));
     }
     let mut count = 0;
-    scan_around(request, radius_px, false, stop, |points, is_near| {
+    scan_around(request, disc, false, stop, |points, is_near| {
         let locations = points.lon().iter().zip(points.lat());
         count += locations.filter(|&(&lon, &lat)| is_near(lon, lat)).count() as u64;
     })?;
@@ -244,9 +306,9 @@ fn points_around(request: &RenderRequest, radius_px: f64, stop: &AtomicBool) -> 
 
 /// Counts the categories of the points within the radius of the center of the request's single pixel, in descending
 /// order.
-fn categories_around(request: &RenderRequest, radius_px: f64, stop: &AtomicBool) -> Result<Vec<(u64, String)>> {
+fn categories_around(request: &RenderRequest, disc: Disc, stop: &AtomicBool) -> Result<Vec<(u64, String)>> {
     let mut counts: HashMap<String, u64> = HashMap::new();
-    scan_around(request, radius_px, true, stop, |points, is_near| {
+    scan_around(request, disc, true, stop, |points, is_near| {
         let Some(categories) = points.category() else { return };
         for (index, (&lon, &lat)) in points.lon().iter().zip(points.lat()).enumerate() {
             let Some(name) = categories.name(index).filter(|_| is_near(lon, lat)) else { continue };
@@ -266,26 +328,17 @@ fn categories_around(request: &RenderRequest, radius_px: f64, stop: &AtomicBool)
 /// location is within the radius of its center.
 fn scan_around(
     request: &RenderRequest,
-    radius_px: f64,
+    disc: Disc,
     categories: bool,
     stop: &AtomicBool,
     mut each: impl FnMut(Points<'_>, &dyn Fn(f64, f64) -> bool) + Send,
 ) -> Result<()> {
-    let canvas = &request.canvas;
-    let around = canvas.grow(radius_px.ceil() as u32 + 1).bounds();
+    let around = disc.canvas(&request.canvas)?.grow(2).bounds();
     let query = request.filter.applied_to(request.subject.query());
     let query = query.with_near(Some(around)).with_categories(categories).with_stop(Some(stop));
-    let ([x, y], [scale, _], projection) = (canvas.world_at(0.5, 0.5), canvas.scale(), canvas.projection());
     let is_near = |lon: f64, lat: f64| {
         // Most points are too far north or south, and are rejected before the projection.
-        if !(around.south..=around.north).contains(&lat) {
-            return false;
-        }
-        let (point_x, point_y) = projection.forward(lon, lat);
-        // The distance to the nearest copy of the world.
-        let copy = if projection.wraps() { (point_x - x).round() } else { 0.0 };
-        let dx = (point_x - x) - copy;
-        dx.hypot(point_y - y) * scale <= radius_px
+        (around.south..=around.north).contains(&lat) && disc.contains(lon, lat)
     };
     let sink: &mut Sink<'_> = &mut |batch: Points<'_>| {
         each(batch, &is_near);
@@ -297,14 +350,17 @@ fn scan_around(
 
 /// Counts the points of the pixels whose centers are within the radius of the center of the canvas's single pixel. It
 /// uses aggregated cells, since there may be too many points to scan.
-fn points_of_cells(points: &dyn PointSet, query: &Query<'_>, canvas: &Canvas, radius_px: f64) -> Result<u64> {
-    let reach = radius_px.floor() as u32;
-    let (cells, _) = points.cells(query, &canvas.grow(reach), Reduction::Count, radius_px, 1)?;
-    let center = f64::from(reach);
+fn points_of_cells(points: &dyn PointSet, query: &Query<'_>, canvas: &Canvas, disc: Disc) -> Result<u64> {
+    let around = disc.canvas(canvas)?;
+    let (cells, _) = points.cells(query, &around, Reduction::Count, disc.radius_px, 1)?;
     let counts = cells.counts.iter().flat_map(|counts| counts.cells().chunks(cells.width).enumerate());
     let near = counts.flat_map(|(row, counts)| {
-        let dy = row as f64 - center;
-        counts.iter().enumerate().filter(move |(column, _)| (*column as f64 - center).hypot(dy) <= radius_px)
+        let is_near = move |column: usize| {
+            let [x, y] = around.world_at(column as f64 + 0.5, row as f64 + 0.5);
+            let (lon, lat) = disc.projection.inverse(x, y);
+            disc.contains(lon, lat)
+        };
+        counts.iter().enumerate().filter(move |(column, count)| **count > 0.0 && is_near(*column))
     });
     Ok(near.map(|(_, count)| f64::from(*count)).sum::<f64>() as u64)
 }

@@ -240,14 +240,14 @@ fn zoom_statistics(
         let sampled = RenderRequest { options, ..request }.shading(app, stop)?;
         histogram = sampled.and_then(|(sampled, _)| sampled.histogram(&shading.quantizer));
     }
-    let quantile = |fraction: f64| Some(shading.quantile(fraction)? * unit.factor);
+    let quantile = |fraction: f64| shading.quantile(fraction);
     let percentiles = || {
         let [p1, p5, p25, p50, p75, p95, p99] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99].map(quantile);
         Some(Percentiles { p1: p1?, p5: p5?, p25: p25?, p50: p50?, p75: p75?, p95: p95?, p99: p99? })
     };
-    let [vmin, vmax] = [shading.span.vmin, shading.span.vmax].map(|value| value * unit.factor);
+    let (vmin, vmax) = (shading.span.vmin, shading.span.vmax);
     let histogram = histogram.map(Vec::from);
-    Ok(Some(ZoomReply { z: zoom, vmin, vmax, percentiles: percentiles(), histogram, unit: unit.name }))
+    Ok(Some(ZoomReply { z: zoom, vmin, vmax, percentiles: percentiles(), histogram, unit }))
 }
 
 fn compute(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<StatisticsReply> {

@@ -12,9 +12,14 @@ use uuid::Uuid;
 
 use super::app::App;
 use super::problem::Problem;
+use crate::http::parameters::fields::has_deprecated;
 
 /// The header of the request id.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The header of responses to requests with a deprecated parameter (RFC 9745), and the time since when it is deprecated.
+const DEPRECATION: HeaderName = HeaderName::from_static("deprecation");
+const DEPRECATED_SINCE: &str = "@1795996800";
 
 /// Counts and logs a request, and adds the request id to problems whose cause is logged.
 pub(crate) async fn access(State(app): State<Arc<App>>, request: Request, next: Next) -> Response<Body> {
@@ -23,6 +28,7 @@ pub(crate) async fn access(State(app): State<Arc<App>>, request: Request, next: 
     // The pattern, never the path itself, which would make a time series for each URL.
     let route: Arc<str> = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).into();
     let id = request_id(&request);
+    let has_deprecated = request.uri().query().is_some_and(has_deprecated);
     let logs = tracing::enabled!(tracing::Level::INFO);
     let uri = logs.then(|| request.uri().clone());
 
@@ -39,6 +45,9 @@ pub(crate) async fn access(State(app): State<Arc<App>>, request: Request, next: 
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);
+    }
+    if has_deprecated {
+        response.headers_mut().insert(DEPRECATION, HeaderValue::from_static(DEPRECATED_SINCE));
     }
     let (status, seconds) = (response.status().as_u16(), start.elapsed().as_secs_f64());
     app.metrics.request(&route, &method, status, seconds);

@@ -17,7 +17,7 @@ use crate::geo::{Bounds, Projection};
 use crate::http::parameters::canvas_parameters::coordinate_space_of;
 use crate::http::parameters::filter::Filter;
 use crate::http::parameters::render_request::{RenderRequest, Subject};
-use crate::layer::{Heatmap, Shading, Style, Unit, render_shaded};
+use crate::layer::{Heatmap, Shading, Style, render_shaded};
 use crate::source::PointWithin;
 
 /// A rendered picture.
@@ -34,7 +34,7 @@ pub(crate) struct RenderedImage {
 impl RenderRequest {
     /// Returns the shading of the layer's pictures at the scale of this one, and the unit of the values. `None` for
     /// inline points, and if [`Layer::shading`](crate::layer::Layer::shading) returns `None`.
-    pub(crate) fn shading(&self, app: &App, stop: &AtomicBool) -> Result<Option<(Arc<Shading>, Unit)>> {
+    pub(crate) fn shading(&self, app: &App, stop: &AtomicBool) -> Result<Option<(Arc<Shading>, String)>> {
         let Subject::Layer(layer) = &self.subject else { return Ok(None) };
         let style = self.style()?;
         let shading = layer.shading(&self.query(&style, stop), &self.canvas, &style, app.render_threads());
@@ -42,7 +42,7 @@ impl RenderRequest {
     }
 
     /// Renders the values and color indices.
-    fn heat(&self, app: &App, stop: &AtomicBool) -> Result<(Heatmap, Style, Unit)> {
+    fn heat(&self, app: &App, stop: &AtomicBool) -> Result<(Heatmap, Style, String)> {
         let style = self.style()?;
         let query = self.query(&style, stop);
         let threads = self.threads(app);
@@ -121,7 +121,7 @@ impl RenderRequest {
     pub(crate) fn value(&self, app: &App, stop: &AtomicBool) -> Result<(Option<f64>, String)> {
         let (heat, _, unit) = self.heat(app, stop)?;
         let value = heat.values.and_then(|values| values.density.cells().first().copied());
-        Ok((value.filter(|value| !value.is_nan()).map(|value| f64::from(value) * unit.factor), unit.name))
+        Ok((value.filter(|value| !value.is_nan()).map(f64::from), unit))
     }
 
     /// Returns the color scale of the picture.

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::encode::{Legend, Tick, nice_ticks};
 use crate::error::{Error, Result};
-use crate::layer::{Style, Unit};
+use crate::layer::Style;
 use crate::raster::{Curve, Grid, Quantizer, Span};
 
 /// The values of the coldest and hottest color of a picture.
@@ -19,7 +19,7 @@ pub(crate) struct SpanReply {
     #[schema(example = 0.058)]
     pub(crate) vmax: f64,
     /// Unit of the values.
-    #[schema(example = "points per km² at 49°N")]
+    #[schema(example = "points per km²")]
     pub(crate) unit: String,
     /// Mapping of values to colors: linear, sqrt, log or eqhist.
     #[schema(example = "linear")]
@@ -27,10 +27,8 @@ pub(crate) struct SpanReply {
 }
 
 impl SpanReply {
-    /// Converts a span to the unit.
-    pub(crate) fn new(span: Span, unit: Unit, curve: Curve) -> Self {
-        let [vmin, vmax] = [span.vmin, span.vmax].map(|value| value * unit.factor);
-        Self { vmin, vmax, unit: unit.name, curve: curve.to_string() }
+    pub(crate) fn new(Span { vmin, vmax }: Span, unit: String, curve: Curve) -> Self {
+        Self { vmin, vmax, unit, curve: curve.to_string() }
     }
 }
 
@@ -45,10 +43,9 @@ pub(crate) struct Scale {
 
 impl Scale {
     /// Creates the scale of a rendered picture.
-    pub(crate) fn new(style: Style, span: Span, quantizer: &Quantizer, unit: Unit) -> Self {
-        let factor = unit.factor;
+    pub(crate) fn new(style: Style, span: Span, quantizer: &Quantizer, unit: String) -> Self {
         let span = SpanReply::new(span, unit, style.curve);
-        let ticks = nice_ticks(span.vmin, span.vmax, |value| quantizer.position(value / factor));
+        let ticks = nice_ticks(span.vmin, span.vmax, |value| quantizer.position(value));
         Self { span: Some(span), ticks, style }
     }
 
@@ -60,7 +57,7 @@ impl Scale {
         }
         let span = Span { vmin, vmax };
         let quantizer = Quantizer::new(&Grid::filled(1, 1, 0.0), style.aggregation, span, style.curve);
-        Some(Self::new(style, span, &quantizer, Unit { name: unit, factor: 1.0 }))
+        Some(Self::new(style, span, &quantizer, unit))
     }
 
     /// Draws the legend as a PNG.

@@ -3,7 +3,7 @@
 use super::{GridPicture, GridStyle, PictureLimits, check_pixels, encode};
 use crate::error::{Error, Result};
 use crate::geo::{Canvas, EARTH_RADIUS_M, Points, Projection};
-use crate::layer::{Radius, Style, Unit, canvas_of, render, render_shaded};
+use crate::layer::{Radius, Style, canvas_of, render, render_shaded};
 use crate::occupancy::cell_window::h3_cells;
 use crate::occupancy::{CellSystem, Grid, GridLayer, Quantity};
 use crate::parameter::Parameter;
@@ -48,20 +48,22 @@ pub(super) fn smooth(grid: &Grid, layer: &GridLayer<'_>, style: &GridStyle, limi
     if style.radius.is_none() {
         // Two cells may be less than a pixel, or most of the picture.
         const PIXELS: [f64; 2] = [4.0, 96.0];
-        dots.radius = Radius::Pixels(dots.radius_px(&canvas).clamp(PIXELS[0], PIXELS[1]));
+        let radius_px = dots.radius_px_at(&canvas, canvas.center_lat());
+        if !(PIXELS[0]..=PIXELS[1]).contains(&radius_px) {
+            dots.radius = Radius::Pixels(radius_px.clamp(PIXELS[0], PIXELS[1]));
+        }
     }
-    let radius_px = dots.radius_px(&canvas);
+    let radius_px = dots.min_radius_px(&canvas);
     if radius_px.is_nan() || radius_px > limits.radius_px {
         let limit = limits.radius_px;
         let detail = format!("a radius of {radius_px:.0} pixels exceeds the limit of {limit}, limits.radius_px");
         return Err(Error::invalid(Parameter::RADIUS, detail));
     }
-    let unit = Unit::of(&canvas, &dots, layer.weight.filter(|_| grid.quantity().needs_weights()));
-    let name = match grid.quantity() {
-        Quantity::Dwell => unit.name.replacen("points", "seconds", 1),
-        _ => unit.name,
+    let unit = dots.unit(projection, layer.weight.filter(|_| grid.quantity().needs_weights()));
+    let unit = match grid.quantity() {
+        Quantity::Dwell => unit.replacen("points", "seconds", 1),
+        _ => unit,
     };
-    let factor = unit.factor as f32;
     let [first, second] = layer.time_queries(&grid.request);
     let density = |query: &Query<'_>, second: bool| density(grid, layer, query, &canvas, &dots, second);
     let Some(mut values) = first.as_ref().map(|query| density(query, false)).transpose()? else {
@@ -74,11 +76,10 @@ pub(super) fn smooth(grid: &Grid, layer: &GridLayer<'_>, style: &GridStyle, limi
             *value = if *value == 0.0 && *compared == 0.0 { f32::NAN } else { *value - compared };
         }
     }
-    values.cells_mut().iter_mut().for_each(|value| *value *= factor);
-    Ok(Smoothed { canvas, values, unit: name })
+    Ok(Smoothed { canvas, values, unit })
 }
 
-/// The density per pixel of a time range.
+/// The density of a time range.
 fn density(
     grid: &Grid,
     layer: &GridLayer<'_>,

@@ -45,9 +45,8 @@ pub(super) fn table(declarations: impl IntoIterator<Item = &'static Declaration>
     for declaration in declarations {
         let names: Vec<String> = declaration.names().map(|name| format!("`{name}`")).collect();
         let flag = if declaration.has_flag { format!("`{}`", declaration.parameter.flag()) } else { "–".to_owned() };
-        let (names, accepts) = (names.join(", "), declaration.kind.accepts());
-        let mut cells =
-            vec![names.as_str(), &flag, &accepts, declaration.default.unwrap_or("–"), declaration.summary()];
+        let (names, accepts, summary) = (names.join(", "), declaration.kind.accepts(), declaration.summary());
+        let mut cells = vec![names.as_str(), &flag, &accepts, declaration.default.unwrap_or("–"), &summary];
         if !with_flags {
             cells.remove(1);
         }

@@ -6,10 +6,8 @@ export interface HeatStyle {
   blend?: string;
   /** Shape of a dot, from soft to hard: gaussian, quartic, epanechnikov, triangular (in x and y), cone or uniform. Default: gaussian. */
   kernel?: string;
-  /** Radius of a dot: `25` or `25px` (pixels), `500m`, `10km` (on the ground; plane units on a plane). Default: 20px. */
+  /** Radius of a dot: `25` or `25px` (pixels), `500m`, `10km` (on the ground at every latitude; plane units on a plane). Default: 20px. */
   radius?: number | string;
-  /** Latitude of true scale in degrees, where distances in `radius` and areas in `vmin` and `vmax` are exact. Adjacent pictures need the same value to meet without a seam. Default: that of the picture's center. */
-  true_scale?: number;
   /** Value of a pixel: the sum of the weights of the points around it, their count, or their mean or max weight. Default: sum. */
   agg?: string;
   /** Colors by name; `kiln schemes` and `GET /catalog` list them. Default: heat. */
@@ -24,6 +22,8 @@ export interface HeatStyle {
   background?: string;
   /** Value of the hottest color if `vmax` is not given: `max`, or a percentile of the picture such as `p99`. Default: p99. */
   normalize?: string;
+  /** Unit of sums and counts: per km² or m² of the ground under a pixel, or per pixel. Default: per_km2; per_m2 on a plane, per_px for the band of a GeoTIFF. */
+  units?: string;
   /** Value of the coldest color, in the unit of the legend. */
   vmin?: number;
   /** Value of the hottest color, in the unit of the legend. */
@@ -32,6 +32,8 @@ export interface HeatStyle {
   curve?: string;
   /** Radius as the dot size of the Python heatmap library, in pixels: a single dot is visible to 0.36 times the dot size on each side. Replaces `radius`. */
   dot_size?: number;
+  /** Has no effect: kilometers and values per km² are exact at every latitude. */
+  true_scale?: number;
   /** `vmin` and `vmax` in one parameter, such as `0,50`. */
   rescale?: string;
   /** Only points at or after this time: a date, an RFC 3339 time, a year, or Unix seconds. A time without an offset from UTC is a local time of `tz`. */

@@ -8,7 +8,7 @@ use super::kernel::Scale;
 use super::splat::{Combine, splat, splat_rows};
 use super::{Cells, Grid, Kernel, Reduction, RowKernels, Shape, convolve};
 use crate::error::{Error, Result};
-use crate::geo::{Canvas, Projection};
+use crate::geo::Canvas;
 use crate::parameter::Parameter;
 
 /// The aggregation of points in a pixel.
@@ -99,10 +99,9 @@ pub fn ground_density(
     aggregate(cells, kernels, aggregation, threads)
 }
 
-/// Divides the amount in each pixel of `canvas` by its area: per km² on the globe, and per square unit on a plane. Rows
-/// beyond a pole have no area, and get 0.
-pub fn divide_by_area(density: &mut Grid<f32>, canvas: &Canvas) {
-    let unit_m2 = if canvas.projection() == Projection::Plane { 1.0 } else { 1e6 };
+/// Divides the amount in each pixel of `canvas` by its [area](Canvas::pixel_area_m2), in units of `unit_m2` m²: 1e6 for
+/// amounts per km². Rows beyond a pole have no area, and get 0.
+pub fn divide_by_area(density: &mut Grid<f32>, canvas: &Canvas, unit_m2: f64) {
     let width = density.width().max(1);
     for (row, values) in (0..).zip(density.cells_mut().chunks_mut(width)) {
         let area = canvas.pixel_area_m2(row) / unit_m2;
@@ -193,7 +192,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::geo::{Bounds, Points};
+    use crate::geo::{Bounds, Points, Projection};
     use crate::raster::Bins;
 
     fn plane(width: u32, height: u32) -> Canvas {

@@ -287,7 +287,7 @@ fn a_point_per_km2_reads_1_at_every_latitude() {
                 let canvas = canvas_at(projection, lat_deg, PIXEL_M, 41, 41);
                 let kernel = GroundKernel::new(shape, radius_m).unwrap();
                 let mut density = spread(&canvas, (&lon, &lat, &weight), kernel, Aggregation::Sum, 2);
-                divide_by_area(&mut density, &canvas);
+                divide_by_area(&mut density, &canvas, 1e6);
                 let worst = density.cells().iter().fold(0.0f32, |worst, value| worst.max((value - 1.0).abs()));
                 assert!(worst < 0.005, "{projection} {lat_deg} {shape}: {worst}");
             }
@@ -310,7 +310,7 @@ fn plate_carree_keeps_the_weights_and_the_values_of_the_poles() {
         let mut density = spread(&world, (&lon, &lat, &weight), kernel, Aggregation::Sum, 2);
         let total: f64 = density.cells().iter().map(|value| f64::from(*value)).sum();
         assert!((total / 4000.0 - 1.0).abs() < 1e-5, "{shape}: {total}");
-        divide_by_area(&mut density, &world);
+        divide_by_area(&mut density, &world, 1e6);
         let mean = 4000.0 / (4.0 * PI * (EARTH_RADIUS_M / 1e3).powi(2));
         for row in [0, 5, 90, 179] {
             let ratios = density.row(row).iter().map(|value| f64::from(*value) / mean);

@@ -1,0 +1,62 @@
+//! The kernel of a style on a canvas.
+
+use super::{Radius, Style};
+use crate::error::Result;
+use crate::geo::{Canvas, Projection};
+use crate::raster::{Aggregation, Cells, Grid, GroundKernel, Kernel, RowKernels, density, ground_density};
+
+/// The kernel of a style on a canvas.
+#[derive(Debug)]
+pub(super) enum CanvasKernel {
+    /// The radius is the same in all rows.
+    Constant(Kernel),
+    /// The radius on the ground is the same in all rows.
+    ByRow { kernels: Box<RowKernels>, min_radius_px: f64 },
+}
+
+impl Style {
+    /// The kernel of a dot on `canvas`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) if the [minimum radius](Self::min_radius_px) is not above 0 or exceeds
+    /// [`Kernel::MAX_RADIUS_PX`].
+    pub(super) fn kernel(&self, canvas: &Canvas) -> Result<CanvasKernel> {
+        let min_radius_px = self.min_radius_px(canvas);
+        match self.radius {
+            Radius::Meters(radius_m) if canvas.projection() != Projection::Plane => {
+                let kernels = Box::new(GroundKernel::new(self.shape, radius_m)?.on(canvas)?);
+                Ok(CanvasKernel::ByRow { kernels, min_radius_px })
+            }
+            _ => Kernel::new(self.shape, min_radius_px).map(CanvasKernel::Constant),
+        }
+    }
+}
+
+impl CanvasKernel {
+    /// The canvas of the cells: `canvas` and its surroundings, whose dots reach into it.
+    pub(super) fn cells_canvas(&self, canvas: &Canvas) -> Canvas {
+        match self {
+            Self::Constant(kernel) => canvas.grow(kernel.reach_px()),
+            Self::ByRow { kernels, .. } => kernels.cells_canvas(),
+        }
+    }
+
+    /// The minimum radius in pixels, which is the same in all windows of a grid.
+    pub(super) fn min_radius_px(&self) -> f64 {
+        match self {
+            Self::Constant(kernel) => kernel.radius_px(),
+            Self::ByRow { min_radius_px, .. } => *min_radius_px,
+        }
+    }
+
+    /// Convolves the cells of [`cells_canvas`](Self::cells_canvas). Amounts are per pixel.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid) if the cells are of another canvas or reduction.
+    pub(super) fn density(&self, cells: &Cells, aggregation: Aggregation, threads: usize) -> Result<Grid<f32>> {
+        match self {
+            Self::Constant(kernel) => density(cells, *kernel, aggregation, threads),
+            Self::ByRow { kernels, .. } => ground_density(cells, kernels, aggregation, threads),
+        }
+    }
+}
