@@ -83,22 +83,19 @@ export class KilnOverlay extends HeatLayer {
   }
 
   private async load(frame: Frame, signal: AbortSignal): Promise<void> {
-    // The latitude of true scale is that of the layer's tiles, so that the same legend applies to both.
     this.metadata ??= tileJson(this.base, this.name, this.style).catch((error: unknown) => {
       this.metadata = null;
       throw error;
     });
-    this.loaded = await this.metadata;
-    if (signal.aborted) return;
     const parameters = parametersOf(this.style);
-    const trueScale = new URLSearchParams(this.loaded.tiles[0].split('?')[1]).get('true_scale');
-    if (trueScale !== null) parameters.set('true_scale', trueScale);
     parameters.set('projection', this._map.options.crs === L.CRS.EPSG4326 ? 'platecarree' : 'mercator');
     const { bounds, width, height, ratio } = frame;
     const edges = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
     const name = `${width}x${height}${ratio === 2 ? '@2x' : ''}.png`;
     const path = `${this.name}/bbox/${edges.map((edge) => Number(edge.toFixed(7))).join(',')}/${name}`;
-    const response = await request(urlOf(this.base, path, parameters), { signal });
+    const [metadata, response] = await Promise.all([this.metadata, request(urlOf(this.base, path, parameters), { signal })]);
+    if (signal.aborted) return;
+    this.loaded = metadata;
     const url = URL.createObjectURL(await response.blob());
     const image = new Image();
     image.alt = '';
