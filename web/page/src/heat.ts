@@ -141,11 +141,12 @@ export class Heat {
       return;
     }
     const generation = this.generation;
-    const style = this.source.heatStyle();
+    const own = this.catalog.layers.find(({ name }) => name === layer)?.style;
+    const style: HeatStyle = { ...own, ...this.source.heatStyle() };
     try {
-      const [legend, tileJson] = await Promise.all([this.legendAt(zoom, style), this.tileJson()]);
+      const legend = await this.legendAt(zoom, this.source.heatStyle());
       if (generation !== this.generation || zoom !== this.map.getZoom()) return;
-      const count = await this.points.draw(layer, style, legend, tileJson);
+      const count = await this.points.draw(layer, style, legend);
       if (zoom !== this.map.getZoom() || generation !== this.generation) return;
       this.dim(this.isHandedOver);
       if (count === null && !this.isHandedOver) this.reportStatus();
@@ -161,16 +162,6 @@ export class Heat {
 
   private legendAt(zoom: number, { opacity: _, ...style }: HeatStyle): Promise<Legend> {
     return legendOf(BASE, this.state.layer, style, zoom);
-  }
-
-  /** Resolves with the TileJSON of the layer once it has loaded. */
-  private async tileJson() {
-    const loaded = this.source.tileJson();
-    if (loaded) return loaded;
-    await new Promise((done) => this.source.once('tilejson load error', done));
-    const tileJson = this.source.tileJson();
-    if (!tileJson) throw new Error('The TileJSON of the layer failed to load.');
-    return tileJson;
   }
 
   /** Hides or shows the layer of the server. */

@@ -1,8 +1,9 @@
 import L from 'leaflet';
 import heatUrl from 'leaflet.heat/dist/leaflet-heat.js?url';
-import { fetchJson, parametersOf, type HeatStyle, type Legend, type TileJson } from 'kiln-leaflet';
+import { fetchJson, parametersOf, type HeatStyle, type Legend } from 'kiln-leaflet';
 
 import { BASE } from './catalog.js';
+import { dotSize, pixelWidthM, type DotSize } from './dot-size.js';
 
 /** The layer of leaflet.heat. */
 interface LeafletHeat extends L.Layer {
@@ -17,6 +18,10 @@ type Leaflet = typeof L & { heatLayer(points: [number, number, number][], option
 
 /** Maximum number of points that the browser draws. The server renders views with more. */
 const MAX_POINTS = 20_000;
+/** Maximum radius of a dot that the browser draws, in pixels. */
+const MAX_RADIUS_PX = 100;
+/** Maximum ratio of the radii of dots in a view: those of leaflet.heat all have the same radius in pixels. */
+const MAX_RATIO = 1.25;
 /** Margin around the view whose points are requested too, as a fraction of the view. */
 const PADDING = 0.4;
 /** Minimum intensity of a dot, as a fraction of the maximum, so that single points with a low weight stay visible. */
@@ -64,14 +69,24 @@ export class Points {
     this.heat = this.drawn = null;
   }
 
-  /** Draws the points of the view. Returns their number, -1 if they are drawn already, or null if there are too many or the request is outdated. */
-  async draw(layer: string, style: HeatStyle, legend: Legend, tileJson: TileJson): Promise<number | null> {
+  /**
+   * Draws the points of the view in the complete style of the layer. Returns their number, -1 if they are drawn already, or null if
+   * the request is outdated or the server must draw them: there are too many, or their dots are too large or of different sizes.
+   */
+  async draw(layer: string, style: HeatStyle, legend: Legend): Promise<number | null> {
     this.pending?.abort();
     const { signal } = (this.pending = new AbortController());
     const view = this.map.getBounds();
+    const zoom = this.map.getZoom();
+    const size = dotSize(style.radius, zoom);
+    const radius = size && this.radiusIn(view, size);
+    if (!size || radius === null) {
+      this.remove();
+      return null;
+    }
     const filter: HeatStyle = {};
     for (const name of ['start', 'end', 'hours', 'weekdays', 'months', 'tz', 'category'] as const) Object.assign(filter, style[name] === undefined ? {} : { [name]: style[name] });
-    const key = JSON.stringify([layer, style, legend.span, this.map.getZoom()]);
+    const key = JSON.stringify([layer, style, legend.span, zoom, radius]);
     if (this.shown && this.drawn?.key === key && this.drawn.bounds.contains(view)) return -1;
 
     const bounds = view.pad(PADDING);
@@ -89,15 +104,23 @@ export class Points {
       this.remove();
       return null;
     }
-    const scale = intensity(style, legend, tileJson, this.map.getZoom(), powerOf(legend));
-    const points = response.points.map(([lat, lng, weight]): [number, number, number] => [lat, lng, scale(weight)]);
-    this.show(points, style, legend);
+    const scale = intensity(style, legend, size, zoom, powerOf(legend));
+    const points = response.points.map(([lat, lng, weight]): [number, number, number] => [lat, lng, scale(weight, lat)]);
+    this.show(points, radius, style, legend);
     this.drawn = { key, bounds };
     return response.total;
   }
 
-  private show(points: [number, number, number][], style: HeatStyle, legend: Legend): void {
-    const radius = Number(style.radius ?? 12);
+  /** The radius of the dots of a view in pixels, that at its center. Null: leaflet.heat cannot draw them. */
+  private radiusIn(view: L.LatLngBounds, { radiusAt, isOnGround }: DotSize): number | null {
+    const radius = radiusAt(this.map.getCenter().lat);
+    const radii = [radius, ...[view.getNorth(), view.getSouth()].map((lat) => radiusAt(Math.min(Math.max(lat, -85), 85)))];
+    if (radius > MAX_RADIUS_PX || Math.max(...radii) > MAX_RATIO * Math.min(...radii)) return null;
+    // Two digits, so that a short move does not draw the points again.
+    return isOnGround ? Number(radius.toPrecision(2)) : radius;
+  }
+
+  private show(points: [number, number, number][], radius: number, style: HeatStyle, legend: Legend): void {
     // leaflet.heat blurs a disc. This one has about the visible width and the peak of the server's dot on its scale.
     const power = powerOf(legend);
     const blur = (power > 1 ? 0.265 : 0.23) * radius;
@@ -158,18 +181,27 @@ function gradientOf({ colors }: Legend): Record<number, string> {
 
 const powerOf = ({ span }: Legend) => (span && span.curve !== 'linear' ? POWER : 1);
 
-/** Returns a function from the weight of a point to the peak of its dot as the server renders a single point, 1 for the hottest color, to the power `power`. */
-function intensity(style: HeatStyle, legend: Legend, tileJson: TileJson, zoom: number, power: number): (weight: number) => number {
+/** The values of one per pixel in the units of a style, by the width of a pixel in meters. */
+const FACTORS: Record<string, (pixelM: number) => number> = {
+  per_km2: (pixelM) => 1e6 / pixelM ** 2,
+  per_m2: (pixelM) => 1 / pixelM ** 2,
+  per_px: () => 1,
+};
+
+/**
+ * Returns a function from the weight and latitude of a point to the peak of its dot as the server renders a single point, 1 for the
+ * hottest color, to the power `power`.
+ */
+function intensity(style: HeatStyle, legend: Legend, { radiusAt }: DotSize, zoom: number, power: number): (weight: number, lat: number) => number {
   const { vmin, vmax, curve } = legend.span ?? { vmin: 0, vmax: 1, curve: 'linear' };
-  const radius = Number(style.radius ?? 12);
-  const lat = Number(new URLSearchParams(tileJson.tiles[0].split('?')[1]).get('true_scale') ?? 0);
-  const pixelKm = (40_075.017 * Math.cos((lat * Math.PI) / 180)) / (256 * 2 ** zoom);
-  // The peak of a Gaussian with a standard deviation of a third of the radius, of which nearly all weight is within the radius.
-  const peak = ['mean', 'max'].includes(style.agg ?? 'sum') ? 1 : 9 / (2 * Math.PI * radius ** 2 * pixelKm ** 2);
+  const isWeight = ['mean', 'max'].includes(style.agg ?? 'sum');
   const counts = style.agg === 'count';
+  const factor = FACTORS[style.units ?? 'per_km2'] ?? FACTORS['per_km2']!;
+  // The peak of a Gaussian with a standard deviation of a third of the radius, of which nearly all weight is within the radius.
+  const peakAt = (lat: number) => (isWeight ? 1 : (9 / (2 * Math.PI * radiusAt(lat) ** 2)) * factor(pixelWidthM(lat, zoom)));
   const positionOf = curveOf(curve, legend);
-  return (weight) => {
-    const share = ((counts ? 1 : weight) * peak - vmin) / (vmax - vmin);
+  return (weight, lat) => {
+    const share = ((counts ? 1 : weight) * peakAt(lat) - vmin) / (vmax - vmin);
     return Math.min(Math.max(positionOf(Math.max(share, 0)), MIN_INTENSITY) ** power, MAX_INTENSITY);
   };
 }
