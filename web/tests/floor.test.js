@@ -78,7 +78,7 @@ describe('the floor on screen', () => {
     assert(tiles.length >= 6 && tiles.some((url) => /\/office\/4\/1\/-1(@2x)?\.png/.test(url)), tiles.join('\n'));
     await page.waitForSelector('.leaflet-heat-pane .leaflet-tile-loaded');
     assert(middle(await look(page), isHot).count > 20);
-    await page.waitForFunction(() => /per m²|per km²/.test(document.querySelector('.kiln-legend-unit')?.textContent));
+    await page.waitForFunction(() => /^points per m²$/.test(document.querySelector('.kiln-legend-unit')?.textContent));
     await done();
   });
 

@@ -64,6 +64,14 @@ category = "kind"
 style = { radius = 20, curve = "sqrt" }
 `;
 
+/** A layer of Stockholm whose dots have a radius on the ground: 26 pixels at zoom 8, 205 at zoom 11. */
+export const GROUND = `
+[layers.ground]
+input = "one.csv"
+weight = "people"
+style = { radius = "8km" }
+`;
+
 /** A layer with times, categories and delays. */
 export const WEEKS = `
 [layers.weeks]

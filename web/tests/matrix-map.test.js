@@ -59,7 +59,7 @@ describe('the map', () => {
       await page.waitForSelector('.kiln-value');
       // The sum is the default of the layer.
       for (const pattern of [/\/weeks\/8\/\d+/, /legend\.json\?.*zoom=8/, /\/point\//]) assert.equal(query(requested, pattern).get('agg') ?? 'sum', agg, String(pattern));
-      const unit = { count: /^points per km²/, sum: /^delay per km²/, mean: /^mean of delay$/, max: /^max of delay$/ }[agg];
+      const unit = { count: /^points per km²$/, sum: /^delay per km²$/, mean: /^mean of delay$/, max: /^max of delay$/ }[agg];
       assert.match(await page.textContent('.kiln-legend-unit'), unit);
       // The lowest mean is no hole.
       assert.equal(query(requested, /legend\.json\?.*zoom=8/).get('transparent_low'), ['count', 'sum'].includes(agg) ? '0.2' : null);

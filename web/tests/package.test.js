@@ -54,6 +54,19 @@ describe('layers', () => {
       await done();
     });
 
+    test(`${kind}: true_scale is not sent, with one warning`, async () => {
+      const { page, requested, done } = await visit('window.ready = 1;');
+      const warnings = [];
+      page.on('console', (message) => message.type() === 'warning' && warnings.push(message.text()));
+      await page.evaluate(`style.true_scale = 50; ${make(kind).replace('const heat', 'heat')}`);
+      await loads(page, 1);
+      await page.evaluate(() => heat.setStyle({ ...style, radius: 30 }));
+      await loads(page, 2);
+      assert.equal(warnings.filter((text) => text.includes('true_scale')).length, 1, warnings.join());
+      assert(requested.some((url) => url.includes('radius=30')) && !requested.some((url) => /true_scale=50/.test(url)), requested.join());
+      await done();
+    });
+
     test(`${kind}: a new style replaces the old one without a blank frame`, async () => {
       const { page, done } = await visit(make(kind));
       await loads(page, 1);
@@ -128,6 +141,16 @@ describe('layers', () => {
 });
 
 describe('legends and values', () => {
+  test('the legend has the unit of the style', async () => {
+    const { page, done } = await visit(`${make('tileLayer', 'days')}
+      L.kiln.legend(heat).addTo(map);`);
+    for (const [units, text] of [['per_px', 'weight per pixel'], ['per_m2', 'weight per m²'], ['per_km2', 'weight per km²']]) {
+      await page.evaluate((units) => heat.setStyle({ ...style, units }), units);
+      await page.waitForFunction((text) => document.querySelector('.kiln-legend-unit')?.textContent === text, text);
+    }
+    await done();
+  });
+
   test('a legend follows the layer, and a click shows the value', async () => {
     const { page, done } = await visit(`map.setView([${placeOf(1).lat}, ${placeOf(1).lng}], 5);
       ${make('tileLayer', 'days')}
@@ -135,7 +158,7 @@ describe('legends and values', () => {
       L.kiln.value(map, heat, { categories: 2 }).onValue((event) => { window.valueEvent = event; });`);
     await page.waitForSelector('.kiln-legend-tick');
     assert.equal(await page.textContent('.kiln-legend-title'), 'Mine');
-    assert.match(await page.textContent('.kiln-legend-unit'), /^weight per km² at/);
+    assert.match(await page.textContent('.kiln-legend-unit'), /^weight per km²$/);
     await page.evaluate(() => heat.setStyle({ ...style, agg: 'max' }));
     await page.waitForFunction(() => document.querySelector('.kiln-legend-unit')?.textContent === 'max of weight');
     await page.mouse.click(300, 200);

@@ -4,11 +4,11 @@ import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 
 import { isHot, middle, near, open } from './browser.js';
-import { placeOf, serve, STOCKHOLM } from './kiln.js';
+import { GROUND, placeOf, serve, STOCKHOLM } from './kiln.js';
 
 let kiln, chromium;
 before(async () => {
-  [kiln, chromium] = await Promise.all([serve(), open()]);
+  [kiln, chromium] = await Promise.all([serve(GROUND), open()]);
 });
 after(async () => {
   await chromium?.close();
@@ -191,7 +191,7 @@ describe('the legend and the values', () => {
     await page.mouse.move(500, 350);
     await page.waitForFunction(() => !document.getElementById('under').hidden);
     const text = await page.textContent('#under');
-    assert.match(text, /^[\d.,]+ people per km² at 59°N$/);
+    assert.match(text, /^[\d.,]+ people per km²$/);
     const expected = await requestedValue(requested, STOCKHOLM, 'one', 'z=6&scheme=heat&radius=20&curve=sqrt');
     assert.equal(amount(text), Number(expected.value.toPrecision(4)));
     await page.mouse.move(500, 650);
@@ -281,6 +281,25 @@ describe('by hand', () => {
     await page.waitForSelector('.leaflet-heatmap-layer', { state: 'detached' });
     assert.equal((await hash(page)).get('handover'), 'off');
     await done();
+  });
+
+  test('dots with a radius on the ground have the size of the server, which draws large ones itself', async () => {
+    const at = (zoom) => `layer=ground&at=${zoom}/${STOCKHOLM.lat}/${STOCKHOLM.lng}`;
+    const server = await visit(`${at(8)}&handover=off`);
+    const by_server = middle(await look(server.page), isHot).count;
+    await server.done();
+    const { page, requested, done } = await visit(at(8));
+    await page.waitForSelector('.leaflet-heatmap-layer');
+    await settled(page);
+    const by_browser = middle(await look(page), isHot).count;
+    assert(by_browser > by_server / 2 && by_browser < by_server * 2, [by_server, by_browser].join());
+    await done();
+    const large = await visit(at(11));
+    await large.page.waitForFunction(() => document.getElementById('status').textContent.includes('rendered as tiles'));
+    assert.equal(await large.page.$('.leaflet-heatmap-layer'), null);
+    assert(!large.requested.some((url) => url.includes('/points?')));
+    await large.done();
+    assert(requested.some((url) => url.includes('/ground/points?')));
   });
 
   test('times play, and all frames share a color scale', async () => {
