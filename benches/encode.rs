@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::io::Cursor;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use kiln::encode::geotiff::{Crs, GeoReference, write_colors, write_density};
+use kiln::encode::geotiff::{Band, Crs, GeoReference, write_colors, write_density};
 use kiln::encode::png::{Compression, PngOptions, write_indexed};
 use kiln::raster::Grid;
 
@@ -70,6 +70,7 @@ fn encode(criterion: &mut Criterion) {
     }
 
     let reference = GeoReference { crs: Crs::Epsg3857, west: 0.0, north: 0.0, pixel_width: 1.0, pixel_height: 1.0 };
+    let band = Band { name: "density", unit: "points per km²", nodata: Some(f32::NAN) };
     let density = density(1024);
     let indices = indices(&density);
     let mut group = criterion.benchmark_group("geotiff/1024");
@@ -78,7 +79,7 @@ fn encode(criterion: &mut Criterion) {
         group.bench_function(format!("density/{threads}_threads"), |bencher| {
             bencher.iter(|| {
                 let mut file = Cursor::new(Vec::new());
-                write_density(&mut file, black_box(&density), Some(f32::NAN), &reference, threads).unwrap();
+                write_density(&mut file, black_box(&density), &band, &reference, threads).unwrap();
                 file.into_inner()
             });
         });

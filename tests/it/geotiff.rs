@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use kiln::encode::geotiff::{Crs, GeoReference, write_colors, write_density};
+use kiln::encode::geotiff::{Band, Crs, GeoReference, write_colors, write_density};
 use kiln::raster::Grid;
 use serde_json::{Value, json};
 
@@ -51,6 +51,11 @@ const REFERENCES: [(GeoReference, Option<u64>); 3] = [
     (GeoReference { crs: Crs::Plane, west: -3.0, north: 40.0, pixel_width: 0.25, pixel_height: 0.5 }, None),
 ];
 
+/// With characters that XML escapes or that are not ASCII.
+fn band(nodata: Option<f32>) -> Band<'static> {
+    Band { name: "density of <A & B>", unit: "points per km²", nodata }
+}
+
 /// Smaller than a tile, not a multiple of the tile size, and many tiles.
 const SHAPES: [(usize, usize); 3] = [(1, 1), (300, 517), (1500, 1000)];
 
@@ -88,7 +93,7 @@ fn gdal_reads_the_density_and_its_georeference() {
         for (reference, epsg) in REFERENCES {
             let path = folder.path().join(format!("{:?}_{width}x{height}.tif", reference.crs));
             let file = BufWriter::new(File::create(&path).unwrap());
-            write_density(file, &density, Some(f32::NAN), &reference, 2).unwrap();
+            write_density(file, &density, &band(Some(f32::NAN)), &reference, 2).unwrap();
 
             let info = gdalinfo(&path);
             assert_georeferenced(&info, &reference, epsg, (width, height));
@@ -105,15 +110,74 @@ fn gdal_reads_the_density_and_its_georeference() {
     }
 }
 
+/// The minimum, maximum, mean, standard deviation and percentage of valid pixels of the only band.
+fn statistics(info: &Value) -> [f64; 5] {
+    let items = &info["bands"][0]["metadata"][""];
+    ["MINIMUM", "MAXIMUM", "MEAN", "STDDEV", "VALID_PERCENT"].map(|name| {
+        let text = items[format!("STATISTICS_{name}")].as_str();
+        text.unwrap_or_else(|| panic!("no {name}: {info}")).parse().unwrap()
+    })
+}
+
 #[test]
-fn gdal_excludes_the_nodata_value_from_statistics() {
+fn gdal_reads_the_name_the_unit_and_the_statistics() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("zero.tif");
-    let density = Grid::from_cells(3, 2, vec![0.0, 2.5, 0.0, 4.0, 0.0, 8.5]).unwrap();
-    write_density(File::create(&path).unwrap(), &density, Some(0.0), &REFERENCES[0].0, 1).unwrap();
-    let band = &gdalinfo(&path)["bands"][0];
-    assert_eq!((band["noDataValue"].as_f64(), band["minimum"].as_f64()), (Some(0.0), Some(2.5)));
-    assert_eq!(band["mean"].as_f64(), Some(5.0));
+    let density = Grid::from_cells(4, 2, vec![0.0, 2.5, 0.0, 4.0, 0.0, 8.5, f32::NAN, 0.0]).unwrap();
+    for (nodata, expected) in [
+        (Some(0.0), [2.5, 8.5, 5.0, 6.5_f64.sqrt(), 37.5]),
+        (Some(f32::NAN), [0.0, 8.5, 15.0 / 7.0, (94.5_f64 / 7.0 - (15.0_f64 / 7.0).powi(2)).sqrt(), 87.5]),
+    ] {
+        write_density(File::create(&path).unwrap(), &density, &band(nodata), &REFERENCES[0].0, 1).unwrap();
+        let info = gdalinfo(&path);
+        let band = &info["bands"][0];
+        assert_eq!((&band["description"], &band["unit"]), (&json!("density of <A & B>"), &json!("points per km²")));
+        let nodata = nodata.filter(|nodata| !nodata.is_nan()).map_or(json!("NaN"), |nodata| json!(nodata));
+        assert_eq!(band["noDataValue"], nodata);
+        for (found, expected) in statistics(&info).iter().zip(expected) {
+            assert!((found - expected).abs() <= 1e-12 * expected, "{found} is not {expected}: {info}");
+        }
+    }
+}
+
+#[test]
+fn the_statistics_are_those_that_gdal_computes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, bare) = (folder.path().join("band.tif"), folder.path().join("bare.tif"));
+    let cells = (0..300 * 517).map(|i| match i % 7 {
+        3 => f32::NAN,
+        rest => 1000.0 + (i as f32).sqrt() * rest as f32,
+    });
+    let density = Grid::from_cells(300, 517, cells.collect()).unwrap();
+    let reference = GeoReference { pixel_width: 0.001, pixel_height: 0.001, ..REFERENCES[1].0 };
+    write_density(File::create(&path).unwrap(), &density, &band(Some(f32::NAN)), &reference, 2).unwrap();
+    // A copy without metadata, for which gdalinfo computes the statistics.
+    let run = Command::new("gdalwarp").args(["-q", "-nomd"]).args([&path, &bare]).status();
+    assert!(run.unwrap_or_else(|error| panic!("cannot run gdalwarp ({error}): install gdal-bin")).success());
+    let copy = gdalinfo(&bare);
+    assert_eq!((&copy["size"], &copy["bands"][0]["noDataValue"]), (&json!([300, 517]), &json!("NaN")));
+    assert_eq!(copy["bands"][0]["unit"], Value::Null);
+    let (found, expected) = (statistics(&gdalinfo(&path)), statistics(&copy));
+    for (found, expected) in found.iter().zip(&expected[..4]) {
+        assert!((found - expected).abs() <= 1e-12 * expected, "{found} is not {expected}");
+    }
+    // GDAL rounds the percentage to 4 digits.
+    assert!((found[4] - expected[4]).abs() < 0.01, "{found:?} {expected:?}");
+}
+
+#[test]
+fn a_band_without_values_has_a_unit_but_no_statistics() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("empty.tif");
+    let density = Grid::filled(3, 2, f32::NAN);
+    write_density(File::create(&path).unwrap(), &density, &band(Some(f32::NAN)), &REFERENCES[0].0, 1).unwrap();
+    // Not with `-stats`, which fails for a band without values.
+    let output = Command::new("gdalinfo").arg("-json").arg(&path).output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    let info: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let band = &info["bands"][0];
+    assert_eq!((&band["unit"], &band["noDataValue"]), (&json!("points per km²"), &json!("NaN")));
+    assert!(!info.to_string().contains("STATISTICS"), "{info}");
 }
 
 #[test]

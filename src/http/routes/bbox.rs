@@ -25,7 +25,7 @@ use crate::layer::{FilterOptions, Size, StyleOptions};
 ///
 /// The picture has exactly the requested size; `@2x`, `@3x` or `@4x` before `.png` multiplies the pixels per side, for
 /// high-density screens. With `.tif` the response is a `GeoTIFF` of the values as 32-bit floats; sums and counts are
-/// per pixel.
+/// per pixel. The file has the name, the unit and the statistics of its band.
 #[utoipa::path(get, path = "/{layer}/bbox/{bounds}/{size}", tag = "layers",
     params(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),

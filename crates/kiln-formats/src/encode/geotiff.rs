@@ -3,8 +3,10 @@
 //! The tiles are [`TILE_PX`] pixels wide and high and are compressed with DEFLATE by several threads. The output does
 //! not depend on the number of threads. A file that could exceed the 4 GB of a classic TIFF is written as `BigTIFF`.
 
+mod band;
 mod cog;
 mod georeference;
+mod statistics;
 mod tiles;
 
 use std::io::{self, Seek, Write};
@@ -15,6 +17,7 @@ use tiff::tags::{
     CompressionMethod, ExtraSamples, PhotometricInterpretation, PlanarConfiguration, Predictor, SampleFormat, Tag,
 };
 
+pub use self::band::Band;
 pub use self::cog::{Cog, ColorTiles};
 pub use self::georeference::{Crs, GeoReference};
 pub use self::tiles::TILE_PX;
@@ -23,10 +26,15 @@ use super::{sides, write_error};
 use kiln_core::Result;
 use kiln_core::raster::Grid;
 
-/// Writes `density` as one band of 32-bit floats.
+/// The private tag of GDAL for an XML document of metadata.
+const GDAL_METADATA: Tag = Tag::Unknown(42112);
+
+/// Writes `density` as one band of 32-bit floats, with the metadata of `band`.
 ///
-/// Readers treat cells that equal `nodata` (or are NaN, if it is NaN) as missing. Up to `threads` threads compress the
-/// tiles (0 counts as 1). `out` should be buffered: headers are written in small pieces.
+/// Readers treat cells that equal [`Band::nodata`] (or are NaN, if it is NaN) as missing. The metadata has the minimum,
+/// maximum, mean and standard deviation of the finite cells that are not missing, and their share in percent; none of
+/// these if there are no such cells. Up to `threads` threads compress the tiles (0 counts as 1). `out` should be
+/// buffered: headers are written in small pieces.
 ///
 /// # Errors
 ///
@@ -36,7 +44,7 @@ use kiln_core::raster::Grid;
 pub fn write_density(
     out: impl Write + Seek,
     density: &Grid<f32>,
-    nodata: Option<f32>,
+    band: &Band<'_>,
     reference: &GeoReference,
     threads: usize,
 ) -> Result<()> {
@@ -47,7 +55,8 @@ pub fn write_density(
         photometric: PhotometricInterpretation::BlackIsZero,
         predictor: Predictor::FloatingPoint,
         alpha: false,
-        nodata,
+        nodata: band.nodata,
+        metadata: band.metadata(density),
         reference,
     };
     image.write(out, threads, |row, columns, bytes| predict_floats(&density.row(row)[columns], bytes))
@@ -76,6 +85,7 @@ pub fn write_colors(
         predictor: Predictor::Horizontal,
         alpha: true,
         nodata: None,
+        metadata: None,
         reference,
     };
     image.write(out, threads, |row, columns, bytes| predict_colors(&indices.row(row)[columns], palette, bytes))
@@ -90,6 +100,8 @@ struct Image<'a> {
     predictor: Predictor,
     alpha: bool,
     nodata: Option<f32>,
+    /// The value of `GDAL_METADATA`, in ASCII without U+0000.
+    metadata: Option<String>,
     reference: &'a GeoReference,
 }
 
@@ -121,7 +133,8 @@ impl Image<'_> {
         let (columns, rows) = self.tiles();
         // Each tile also has its offset, its length and its padding.
         let per_tile = MAX_TILE_BYTES as u64 + 24;
-        (columns as u64).saturating_mul(rows as u64).saturating_mul(per_tile).saturating_add(4096)
+        let metadata = self.metadata.as_ref().map_or(0, String::len) as u64;
+        (columns as u64).saturating_mul(rows as u64).saturating_mul(per_tile).saturating_add(metadata + 4096)
     }
 
     fn write_as<K: TiffKind, F>(&self, out: impl Write + Seek, threads: usize, fill: F) -> Result<(), TiffError>
@@ -182,6 +195,10 @@ impl Image<'_> {
             directory.write_tag(Tag::GeoKeyDirectoryTag, &keys[..])?;
             directory.write_tag(Tag::GeoAsciiParamsTag, citations)?;
         }
+        if let Some(metadata) = &self.metadata {
+            aligned(directory)?;
+            directory.write_tag(GDAL_METADATA, metadata.as_str())?;
+        }
         if let Some(nodata) = self.nodata {
             aligned(directory)?;
             let text = if nodata.is_nan() { "nan".to_owned() } else { f64::from(nodata).to_string() };
@@ -213,6 +230,8 @@ mod tests {
     const MERCATOR: GeoReference =
         GeoReference { crs: Crs::Epsg3857, west: -1000.5, north: 2000.25, pixel_width: 10.0, pixel_height: 20.0 };
 
+    const BAND: Band<'_> = Band { name: "density", unit: "points per km²", nodata: None };
+
     /// A grid of distinct values, some of them NaN, negative or tiny.
     fn density(width: usize, height: usize) -> Grid<f32> {
         let cells = (0..width * height).map(|i| match i % 11 {
@@ -230,7 +249,7 @@ mod tests {
 
     fn density_bytes(density: &Grid<f32>, nodata: Option<f32>, reference: &GeoReference, threads: usize) -> Vec<u8> {
         let mut file = Cursor::new(Vec::new());
-        write_density(&mut file, density, nodata, reference, threads).unwrap();
+        write_density(&mut file, density, &Band { nodata, ..BAND }, reference, threads).unwrap();
         file.into_inner()
     }
 
@@ -290,6 +309,19 @@ mod tests {
     }
 
     #[test]
+    fn the_metadata_of_the_band_is_a_tag_and_colors_have_none() {
+        let values = density(300, 2);
+        let mut decoder = Decoder::new(Cursor::new(density_bytes(&values, None, &MERCATOR, 1))).unwrap();
+        let text = decoder.get_tag_ascii_string(GDAL_METADATA).unwrap();
+        assert_eq!(Some(text), BAND.metadata(&values));
+
+        let mut file = Cursor::new(Vec::new());
+        write_colors(&mut file, &Grid::filled(3, 2, 0), &palette(), &MERCATOR, 1).unwrap();
+        let mut decoder = Decoder::new(Cursor::new(file.into_inner())).unwrap();
+        assert!(decoder.find_tag(GDAL_METADATA).unwrap().is_none());
+    }
+
+    #[test]
     fn the_output_does_not_depend_on_the_number_of_threads() {
         let density = density(1000, 700);
         let single = density_bytes(&density, None, &MERCATOR, 0);
@@ -307,6 +339,7 @@ mod tests {
             predictor: Predictor::FloatingPoint,
             alpha: false,
             nodata: Some(f32::NAN),
+            metadata: BAND.metadata(&density),
             reference: &MERCATOR,
         };
         let mut file = Cursor::new(Vec::new());
@@ -325,7 +358,7 @@ mod tests {
     #[test]
     fn an_empty_grid_and_an_invalid_georeference_are_rejected() {
         let error = |width, height, reference: &GeoReference| {
-            write_density(Cursor::new(Vec::new()), &Grid::filled(width, height, 0.0), None, reference, 1).unwrap_err()
+            write_density(Cursor::new(Vec::new()), &Grid::filled(width, height, 0.0), &BAND, reference, 1).unwrap_err()
         };
         assert!(matches!(error(0, 3, &MERCATOR), Error::Invalid { parameter: kiln_core::Parameter::SIZE, .. }));
         for reference in [
@@ -341,7 +374,7 @@ mod tests {
     #[test]
     fn a_full_disk_is_an_io_error() {
         let mut buffer = [0_u8; 600];
-        let error = write_density(Cursor::new(&mut buffer[..]), &density(300, 300), None, &MERCATOR, 2).unwrap_err();
+        let error = write_density(Cursor::new(&mut buffer[..]), &density(300, 300), &BAND, &MERCATOR, 2).unwrap_err();
         assert!(matches!(error, Error::Io { .. }), "{error:?}");
     }
 }
