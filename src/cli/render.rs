@@ -11,7 +11,7 @@ use super::rows::RowArgs;
 use super::sheet::{self, SheetArgs};
 use super::style::StyleArgs;
 use super::{print_message, print_notes, progress, summary};
-use crate::encode::geotiff::{self, GeoReference};
+use crate::encode::geotiff::{self, Band, GeoReference};
 use crate::encode::png::{self, PngOptions};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Projection};
@@ -139,7 +139,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if args.sheet.has_sheet() {
         args.sheet.write(picture, &mut output).map_err(|error| error.for_path(&args.output))?;
     } else {
-        write_picture_file(args, content, &heat, &mut output, threads).map_err(|error| error.for_path(&args.output))?;
+        write_picture_file(args, content, picture, &mut output, threads)
+            .map_err(|error| error.for_path(&args.output))?;
     }
     let mut outputs = vec![output];
     for (flag, file) in companions {
@@ -204,7 +205,7 @@ fn draw(args: &Args, projection: Projection, opened: &OpenInputs, style: &Style,
 fn write_picture_file(
     args: &Args,
     content: Content,
-    heat: &Heatmap,
+    sheet::RenderedPicture { heat, unit, .. }: sheet::RenderedPicture<'_>,
     output: &mut Output,
     threads: usize,
 ) -> Result<()> {
@@ -218,7 +219,8 @@ fn write_picture_file(
         }
         (Content::Geotiff(Bands::Density), Some(values)) => {
             let nodata = if values.quantizer.is_amount() { None } else { Some(f32::NAN) };
-            geotiff::write_density(BufWriter::new(output.file()), &values.density, nodata, &reference, threads)
+            let band = Band { name: "density", unit, nodata };
+            geotiff::write_density(BufWriter::new(output.file()), &values.density, &band, &reference, threads)
         }
         (Content::Geotiff(_), _) => {
             geotiff::write_colors(BufWriter::new(output.file()), &heat.indices, colors, &reference, threads)

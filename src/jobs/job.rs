@@ -13,7 +13,7 @@ use super::schedule::Schedule;
 use super::subject::{JobPoints, Subject};
 use super::window::Window;
 use crate::color::Scheme;
-use crate::encode::geotiff::{self, GeoReference};
+use crate::encode::geotiff::{self, Band, GeoReference};
 use crate::encode::png::{self, PngOptions};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Extent, Projection};
@@ -176,7 +176,13 @@ impl Job {
         match &heat.values {
             Some(values) => {
                 let nodata = if values.quantizer.is_amount() { None } else { Some(f32::NAN) };
-                geotiff::write_density(&mut file, &values.density, nodata, &reference, threads)?;
+                let unit = match (nodata, values.weighted) {
+                    (None, false) => "points per pixel",
+                    (None, true) => "weight per pixel",
+                    (Some(_), _) => "weight",
+                };
+                let band = Band { name: "density", unit, nodata };
+                geotiff::write_density(&mut file, &values.density, &band, &reference, threads)?;
             }
             None => geotiff::write_colors(&mut file, &heat.indices, colors, &reference, threads)?,
         }

@@ -10,7 +10,7 @@ use super::app::App;
 use super::problem::HttpResult;
 use super::scale::{Scale, SpanReply};
 use crate::config::EmptyTile;
-use crate::encode::geotiff::{self, GeoReference};
+use crate::encode::geotiff::{self, Band, GeoReference};
 use crate::encode::png::{self, PngOptions};
 use crate::error::Result;
 use crate::geo::{Bounds, Projection};
@@ -100,12 +100,13 @@ impl RenderRequest {
         let shared = Arc::clone(app);
         let draw = || {
             app.pool.run(move |stop| {
-                let (heat, ..) = self.heat(&shared, stop)?;
+                let (heat, _, unit) = self.heat(&shared, stop)?;
                 let (reference, threads) = (GeoReference::of(&self.canvas), self.threads(&shared));
                 let mut file = Cursor::new(Vec::new());
                 if let Some(values) = &heat.values {
                     let nodata = if values.quantizer.is_amount() { None } else { Some(f32::NAN) };
-                    geotiff::write_density(&mut file, &values.density, nodata, &reference, threads)?;
+                    let band = Band { name: "density", unit: &unit, nodata };
+                    geotiff::write_density(&mut file, &values.density, &band, &reference, threads)?;
                 } else {
                     geotiff::write_colors(&mut file, &heat.indices, heat.palette.colors(), &reference, threads)?;
                 }
