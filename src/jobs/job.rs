@@ -92,7 +92,7 @@ impl Job {
         let mut first_error = None;
         for place in &self.places {
             let rendered = self.render(context, &layer, &query, &extent, place);
-            match rendered.and_then(|heat| self.save(&heat, place, due, context.threads, &mut report)) {
+            match rendered.and_then(|(heat, unit)| self.save(&heat, &unit, place, due, context.threads, &mut report)) {
                 Ok(()) => {}
                 Err(Error::Cancelled) if stop.load(Ordering::Relaxed) => return Err(Error::Cancelled),
                 Err(error) => drop(first_error.get_or_insert(error)),
@@ -115,6 +115,7 @@ impl Job {
         self.places.iter().map(|place| self.output.series(&self.name, &place.name))
     }
 
+    /// Renders the picture of a place, and returns the unit of its values.
     fn render(
         &self,
         context: JobContext<'_>,
@@ -122,7 +123,7 @@ impl Job {
         query: &Query<'_>,
         extent: &Extent,
         place: &Place,
-    ) -> Result<Heatmap> {
+    ) -> Result<(Heatmap, String)> {
         let style = resolve_style(&self.style.clone().or(layer.style().clone()), context)?;
         let is_globe = layer.coordinate_space().wraps();
         let default = if is_globe { Projection::Mercator } else { Projection::Plane };
@@ -137,20 +138,23 @@ impl Job {
             .with_coordinate_space(if is_globe { CoordinateSpace::Globe } else { CoordinateSpace::Plane })
             .with_weights(style.aggregation != Aggregation::Count && style.blend == Blend::Add);
         let shading = layer.shading(&query, &canvas, &style, context.threads)?;
-        render_shaded(&**layer.point_set(), &query, &canvas, &style, shading.as_deref(), context.threads)
+        let points = &**layer.point_set();
+        let heat = render_shaded(points, &query, &canvas, &style, shading.as_deref(), context.threads)?;
+        Ok((heat, style.unit(projection, layer.weight().filter(|_| query.columns.weights))))
     }
 
     /// Writes a picture, and removes the oldest pictures beyond the limit.
     fn save(
         &self,
         heat: &Heatmap,
+        unit: &str,
         place: &Place,
         due: Timestamp,
         threads: usize,
         report: &mut JobReport,
     ) -> Result<()> {
         let series = self.output.series(&self.name, &place.name);
-        let bytes = self.encode(heat, threads)?;
+        let bytes = self.encode(heat, unit, threads)?;
         let path = series.path_of(due);
         write(&path, &bytes)?;
         if self.latest {
@@ -164,7 +168,7 @@ impl Job {
         Ok(())
     }
 
-    fn encode(&self, heat: &Heatmap, threads: usize) -> Result<Vec<u8>> {
+    fn encode(&self, heat: &Heatmap, unit: &str, threads: usize) -> Result<Vec<u8>> {
         let colors = heat.palette.colors();
         let mut bytes = Vec::new();
         if self.output.is_png() {
@@ -176,11 +180,6 @@ impl Job {
         match &heat.values {
             Some(values) => {
                 let nodata = if values.quantizer.is_amount() { None } else { Some(f32::NAN) };
-                let unit = match (nodata, values.weighted) {
-                    (None, false) => "points per pixel",
-                    (None, true) => "weight per pixel",
-                    (Some(_), _) => "weight",
-                };
                 let band = Band { name: "density", unit, nodata };
                 geotiff::write_density(&mut file, &values.density, &band, &reference, threads)?;
             }

@@ -87,14 +87,14 @@ fn tilejson_contains_the_requested_style() {
                  &category=tram,bus&start=2024-01-15&vmin=0&vmax=2.5";
     let tile_json = server.get(&format!("/stops?{style}")).ok(200).json();
     let template = path_of(&tile_json["tiles"][0], &host);
-    for word in ["size=512", "radius=30px", "start=2024-01-15T00:00:00Z", "v=", "true_scale=59"] {
+    for word in ["size=512", "radius=30px", "start=2024-01-15T00:00:00Z", "v="] {
         assert!(template.contains(word), "{word}: {template}");
     }
     let [z, x, y] = [8, 140, 75];
     let of_template = server.get(&tile_of(template, [z, x, y])).ok(200);
     assert_eq!(of_template.body, server.get(&format!("/stops/{z}/{x}/{y}.png?{style}")).ok(200).body);
     let legend = server.get(path_of(&tile_json["kiln"]["legend_json"], &host)).ok(200).json();
-    assert_eq!(legend["span"], json!({"vmin": 0.0, "vmax": 2.5, "unit": "points per km² at 59°N", "curve": "linear"}));
+    assert_eq!(legend["span"], json!({"vmin": 0.0, "vmax": 2.5, "unit": "points per km²", "curve": "linear"}));
     // Tiles of half the size need one zoom more.
     let zoom = |query: &str| server.get(&format!("/stops?{query}")).ok(200).json()["center"][2].as_u64().unwrap();
     assert_eq!(zoom("size=256"), zoom("size=512") + 1);
@@ -265,8 +265,8 @@ fn the_value_at_a_position_is_that_of_its_pixel() {
     assert!((radius_m - 382.2 * 59.4_f64.to_radians().cos()).abs() < 0.1, "{reply}");
     let nothing = at("18.15,59.4", "z=12&agg=max&radius=10");
     assert_eq!((&nothing["value"], &nothing["points"]), (&Value::Null, &json!(0)));
-    let nothing = at("18.15,59.4", "z=12&radius=10&true_scale=59");
-    assert_eq!((&nothing["value"], &nothing["unit"]), (&json!(0.0), &json!("boardings per km² at 59°N")));
+    let nothing = at("18.15,59.4", "z=12&radius=10");
+    assert_eq!((&nothing["value"], &nothing["unit"]), (&json!(0.0), &json!("boardings per km²")));
     // At zoom 0 all three stops are within the radius.
     let mean = |reply: &Value| reply["value"].as_f64().unwrap();
     let far = at("18.1,59.4", "z=0&agg=mean");

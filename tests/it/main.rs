@@ -27,6 +27,7 @@ mod grid_errors;
 mod grid_hexagons;
 mod grid_pictures;
 mod grid_rooms;
+mod ground;
 mod import;
 mod ingest;
 mod ingest_durability;

@@ -7,7 +7,7 @@ use crate::kiln::kiln;
 use crate::server::Server;
 
 /// A palette of 256 grays, in which differences are counted in palette entries.
-const GRAY: &str = "gradient=black,white&background=%23000000&opacity=1&transparent_low=0&true_scale=40";
+const GRAY: &str = "gradient=black,white&background=%23000000&opacity=1&transparent_low=0";
 
 /// A server with the bundled cities as a stored layer.
 fn stored_cities() -> Server {

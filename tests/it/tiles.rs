@@ -5,8 +5,8 @@ use std::path::Path;
 use crate::golden::{Picture, assert_same};
 use crate::server::{Reply, Server};
 
-/// A fixed span and true scale, without which adjacent pictures have different colors.
-const FIXED: &str = "vmin=0&vmax=0.5&true_scale=48&scheme=viridis&curve=sqrt";
+/// A fixed span.
+const FIXED: &str = "vmin=0&vmax=0.5&scheme=viridis&curve=sqrt";
 
 fn picture(reply: &Reply) -> Picture {
     assert_eq!(reply.header("content-type"), Some("image/png"));
@@ -83,20 +83,6 @@ fn a_512_px_tile_equals_four_tiles_of_the_next_zoom() {
     let dense = picture(&server.get(&format!("/cities/3/4/2@2x.png?{FIXED}")).ok(200));
     assert_eq!((large.width, dense.width), (512, 512));
     assert_ne!(large, dense);
-}
-
-#[test]
-fn all_tiles_of_a_layer_have_the_same_true_scale() {
-    let server = Server::start();
-    // Without the parameter `true_scale`, all tiles use the latitude of the layer.
-    let tiles = mosaic(&server, "cities", 5, [16, 9], ".png?radius=60km&vmin=0&vmax=500");
-    let catalog = server.get("/catalog").ok(200).json();
-    let bounds = &catalog["layers"][0]["bounds"];
-    let y = |lat: &serde_json::Value| lat.as_f64().unwrap().to_radians().tan().asinh();
-    let center_lat = f64::midpoint(y(&bounds[0][0]), y(&bounds[1][0])).sinh().atan().to_degrees().round();
-    let named =
-        mosaic(&server, "cities", 5, [16, 9], &format!(".png?radius=60km&vmin=0&vmax=500&true_scale={center_lat}"));
-    assert_same("tiles/true-scale", &named, &tiles);
 }
 
 #[test]

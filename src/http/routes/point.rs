@@ -36,7 +36,7 @@ pub(crate) struct PointReply {
     #[schema(example = 0.0042)]
     value: Option<f64>,
     /// Unit of the value.
-    #[schema(example = "population per km² at 20°N")]
+    #[schema(example = "population per km²")]
     unit: String,
     /// Percentage of the non-empty pixels of the zoom's tiles with this value or less; null if there is no value.
     #[schema(example = 87.5)]

@@ -63,7 +63,7 @@ struct ZoomReply {
     /// Value of the hottest color.
     vmax: f64,
     /// Unit of the values.
-    #[schema(example = "points per km² at 49°N")]
+    #[schema(example = "points per km²")]
     unit: String,
     /// Percentiles of the values; null if there are no points, or if `vmin` and `vmax` are given.
     percentiles: Option<Percentiles>,

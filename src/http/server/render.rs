@@ -41,21 +41,20 @@ impl RenderRequest {
         Ok(shading.map_err(|error| self.filter.request_error(error))?.map(|shading| (shading, self.unit(&style))))
     }
 
-    /// Renders the values and color indices.
-    fn heat(&self, app: &App, stop: &AtomicBool) -> Result<(Heatmap, Style, String)> {
-        let style = self.style()?;
-        let query = self.query(&style, stop);
+    /// Renders the values and color indices, and returns the unit of the values.
+    fn heat(&self, app: &App, style: &Style, stop: &AtomicBool) -> Result<(Heatmap, String)> {
+        let query = self.query(style, stop);
         let threads = self.threads(app);
         let render = || {
             let shading = match &self.subject {
-                Subject::Layer(layer) => layer.shading(&query, &self.canvas, &style, threads)?,
+                Subject::Layer(layer) => layer.shading(&query, &self.canvas, style, threads)?,
                 Subject::Inline(_) => None,
             };
-            render_shaded(self.subject.point_set(), &query, &self.canvas, &style, shading.as_deref(), threads)
+            render_shaded(self.subject.point_set(), &query, &self.canvas, style, shading.as_deref(), threads)
         };
         let heat = render().map_err(|error| self.filter.request_error(error))?;
-        let unit = self.unit(&style);
-        Ok((heat, style, unit))
+        let unit = self.unit(style);
+        Ok((heat, unit))
     }
 
     /// The number of threads: one for small pictures, which leaves the others to concurrent requests.
@@ -70,7 +69,8 @@ impl RenderRequest {
 
     /// Renders the picture.
     pub(crate) fn draw(&self, app: &App, stop: &AtomicBool) -> Result<RenderedImage> {
-        let (heat, style, unit) = self.heat(app, stop)?;
+        let style = self.style()?;
+        let (heat, unit) = self.heat(app, &style, stop)?;
         let mut png = Vec::new();
         png::write_indexed(&mut png, &heat.indices, heat.palette.colors(), PngOptions::default())?;
         let span = heat.values.as_ref().map(|values| SpanReply::new(values.span, unit, style.curve));
@@ -100,7 +100,7 @@ impl RenderRequest {
         let shared = Arc::clone(app);
         let draw = || {
             app.pool.run(move |stop| {
-                let (heat, _, unit) = self.heat(&shared, stop)?;
+                let (heat, unit) = self.heat(&shared, &self.style()?.for_geotiff(), stop)?;
                 let (reference, threads) = (GeoReference::of(&self.canvas), self.threads(&shared));
                 let mut file = Cursor::new(Vec::new());
                 if let Some(values) = &heat.values {
@@ -120,7 +120,7 @@ impl RenderRequest {
 
     /// Returns the value of the first pixel and its unit; `None` if the pixel has no value, as in the classic blend.
     pub(crate) fn value(&self, app: &App, stop: &AtomicBool) -> Result<(Option<f64>, String)> {
-        let (heat, _, unit) = self.heat(app, stop)?;
+        let (heat, unit) = self.heat(app, &self.style()?, stop)?;
         let value = heat.values.and_then(|values| values.density.cells().first().copied());
         Ok((value.filter(|value| !value.is_nan()).map(f64::from), unit))
     }
@@ -130,7 +130,8 @@ impl RenderRequest {
         let (found, style, unit) = if let Some((shading, unit)) = self.shading(app, stop)? {
             (Some((shading.span, shading.quantizer.clone())), self.style()?, unit)
         } else {
-            let (heat, style, unit) = self.heat(app, stop)?;
+            let style = self.style()?;
+            let (heat, unit) = self.heat(app, &style, stop)?;
             (heat.values.map(|values| (values.span, values.quantizer)), style, unit)
         };
         Ok(match found {
