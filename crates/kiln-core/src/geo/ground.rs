@@ -32,7 +32,13 @@ impl Canvas {
     /// [`EARTH_RADIUS_M`]: R² · Δλ · (sin φ₁ − sin φ₂), where φ₁ and φ₂ are the latitudes of the edges.
     pub fn pixel_area_m2(&self, row: i64) -> f64 {
         let [scale_x, scale_y] = self.scale();
-        self.ground().map_or(1.0 / (scale_x * scale_y), |ground| ground.row(row).area_m2)
+        self.ground().map_or(1.0 / (scale_x * scale_y), |ground| ground.area_m2(row))
+    }
+
+    /// The areas of a pixel of each row of the window from row 0 on, without an end: see [`pixel_area_m2`](Self::pixel_area_m2).
+    pub(crate) fn pixel_areas_m2(&self) -> impl Iterator<Item = f64> {
+        let ([scale_x, scale_y], ground) = (self.scale(), self.ground());
+        (0..).map(move |row| ground.map_or(1.0 / (scale_x * scale_y), |ground| ground.area_m2(row)))
     }
 
     /// The rows on the ground; `None` on a plane.
@@ -43,7 +49,9 @@ impl Canvas {
             Projection::PlateCarree => ((step / 2.0).sin(), 1.0),
             Projection::Plane => return None,
         };
-        Some(Ground { canvas: *self, sine, cosine })
+        let width = 2.0 * PI / self.scale()[0];
+        let area_factor_m2 = 2.0 * EARTH_RADIUS_M * EARTH_RADIUS_M * width * sine;
+        Some(Ground { canvas: *self, sine, cosine, area_factor_m2 })
     }
 }
 
@@ -54,44 +62,76 @@ pub(crate) struct Ground {
     /// In Web Mercator, the hyperbolic sine and cosine of the height of a pixel; in plate carrée, the sine of half of it.
     sine: f64,
     cosine: f64,
+    /// The area of a pixel in m² is a multiple of it: 2 R² Δλ times `sine`.
+    area_factor_m2: f64,
 }
 
 impl Ground {
     /// The window's row `row`, which may be outside the window.
     pub(crate) fn row(&self, row: i64) -> GroundRow {
-        let [scale_x, scale_y] = self.canvas.scale();
-        let y = self.canvas.world_at(0.0, row as f64 + 0.5)[1];
-        let circumference_m = 2.0 * PI * EARTH_RADIUS_M;
-        let (area_factor, equator_m) = (2.0 * EARTH_RADIUS_M * circumference_m / scale_x, circumference_m / scale_y);
+        let [width_m, height_m] = self.canvas.scale().map(|scale| 2.0 * PI * EARTH_RADIUS_M / scale);
+        let y = self.world_y(row);
         if self.canvas.projection() == Projection::Mercator {
-            // cosh t = 1 / cos φ and sinh t = tan φ; sin φ = tanh t, whose difference between the edges is
-            // sinh Δ / (cosh t₁ · cosh t₂), with the product 2 cosh t₁ · cosh t₂ = cosh 2t + cosh Δ.
-            let t = (PI * (1.0 - 2.0 * y)).exp();
-            let (sine, cosine) = ((t - t.recip()) / 2.0, f64::midpoint(t, t.recip()));
+            let (sine, cosine) = hyperbolic(y);
             return GroundRow {
                 north_m: EARTH_RADIUS_M * sine.atan(),
-                width_m: circumference_m / scale_x / cosine,
-                height_m: equator_m / cosine,
-                area_m2: area_factor * self.sine / (2.0 * cosine * cosine - 1.0 + self.cosine),
+                width_m: width_m / cosine,
+                height_m: height_m / cosine,
+                area_m2: self.mercator_area_m2(cosine),
                 is_on_map: (0.0..=1.0).contains(&y),
             };
         }
-        let latitude = 2.0 * PI * (0.25 - y);
-        let (half, cosine) = (PI / scale_y, latitude.cos().max(0.0));
-        let height = if latitude.abs() + half <= FRAC_PI_2 {
-            self.sine * cosine
-        } else {
-            let [north, south] = [latitude + half, latitude - half].map(|edge| edge.clamp(-FRAC_PI_2, FRAC_PI_2));
-            ((north - south) / 2.0).sin() * f64::midpoint(north, south).cos()
-        };
+        let latitude = plate_carree_latitude(y);
+        let cosine = latitude.cos().max(0.0);
         GroundRow {
             north_m: EARTH_RADIUS_M * latitude,
-            width_m: circumference_m / scale_x * cosine,
-            height_m: equator_m,
-            area_m2: area_factor * height,
+            width_m: width_m * cosine,
+            height_m,
+            area_m2: self.plate_carree_area_m2(latitude, cosine),
             is_on_map: latitude.abs() <= FRAC_PI_2,
         }
     }
+
+    /// The area of a pixel in m² in the window's row `row`; 0 beyond a pole. It is that of [`row`](Self::row), at half the cost.
+    fn area_m2(&self, row: i64) -> f64 {
+        let y = self.world_y(row);
+        if self.canvas.projection() == Projection::Mercator {
+            return self.mercator_area_m2(hyperbolic(y).1);
+        }
+        let latitude = plate_carree_latitude(y);
+        self.plate_carree_area_m2(latitude, latitude.cos().max(0.0))
+    }
+
+    /// The world coordinate of the center of a row.
+    fn world_y(&self, row: i64) -> f64 {
+        self.canvas.world_at(0.0, row as f64 + 0.5)[1]
+    }
+
+    /// sin φ = tanh t, whose difference between the edges is sinh Δ / (cosh t₁ · cosh t₂), with the product
+    /// 2 cosh t₁ · cosh t₂ = cosh 2t + cosh Δ.
+    fn mercator_area_m2(&self, cosine: f64) -> f64 {
+        self.area_factor_m2 / (2.0 * cosine * cosine - 1.0 + self.cosine)
+    }
+
+    fn plate_carree_area_m2(&self, latitude: f64, cosine: f64) -> f64 {
+        let half = PI / self.canvas.scale()[1];
+        if latitude.abs() + half <= FRAC_PI_2 {
+            return self.area_factor_m2 * cosine;
+        }
+        let [north, south] = [latitude + half, latitude - half].map(|edge| edge.clamp(-FRAC_PI_2, FRAC_PI_2));
+        self.area_factor_m2 / self.sine * ((north - south) / 2.0).sin() * f64::midpoint(north, south).cos()
+    }
+}
+
+/// tan φ = sinh t and 1 / cos φ = cosh t of a world coordinate of Web Mercator.
+fn hyperbolic(y: f64) -> (f64, f64) {
+    let t = (PI * (1.0 - 2.0 * y)).exp();
+    ((t - t.recip()) / 2.0, f64::midpoint(t, t.recip()))
+}
+
+/// The latitude in radians of a world coordinate of plate carrée.
+fn plate_carree_latitude(y: f64) -> f64 {
+    2.0 * PI * (0.25 - y)
 }
 
 #[cfg(test)]

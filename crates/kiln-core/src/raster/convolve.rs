@@ -3,6 +3,8 @@
 //! Each pixel is the same sum in the same order at any position in a window, so windows of a grid agree bit for bit.
 //! Blocks without points are skipped, which changes no bit: they would only add zeros.
 
+use std::ops::Range;
+
 use super::Grid;
 use super::bands::for_each_band;
 use crate::simd::wide;
@@ -24,41 +26,84 @@ pub(super) trait Separable: Sync {
     /// The number of columns and rows by which the cells exceed the picture: on either side, in the north, in the south.
     fn halo(&self) -> [usize; 3];
 
-    /// Sets `factors` for the output rows from `row` on, of which there are `rows`, at most [`ROWS`].
-    fn set(&self, factors: &mut Factors, row: usize, rows: usize);
+    /// The factors of up to [`ROWS`] adjacent output rows, of which the first is a multiple of [`ROWS`]. They may be computed
+    /// in `buffer`.
+    fn factors<'a>(&'a self, rows: Range<usize>, buffer: &'a mut Factors) -> RowFactors<'a>;
 }
 
 /// The factors of a separable kernel in up to [`ROWS`] adjacent output rows.
-#[derive(Debug, Default)]
-pub(super) struct Factors {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RowFactors<'a> {
     /// The first row of cells with a factor.
-    pub(super) first: usize,
+    first: usize,
     /// The factors of each row of cells from `first` on, one for each output row; 0, which adds nothing, where the row
     /// is out of reach. Rows beyond the last row of cells are ignored.
-    pub(super) vertical: Vec<[f32; ROWS]>,
+    vertical: &'a [[f32; ROWS]],
     /// The factors of the columns around a pixel in each output row: an odd number.
-    pub(super) horizontal: [Vec<f32>; ROWS],
+    horizontal: [&'a [f32]; ROWS],
+}
+
+/// A buffer of factors in groups of up to [`ROWS`] adjacent output rows.
+#[derive(Debug, Default)]
+pub(super) struct Factors {
+    pub(super) vertical: Vec<[f32; ROWS]>,
+    pub(super) horizontal: Vec<f32>,
+    pub(super) groups: Vec<FactorGroup>,
     /// A buffer for their computation.
     pub(super) scratch: Vec<f32>,
 }
 
-/// The same kernel in all rows: its factors along both axes, an odd number.
-pub(super) struct Axis(pub(super) Vec<f32>);
+/// A group of [`Factors`]: where those of its [`RowFactors`] are.
+#[derive(Debug)]
+pub(super) struct FactorGroup {
+    pub(super) first: usize,
+    pub(super) vertical: Range<usize>,
+    pub(super) horizontal: [Range<usize>; ROWS],
+}
+
+impl Factors {
+    pub(super) fn with_capacity(vertical: usize, horizontal: usize) -> Self {
+        Self { vertical: Vec::with_capacity(vertical), horizontal: Vec::with_capacity(horizontal), ..Self::default() }
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.vertical.clear();
+        self.horizontal.clear();
+        self.groups.clear();
+    }
+
+    pub(super) fn group(&self, index: usize) -> RowFactors<'_> {
+        let FactorGroup { first, vertical, horizontal } = &self.groups[index];
+        let horizontal = horizontal.each_ref().map(|range| &self.horizontal[range.clone()]);
+        RowFactors { first: *first, vertical: &self.vertical[vertical.clone()], horizontal }
+    }
+}
+
+/// The same kernel in all rows.
+pub(super) struct Axis {
+    /// Its factors along both axes, an odd number.
+    factors: Vec<f32>,
+    vertical: Vec<[f32; ROWS]>,
+}
+
+impl Axis {
+    /// The kernel with the same factors along both axes, an odd number.
+    pub(super) fn new(factors: Vec<f32>) -> Self {
+        // Each row of cells has one factor for the first output row, the previous factor for the next one, and so on.
+        let padding = [0.0; ROWS - 1];
+        let padded = [&padding, &factors[..], &padding].concat();
+        let vertical = padded.windows(ROWS).map(|w| [w[3], w[2], w[1], w[0]]).collect();
+        Self { factors, vertical }
+    }
+}
 
 impl Separable for Axis {
     fn halo(&self) -> [usize; 3] {
-        [self.0.len() / 2; 3]
+        [self.factors.len() / 2; 3]
     }
 
-    fn set(&self, factors: &mut Factors, row: usize, _: usize) {
-        factors.first = row;
-        if factors.vertical.is_empty() {
-            // Each row of cells has one factor for the first output row, the previous factor for the next one, and so on.
-            let padding = [0.0; ROWS - 1];
-            let padded = [&padding, &self.0[..], &padding].concat();
-            factors.vertical = padded.windows(ROWS).map(|w| [w[3], w[2], w[1], w[0]]).collect();
-            factors.horizontal.iter_mut().for_each(|factors| factors.clone_from(&self.0));
-        }
+    fn factors<'a>(&'a self, rows: Range<usize>, _: &'a mut Factors) -> RowFactors<'a> {
+        RowFactors { first: rows.start, vertical: &self.vertical, horizontal: [&self.factors; ROWS] }
     }
 }
 
@@ -77,10 +122,10 @@ pub(super) fn separable(cells: &Grid<f32>, kernel: &impl Separable, threads: usi
         let aligned = columns.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE);
         let columns = &mut columns[aligned..];
         let mut filled = vec![false; blocks];
-        let mut factors = Factors::default();
+        let mut buffer = Factors::default();
         for (i, out) in band.chunks_mut(ROWS * width).enumerate() {
             let (row, rows) = (first_row + i * ROWS, out.len() / width);
-            kernel.set(&mut factors, row, rows);
+            let factors = kernel.factors(row..row + rows, &mut buffer);
             let vertical = &factors.vertical[..factors.vertical.len().min(cells.height() - factors.first)];
             let reach = factors.horizontal[..rows].iter().map(|factors| factors.len() / 2).max().unwrap_or(0);
             let near = (halo - reach) / LANES..(halo + width + reach).div_ceil(LANES);
@@ -93,7 +138,7 @@ pub(super) fn separable(cells: &Grid<f32>, kernel: &impl Separable, threads: usi
                     *filled = any;
                 }
             }
-            for ((out, columns), axis) in out.chunks_mut(width).zip(columns.chunks(stride)).zip(&factors.horizontal) {
+            for ((out, columns), axis) in out.chunks_mut(width).zip(columns.chunks(stride)).zip(factors.horizontal) {
                 let inset = halo - axis.len() / 2;
                 for (block, out) in out.chunks_mut(LANES).enumerate() {
                     let start = block * LANES + inset;

@@ -103,9 +103,8 @@ pub fn ground_density(
 /// amounts per km². Rows beyond a pole have no area, and get 0.
 pub fn divide_by_area(density: &mut Grid<f32>, canvas: &Canvas, unit_m2: f64) {
     let width = density.width().max(1);
-    for (row, values) in (0..).zip(density.cells_mut().chunks_mut(width)) {
-        let area = canvas.pixel_area_m2(row) / unit_m2;
-        let factor = if area > 0.0 { area.recip() as f32 } else { 0.0 };
+    for (area_m2, values) in canvas.pixel_areas_m2().zip(density.cells_mut().chunks_mut(width)) {
+        let factor = if area_m2 > 0.0 { (unit_m2 / area_m2) as f32 } else { 0.0 };
         for value in values {
             *value *= factor;
         }
@@ -125,7 +124,7 @@ trait Spread {
 impl Spread for Kernel {
     fn sum(&self, cells: &Grid<f32>, threads: usize) -> Grid<f32> {
         match self.axis() {
-            Some(axis) => convolve::separable(cells, &convolve::Axis(axis), threads),
+            Some(axis) => convolve::separable(cells, &convolve::Axis::new(axis), threads),
             None => splat(cells, &self.rows(Scale::Mass), Combine::Sum, threads),
         }
     }
@@ -141,11 +140,9 @@ impl Spread for Kernel {
 
 impl Spread for RowKernels {
     fn sum(&self, cells: &Grid<f32>, threads: usize) -> Grid<f32> {
-        match self.shape() {
-            Shape::Gaussian | Shape::Triangular => {
-                convolve::separable(cells, &SeparableRows::new(self, cells, threads), threads)
-            }
-            shape => splat_rows(cells, self, shape, Scale::Mass, Combine::Sum, threads),
+        match SeparableRows::new(self, threads) {
+            Some(rows) => convolve::separable(cells, &rows, threads),
+            None => splat_rows(cells, self, self.shape(), Scale::Mass, Combine::Sum, threads),
         }
     }
 

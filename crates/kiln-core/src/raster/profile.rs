@@ -115,26 +115,27 @@ wide! {
 }
 
 wide! {
-    /// The factors of the pixels of a row at up to `reach` pixels on either side, which sum to 1.
+    /// Appends the factors of the pixels of a row at up to `reach` pixels on either side, which sum to 1.
     pub(super) fn horizontal(shape: Shape, radius_px: f64, reach: usize, factors: &mut Vec<f32>) {
-        factors.clear();
-        factors.resize(2 * reach + 1, 0.0);
-        let scale = radius_px.recip() as f32;
-        for (i, factor) in (0i32..).zip(&mut factors[reach..]) {
-            *factor = i as f32 * scale;
-        }
-        apply(shape, factors, reach);
-        factors.truncate(2 * reach + 1);
-        let (west, east) = factors.split_at_mut(reach);
+        let (start, count) = (factors.len(), 2 * reach + 1);
+        factors.resize(start + count.next_multiple_of(BLOCK), 0.0);
+        let (scale, reach) = (radius_px.recip() as f32, reach as i32);
         let mut sums = [0.0f64; SUMS];
-        for values in east[1..].chunks(SUMS) {
-            sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += f64::from(*value));
+        let mut distance = -reach;
+        for block in factors[start..].as_chunks_mut::<BLOCK>().0 {
+            for (value, i) in block.iter_mut().zip(0i32..) {
+                *value = (distance + i) as f32 * scale;
+            }
+            apply_to_block(shape, block);
+            for (value, i) in block.iter_mut().zip(0i32..) {
+                *value = if distance + i <= reach { *value } else { 0.0 };
+            }
+            sums.iter_mut().zip(&*block).for_each(|(sum, value)| *sum += f64::from(*value));
+            distance += BLOCK as i32;
         }
-        let norm = (f64::from(east[0]) + 2.0 * sums.iter().sum::<f64>()).recip() as f32;
-        for factor in &mut *east {
-            *factor *= norm;
-        }
-        west.iter_mut().rev().zip(&east[1..]).for_each(|(west, east)| *west = *east);
+        let norm = sums.iter().sum::<f64>().recip() as f32;
+        factors[start..].iter_mut().for_each(|factor| *factor *= norm);
+        factors.truncate(start + count);
     }
 }
 
@@ -155,20 +156,26 @@ pub(super) struct TapRow {
 }
 
 wide! {
-    /// Appends the values of a kernel in each of `rows` to `values`, and their number to `taps`. The middle value of a row is
-    /// that of its center.
+    /// Writes the values of a kernel in each of `rows` to `values`, which grows if it is too small, and where they are to `taps`.
+    /// The middle value of a row is that of its center.
     pub(super) fn taps(shape: Shape, rows: &[TapRow], taps: &mut Vec<Taps>, values: &mut Vec<f32>) {
+        taps.clear();
+        let mut end = 0;
         for row in rows {
             let half = match shape {
                 Shape::Triangular => row.radius_px as usize,
                 _ => half_width(row.radius_px, row.distance),
             };
-            let start = values.len();
-            taps.push(Taps { half, start });
-            values.resize(start + 2 * half + 1, 0.0);
+            taps.push(Taps { half, start: end });
+            end += (2 * half + 1).next_multiple_of(BLOCK);
+        }
+        if values.len() < end {
+            values.resize(end, 0.0);
+        }
+        for (row, &Taps { half, start }) in rows.iter().zip(&*taps) {
             let (inverse, square) = (row.radius_px.recip() as f32, (row.distance * row.distance) as f32);
             let (factor, center) = (row.factor, half as i32);
-            let values = &mut values[start..];
+            let values = &mut values[start..start + (2 * half + 1).next_multiple_of(BLOCK)];
             match shape {
                 // Only of the maximum, which ends at the radius.
                 Shape::Gaussian => fill(values, center, inverse, |uu| gaussian(uu + square) * factor),
@@ -188,13 +195,17 @@ wide! {
     }
 }
 
-/// Sets each value by the square of its distance along the row, in radii.
+/// Sets each value by the square of its distance along the row, in radii. Whole blocks are set: single values take as long.
 #[inline(always)]
 #[allow(clippy::inline_always)]
 fn fill(values: &mut [f32], center: i32, inverse: f32, value: impl Fn(f32) -> f32) {
-    for (i, out) in (0i32..).zip(values) {
-        let u = (i - center) as f32 * inverse;
-        *out = value(u * u);
+    let mut first = -center;
+    for block in values.as_chunks_mut::<BLOCK>().0 {
+        for (i, out) in (0i32..).zip(block) {
+            let u = (first + i) as f32 * inverse;
+            *out = value(u * u);
+        }
+        first += BLOCK as i32;
     }
 }
 
@@ -236,7 +247,7 @@ wide! {
     pub(super) fn round_norm(
         shape: Shape, radii_px: &[f64], positions: &[f64], areas: &[f64], center: f64, scale: f64,
     ) -> f64 {
-        let mut total = 0.0;
+        let (mut total, mut sums) = (0.0, [0.0f64; SUMS]);
         for ((&radius_px, position), area) in radii_px.iter().zip(positions).zip(areas) {
             let distance = (center - position) * scale;
             let half = half_width(radius_px, distance);
@@ -249,30 +260,30 @@ wide! {
                     let fourths = squares * (3.0 * m * m + 3.0 * m - 1.0) / 5.0 * inverse * inverse;
                     count * rest * rest - 2.0 * rest * squares + fourths
                 }
-                Shape::Cone => cone_sum(inverse as f32, (distance * distance) as f32, half),
+                Shape::Cone => {
+                    add_cone(inverse as f32, (distance * distance) as f32, half, *area, &mut sums);
+                    // The center, of which there is one.
+                    1.0 - distance.abs().min(1.0)
+                }
                 Shape::Uniform | Shape::Gaussian | Shape::Triangular => count,
             };
             total += sum * area;
         }
-        total
+        total + 2.0 * sums.iter().sum::<f64>()
     }
 }
 
-/// The sum of a cone over the pixels of a row: `half` on either side of the center, and the center. `inverse` is the
+/// Adds `area` times the values of a cone to `sums`, for the `half` pixels of a row on one side of the center. `inverse` is the
 /// reciprocal of the radius in pixels, and `square` the square of the distance of the row in radii.
 #[inline(always)]
 #[allow(clippy::inline_always)]
-fn cone_sum(inverse: f32, square: f32, half: usize) -> f64 {
-    let value = |k: i32| {
-        let u = k as f32 * inverse;
-        (1.0 - (u * u + square).sqrt()).max(0.0)
-    };
-    let mut sums = [0.0f64; SUMS];
+fn add_cone(inverse: f32, square: f32, half: usize, area: f64, sums: &mut [f64; SUMS]) {
     // The kernel is 0 beyond `half`, up to rounding, so the last block may exceed it.
     for block in 0..half.div_ceil(SUMS) {
-        for (lane, sum) in sums.iter_mut().enumerate() {
-            *sum += f64::from(value((block * SUMS + lane + 1) as i32));
+        let first = (block * SUMS + 1) as i32;
+        for (i, sum) in (0i32..).zip(&mut *sums) {
+            let u = (first + i) as f32 * inverse;
+            *sum += f64::from((1.0 - (u * u + square).sqrt()).max(0.0)) * area;
         }
     }
-    f64::from(value(0)) + 2.0 * sums.iter().sum::<f64>()
 }

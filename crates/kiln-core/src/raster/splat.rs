@@ -94,10 +94,6 @@ pub(super) fn splat_rows(
     let empty = combine.identity();
     let mut out = Grid::filled(width, height, empty);
     let occupied = occupied_columns(cells, combine);
-    let norms = match scale {
-        Scale::Mass => kernels.round_inverse_norms(shape, |row| !occupied[row].is_empty(), threads),
-        Scale::Peak => Vec::new(),
-    };
     for_each_band(out.cells_mut(), width, threads, |first_row, band| {
         let rows = first_row..first_row + band.len() / width;
         let mut padded = vec![empty; width.next_multiple_of(LANES) + 2 * reach];
@@ -108,8 +104,10 @@ pub(super) fn splat_rows(
             if occupied.is_empty() {
                 continue;
             }
-            padded[..cells.width()].copy_from_slice(cells.row(row));
-            let norm = norms.get(row).copied();
+            let norm = match scale {
+                Scale::Mass => Some(kernels.round_inverse_norm(row)),
+                Scale::Peak => None,
+            };
             let is_near = |tap_row: &TapRow| tap_row.distance.abs() <= 1.0;
             let near =
                 kernels.output_rows(row, &rows).map(|output_row| (output_row, kernels.tap_row(row, output_row, norm)));
@@ -117,10 +115,9 @@ pub(super) fn splat_rows(
             let mut near = near.skip_while(|(_, tap_row)| !is_near(tap_row)).peekable();
             let Some(&(first, _)) = near.peek() else { continue };
             tap_rows.clear();
-            taps.clear();
-            values.clear();
             tap_rows.extend(near.map(|(_, tap_row)| tap_row).take_while(is_near));
             profile::taps(shape, &tap_rows, &mut taps, &mut values);
+            let mut is_padded = false;
             let lines = band[(first - rows.start) * width..].chunks_mut(width);
             for (out, Taps { half, start }) in lines.zip(&taps) {
                 let taps = &values[*start..=start + 2 * half];
@@ -129,6 +126,10 @@ pub(super) fn splat_rows(
                 let Some(taps) = taps.get(zeros..taps.len().saturating_sub(zeros)) else { continue };
                 let inset = reach - half + zeros;
                 if is_dense(occupied.len(), taps.len(), width) {
+                    if !is_padded {
+                        padded[..cells.width()].copy_from_slice(cells.row(row));
+                        is_padded = true;
+                    }
                     sums[..width].copy_from_slice(out);
                     match combine {
                         Combine::Sum => gather_sum(&padded[inset..], taps, &mut sums),

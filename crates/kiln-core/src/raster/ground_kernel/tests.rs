@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::geo::{Bounds, EARTH_RADIUS_M, Points, Projection};
-use crate::raster::{Aggregation, Bins, divide_by_area, ground_density};
+use crate::raster::ground_kernel::row_tables::MAX_REACH;
+use crate::raster::{Aggregation, Bins, Grid, divide_by_area, ground_density};
 
 const PROJECTIONS: [Projection; 2] = [Projection::Mercator, Projection::PlateCarree];
 
