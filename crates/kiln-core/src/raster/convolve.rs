@@ -49,8 +49,6 @@ pub(super) struct Factors {
     pub(super) vertical: Vec<[f32; ROWS]>,
     pub(super) horizontal: Vec<f32>,
     pub(super) groups: Vec<FactorGroup>,
-    /// A buffer for their computation.
-    pub(super) scratch: Vec<f32>,
 }
 
 /// A group of [`Factors`]: where those of its [`RowFactors`] are.
@@ -63,7 +61,7 @@ pub(super) struct FactorGroup {
 
 impl Factors {
     pub(super) fn with_capacity(vertical: usize, horizontal: usize) -> Self {
-        Self { vertical: Vec::with_capacity(vertical), horizontal: Vec::with_capacity(horizontal), ..Self::default() }
+        Self { vertical: Vec::with_capacity(vertical), horizontal: Vec::with_capacity(horizontal), groups: Vec::new() }
     }
 
     pub(super) fn clear(&mut self) {

@@ -10,6 +10,7 @@ use super::{Cells, Grid, Kernel, Reduction, RowKernels, Shape, convolve};
 use crate::error::{Error, Result};
 use crate::geo::Canvas;
 use crate::parameter::Parameter;
+use crate::simd::wide;
 
 /// The aggregation of points in a pixel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -105,6 +106,12 @@ pub fn divide_by_area(density: &mut Grid<f32>, canvas: &Canvas, unit_m2: f64) {
     let width = density.width().max(1);
     for (area_m2, values) in canvas.pixel_areas_m2().zip(density.cells_mut().chunks_mut(width)) {
         let factor = if area_m2 > 0.0 { (unit_m2 / area_m2) as f32 } else { 0.0 };
+        multiply(values, factor);
+    }
+}
+
+wide! {
+    fn multiply(values: &mut [f32], factor: f32) {
         for value in values {
             *value *= factor;
         }

@@ -40,20 +40,10 @@ fn triangle(distance: f32) -> f32 {
     (1.0 - distance.abs()).max(0.0)
 }
 
-/// Distances that are replaced at a time. Slices are padded to a multiple, since single ones take as long as a block.
+/// Values that are computed at a time. Slices are padded to a multiple, since single values take as long as a block.
 const BLOCK: usize = 16;
 
-/// Replaces distances, in radii, by the factors of a separable shape, and pads them to a multiple of [`BLOCK`].
-#[inline(always)]
-#[allow(clippy::inline_always)]
-fn apply(shape: Shape, distances: &mut Vec<f32>, from: usize) {
-    let count = (distances.len() - from).next_multiple_of(BLOCK);
-    distances.resize(from + count, 0.0);
-    for block in distances[from..].as_chunks_mut::<BLOCK>().0 {
-        apply_to_block(shape, block);
-    }
-}
-
+/// Replaces distances, in radii, by the factors of a separable shape.
 #[inline(always)]
 #[allow(clippy::inline_always)]
 fn apply_to_block(shape: Shape, block: &mut [f32; BLOCK]) {
@@ -68,23 +58,57 @@ fn apply_to_block(shape: Shape, block: &mut [f32; BLOCK]) {
     }
 }
 
+/// The factors of a separable shape at rows at `positions`, for a kernel or a row at `center`, with the reciprocals of the
+/// radius of each.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn block_of(shape: Shape, positions: &[f64; BLOCK], center: f64, scales: &[f64; BLOCK]) -> [f32; BLOCK] {
+    let mut values = [0.0; BLOCK];
+    for ((value, position), scale) in values.iter_mut().zip(positions).zip(scales) {
+        *value = ((center - position) * scale) as f32;
+    }
+    apply_to_block(shape, &mut values);
+    values
+}
+
+/// The items of the last, incomplete block of a slice, and `padding`.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn padded<T: Copy>(rest: &[T], padding: T) -> [T; BLOCK] {
+    std::array::from_fn(|i| rest.get(i).copied().unwrap_or(padding))
+}
+
 wide! {
     /// The sum of the factors along the meridian from a row at `center` to rows at `positions`, times `weights`. The radius
     /// has the reciprocal `scale`.
-    pub(super) fn norm(
-        shape: Shape, positions: &[f64], weights: &[f32], center: f64, scale: f64, scratch: &mut Vec<f32>,
-    ) -> f64 {
-        scratch.clear();
-        scratch.extend(positions.iter().map(|position| ((center - position) * scale) as f32));
-        apply(shape, scratch, 0);
+    pub(super) fn norm(shape: Shape, positions: &[f64], weights: &[f32], center: f64, scale: f64) -> f64 {
         let mut sums = [0.0f64; SUMS];
-        for (values, weights) in scratch.chunks_exact(SUMS).zip(weights.chunks(SUMS)) {
+        let (positions, last_positions) = positions.as_chunks::<BLOCK>();
+        let (weights, last_weights) = weights.as_chunks::<BLOCK>();
+        for (positions, weights) in positions.iter().zip(weights) {
+            let values = block_of(shape, positions, center, &[scale; BLOCK]);
             for ((sum, value), weight) in sums.iter_mut().zip(values).zip(weights) {
-                *sum += f64::from(*value) * f64::from(*weight);
+                *sum += f64::from(value) * f64::from(*weight);
             }
         }
-        sums.iter().sum()
+        let values = block_of(shape, &padded(last_positions, center), center, &[scale; BLOCK]);
+        for ((sum, value), weight) in sums.iter_mut().zip(values).zip(padded(last_weights, 0.0)) {
+            *sum += f64::from(value) * f64::from(weight);
+        }
+        total(sums)
     }
+}
+
+/// The sum of partial sums.
+#[inline(always)]
+#[allow(clippy::inline_always)]
+fn total(mut sums: [f64; SUMS]) -> f64 {
+    for half in [SUMS / 2, SUMS / 4, SUMS / 8, SUMS / 16] {
+        for i in 0..half {
+            sums[i] += sums[i + half];
+        }
+    }
+    sums[0]
 }
 
 /// Rows of cells: their positions along the meridian, the reciprocals of their radii, and factors.
@@ -99,17 +123,24 @@ wide! {
     /// Sets one of the `ROWS` factors of each row of cells: that along the meridian to an output row at `center`, times
     /// `weight` and the factor of the row of cells.
     pub(super) fn vertical(
-        shape: Shape, sources: Sources<'_>, center: f64, weight: f32, lane: usize, scratch: &mut Vec<f32>,
-        out: &mut [[f32; ROWS]],
+        shape: Shape, sources: Sources<'_>, center: f64, weight: f32, lane: usize, out: &mut [[f32; ROWS]],
     ) {
         let Sources { positions, scales, factors } = sources;
-        scratch.clear();
-        let distances = positions.iter().zip(scales).map(|(position, scale)| ((position - center) * scale) as f32);
-        scratch.extend(distances);
-        apply(shape, scratch, 0);
-        scratch.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor * weight);
-        for (out, value) in out.iter_mut().zip(&scratch[..positions.len()]) {
-            out[lane % ROWS] = *value;
+        let blocks = positions.chunks(BLOCK).zip(scales.chunks(BLOCK)).zip(factors.chunks(BLOCK));
+        for (((positions, scales), factors), out) in blocks.zip(out.chunks_mut(BLOCK)) {
+            let last;
+            let (positions, scales, factors) = match (positions.first_chunk(), scales.first_chunk(), factors.first_chunk()) {
+                (Some(positions), Some(scales), Some(factors)) => (positions, scales, factors),
+                _ => {
+                    last = (padded(positions, center), padded(scales, 0.0), padded(factors, 0.0));
+                    (&last.0, &last.1, &last.2)
+                }
+            };
+            let mut values = block_of(shape, positions, center, scales);
+            values.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor * weight);
+            for (out, value) in out.iter_mut().zip(values) {
+                out[lane % ROWS] = value;
+            }
         }
     }
 }
@@ -120,20 +151,20 @@ wide! {
         let (start, count) = (factors.len(), 2 * reach + 1);
         factors.resize(start + count.next_multiple_of(BLOCK), 0.0);
         let (scale, reach) = (radius_px.recip() as f32, reach as i32);
-        let mut sums = [0.0f64; SUMS];
-        let mut distance = -reach;
+        let mut first = -reach;
         for block in factors[start..].as_chunks_mut::<BLOCK>().0 {
             for (value, i) in block.iter_mut().zip(0i32..) {
-                *value = (distance + i) as f32 * scale;
+                *value = (first + i) as f32 * scale;
             }
             apply_to_block(shape, block);
-            for (value, i) in block.iter_mut().zip(0i32..) {
-                *value = if distance + i <= reach { *value } else { 0.0 };
-            }
-            sums.iter_mut().zip(&*block).for_each(|(sum, value)| *sum += f64::from(*value));
-            distance += BLOCK as i32;
+            first += BLOCK as i32;
         }
-        let norm = sums.iter().sum::<f64>().recip() as f32;
+        factors[start + count..].fill(0.0);
+        let mut sums = [0.0f64; SUMS];
+        for block in factors[start..].as_chunks::<BLOCK>().0 {
+            sums.iter_mut().zip(block).for_each(|(sum, value)| *sum += f64::from(*value));
+        }
+        let norm = total(sums).recip() as f32;
         factors[start..].iter_mut().for_each(|factor| *factor *= norm);
         factors.truncate(start + count);
     }
@@ -269,7 +300,7 @@ wide! {
             };
             total += sum * area;
         }
-        total + 2.0 * sums.iter().sum::<f64>()
+        total + 2.0 * self::total(sums)
     }
 }
 

@@ -28,6 +28,20 @@ struct Key {
     height: u32,
 }
 
+impl Key {
+    fn new(kernel: GroundKernel, canvas: &Canvas) -> Self {
+        Self {
+            shape: kernel.shape,
+            projection: canvas.projection(),
+            radius_m: kernel.radius_m.to_bits(),
+            scale: canvas.scale().map(f64::to_bits),
+            origin: canvas.origin()[1].to_bits(),
+            row: canvas.offset()[1],
+            height: canvas.height(),
+        }
+    }
+}
+
 struct Entry {
     key: Key,
     bytes: usize,
@@ -39,15 +53,7 @@ static ENTRIES: Mutex<VecDeque<Entry>> = Mutex::new(VecDeque::new());
 
 /// The tables of the kernel on a canvas, from `make` unless a recent canvas had the same.
 pub(super) fn get(kernel: GroundKernel, canvas: &Canvas, make: impl FnOnce() -> RowTables) -> Arc<RowTables> {
-    let key = Key {
-        shape: kernel.shape,
-        projection: canvas.projection(),
-        radius_m: kernel.radius_m.to_bits(),
-        scale: canvas.scale().map(f64::to_bits),
-        origin: canvas.origin()[1].to_bits(),
-        row: canvas.offset()[1],
-        height: canvas.height(),
-    };
+    let key = Key::new(kernel, canvas);
     let lock = || ENTRIES.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(tables) = find(&mut lock(), &key) {
         return tables;
@@ -63,6 +69,12 @@ pub(super) fn get(kernel: GroundKernel, canvas: &Canvas, make: impl FnOnce() -> 
         insert(&mut entries, Entry { key, bytes, tables: Arc::clone(&tables) }, MAX_BYTES);
     }
     tables
+}
+
+/// Removes all entries.
+#[cfg(test)]
+pub(super) fn clear() {
+    ENTRIES.lock().unwrap_or_else(PoisonError::into_inner).clear();
 }
 
 /// The tables of `key`, whose entry becomes the first.
@@ -81,5 +93,53 @@ fn insert(entries: &mut VecDeque<Entry>, entry: Entry, max_bytes: usize) {
     while bytes > max_bytes {
         let Some(last) = entries.pop_back() else { return };
         bytes -= last.bytes;
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::geo::TileCoord;
+
+    fn tile(x: u32, y: u32) -> Canvas {
+        Canvas::tile(TileCoord::new(9, x, y).unwrap(), 64).unwrap()
+    }
+
+    fn key(shape: Shape, radius_m: f64, canvas: &Canvas) -> Key {
+        Key::new(GroundKernel::new(shape, radius_m).unwrap(), canvas)
+    }
+
+    #[test]
+    fn tiles_of_one_row_share_their_tables_and_others_do_not() {
+        let first = key(Shape::Gaussian, 2e3, &tile(7, 200));
+        assert_eq!(first, key(Shape::Gaussian, 2e3, &tile(300, 200)));
+        assert_eq!(first, key(Shape::Gaussian, 2e3, &tile(0, 200).window(0, 0, 600, 64).unwrap()));
+        let other_size = Canvas::tile(TileCoord::new(8, 7, 100).unwrap(), 64).unwrap();
+        for (shape, radius_m, canvas) in [
+            (Shape::Gaussian, 2e3, tile(7, 201)),
+            (Shape::Gaussian, 2e3, tile(7, 200).window(0, 0, 64, 63).unwrap()),
+            (Shape::Gaussian, 2e3, other_size),
+            (Shape::Gaussian, 2e3 + 1e-9, tile(7, 200)),
+            (Shape::Triangular, 2e3, tile(7, 200)),
+        ] {
+            assert_ne!(first, key(shape, radius_m, &canvas));
+        }
+    }
+
+    #[test]
+    fn the_tables_that_were_not_used_for_the_longest_time_are_removed() {
+        let tables = GroundKernel::new(Shape::Cone, 1e3).unwrap().on(&tile(3, 150)).unwrap().tables;
+        let key = |y| key(Shape::Cone, 1e3, &tile(3, y));
+        let mut entries = VecDeque::new();
+        for y in 0..3 {
+            insert(&mut entries, Entry { key: key(y), bytes: 40, tables: Arc::clone(&tables) }, 120);
+        }
+        assert!(find(&mut entries, &key(0)).is_some());
+        insert(&mut entries, Entry { key: key(3), bytes: 30, tables: Arc::clone(&tables) }, 120);
+        assert!(find(&mut entries, &key(1)).is_none());
+        assert_eq!(entries.iter().map(|entry| entry.key.row / 64).collect::<Vec<_>>(), [3, 0, 2]);
+        insert(&mut entries, Entry { key: key(4), bytes: 121, tables }, 120);
+        assert!(entries.is_empty());
     }
 }
