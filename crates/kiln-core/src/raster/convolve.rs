@@ -49,6 +49,8 @@ pub(super) struct Factors {
     pub(super) vertical: Vec<[f32; ROWS]>,
     pub(super) horizontal: Vec<f32>,
     pub(super) groups: Vec<FactorGroup>,
+    /// A buffer for their computation.
+    pub(super) scratch: Vec<f32>,
 }
 
 /// A group of [`Factors`]: where those of its [`RowFactors`] are.
@@ -61,7 +63,7 @@ pub(super) struct FactorGroup {
 
 impl Factors {
     pub(super) fn with_capacity(vertical: usize, horizontal: usize) -> Self {
-        Self { vertical: Vec::with_capacity(vertical), horizontal: Vec::with_capacity(horizontal), groups: Vec::new() }
+        Self { vertical: Vec::with_capacity(vertical), horizontal: Vec::with_capacity(horizontal), ..Self::default() }
     }
 
     pub(super) fn clear(&mut self) {

@@ -58,42 +58,30 @@ fn apply_to_block(shape: Shape, block: &mut [f32; BLOCK]) {
     }
 }
 
-/// The factors of a separable shape at rows at `positions`, for a kernel or a row at `center`, with the reciprocals of the
-/// radius of each.
+/// Replaces distances, in radii, by the factors of a separable shape, and pads them to a multiple of [`BLOCK`].
 #[inline(always)]
 #[allow(clippy::inline_always)]
-fn block_of(shape: Shape, positions: &[f64; BLOCK], center: f64, scales: &[f64; BLOCK]) -> [f32; BLOCK] {
-    let mut values = [0.0; BLOCK];
-    for ((value, position), scale) in values.iter_mut().zip(positions).zip(scales) {
-        *value = ((center - position) * scale) as f32;
+fn apply(shape: Shape, distances: &mut Vec<f32>) {
+    distances.resize(distances.len().next_multiple_of(BLOCK), 0.0);
+    for block in distances.as_chunks_mut::<BLOCK>().0 {
+        apply_to_block(shape, block);
     }
-    apply_to_block(shape, &mut values);
-    values
-}
-
-/// The items of the last, incomplete block of a slice, and `padding`.
-#[inline(always)]
-#[allow(clippy::inline_always)]
-fn padded<T: Copy>(rest: &[T], padding: T) -> [T; BLOCK] {
-    std::array::from_fn(|i| rest.get(i).copied().unwrap_or(padding))
 }
 
 wide! {
     /// The sum of the factors along the meridian from a row at `center` to rows at `positions`, times `weights`. The radius
     /// has the reciprocal `scale`.
-    pub(super) fn norm(shape: Shape, positions: &[f64], weights: &[f32], center: f64, scale: f64) -> f64 {
+    pub(super) fn norm(
+        shape: Shape, positions: &[f64], weights: &[f32], center: f64, scale: f64, scratch: &mut Vec<f32>,
+    ) -> f64 {
+        scratch.clear();
+        scratch.extend(positions.iter().map(|position| ((center - position) * scale) as f32));
+        apply(shape, scratch);
         let mut sums = [0.0f64; SUMS];
-        let (positions, last_positions) = positions.as_chunks::<BLOCK>();
-        let (weights, last_weights) = weights.as_chunks::<BLOCK>();
-        for (positions, weights) in positions.iter().zip(weights) {
-            let values = block_of(shape, positions, center, &[scale; BLOCK]);
+        for (values, weights) in scratch.chunks_exact(SUMS).zip(weights.chunks(SUMS)) {
             for ((sum, value), weight) in sums.iter_mut().zip(values).zip(weights) {
-                *sum += f64::from(value) * f64::from(*weight);
+                *sum += f64::from(*value) * f64::from(*weight);
             }
-        }
-        let values = block_of(shape, &padded(last_positions, center), center, &[scale; BLOCK]);
-        for ((sum, value), weight) in sums.iter_mut().zip(values).zip(padded(last_weights, 0.0)) {
-            *sum += f64::from(value) * f64::from(weight);
         }
         total(sums)
     }
@@ -123,24 +111,17 @@ wide! {
     /// Sets one of the `ROWS` factors of each row of cells: that along the meridian to an output row at `center`, times
     /// `weight` and the factor of the row of cells.
     pub(super) fn vertical(
-        shape: Shape, sources: Sources<'_>, center: f64, weight: f32, lane: usize, out: &mut [[f32; ROWS]],
+        shape: Shape, sources: Sources<'_>, center: f64, weight: f32, lane: usize, scratch: &mut Vec<f32>,
+        out: &mut [[f32; ROWS]],
     ) {
         let Sources { positions, scales, factors } = sources;
-        let blocks = positions.chunks(BLOCK).zip(scales.chunks(BLOCK)).zip(factors.chunks(BLOCK));
-        for (((positions, scales), factors), out) in blocks.zip(out.chunks_mut(BLOCK)) {
-            let last;
-            let (positions, scales, factors) = match (positions.first_chunk(), scales.first_chunk(), factors.first_chunk()) {
-                (Some(positions), Some(scales), Some(factors)) => (positions, scales, factors),
-                _ => {
-                    last = (padded(positions, center), padded(scales, 0.0), padded(factors, 0.0));
-                    (&last.0, &last.1, &last.2)
-                }
-            };
-            let mut values = block_of(shape, positions, center, scales);
-            values.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor * weight);
-            for (out, value) in out.iter_mut().zip(values) {
-                out[lane % ROWS] = value;
-            }
+        scratch.clear();
+        let distances = positions.iter().zip(scales).map(|(position, scale)| ((position - center) * scale) as f32);
+        scratch.extend(distances);
+        apply(shape, scratch);
+        scratch.iter_mut().zip(factors).for_each(|(value, factor)| *value *= factor * weight);
+        for (out, value) in out.iter_mut().zip(&scratch[..positions.len()]) {
+            out[lane % ROWS] = *value;
         }
     }
 }
@@ -278,23 +259,32 @@ wide! {
     pub(super) fn round_norm(
         shape: Shape, radii_px: &[f64], positions: &[f64], areas: &[f64], center: f64, scale: f64,
     ) -> f64 {
-        let (mut total, mut sums) = (0.0, [0.0f64; SUMS]);
+        /// From this number of pixels on either side, the formula takes less time than the sum.
+        const SMOOTH_PX: usize = 64;
+        let (mut total, mut sums, mut values) = (0.0, [0.0f64; SUMS], Vec::new());
         for ((&radius_px, position), area) in radii_px.iter().zip(positions).zip(areas) {
             let distance = (center - position) * scale;
             let half = half_width(radius_px, distance);
             let (m, rest, inverse) = (half as f64, (1.0 - distance * distance).max(0.0), radius_px.recip());
             let count = 2.0 * m + 1.0;
-            let squares = m * (m + 1.0) * count / 3.0 * inverse * inverse;
+            let squares = || m * (m + 1.0) * count / 3.0 * inverse * inverse;
             let sum = match shape {
-                Shape::Epanechnikov => count * rest - squares,
+                Shape::Epanechnikov => count * rest - squares(),
                 Shape::Quartic => {
+                    let squares = squares();
                     let fourths = squares * (3.0 * m * m + 3.0 * m - 1.0) / 5.0 * inverse * inverse;
                     count * rest * rest - 2.0 * rest * squares + fourths
                 }
                 Shape::Cone => {
-                    add_cone(inverse as f32, (distance * distance) as f32, half, *area, &mut sums);
                     // The center, of which there is one.
-                    1.0 - distance.abs().min(1.0)
+                    let center = 1.0 - distance.abs().min(1.0);
+                    let distance_px = distance.abs() * radius_px;
+                    if half > SMOOTH_PX && distance_px >= 1.0 {
+                        center + 2.0 * cone_side(radius_px, distance_px, m)
+                    } else {
+                        add_cone(inverse as f32, (distance * distance) as f32, half, *area, &mut sums, &mut values);
+                        center
+                    }
                 }
                 Shape::Uniform | Shape::Gaussian | Shape::Triangular => count,
             };
@@ -305,16 +295,50 @@ wide! {
 }
 
 /// Adds `area` times the values of a cone to `sums`, for the `half` pixels of a row on one side of the center. `inverse` is the
-/// reciprocal of the radius in pixels, and `square` the square of the distance of the row in radii.
+/// reciprocal of the radius in pixels, and `square` the square of the distance of the row in radii. `values` is a buffer, with
+/// which both loops vectorize.
 #[inline(always)]
 #[allow(clippy::inline_always)]
-fn add_cone(inverse: f32, square: f32, half: usize, area: f64, sums: &mut [f64; SUMS]) {
+fn add_cone(inverse: f32, square: f32, half: usize, area: f64, sums: &mut [f64; SUMS], values: &mut Vec<f32>) {
     // The kernel is 0 beyond `half`, up to rounding, so the last block may exceed it.
-    for block in 0..half.div_ceil(SUMS) {
-        let first = (block * SUMS + 1) as i32;
-        for (i, sum) in (0i32..).zip(&mut *sums) {
-            let u = (first + i) as f32 * inverse;
-            *sum += f64::from((1.0 - (u * u + square).sqrt()).max(0.0)) * area;
+    let count = half.next_multiple_of(BLOCK);
+    if values.len() < count {
+        values.resize(count, 0.0);
+    }
+    let values = &mut values[..count];
+    // The first value is next to the center.
+    fill(values, -1, inverse, |uu| (1.0 - (uu + square).sqrt()).max(0.0));
+    for values in values.as_chunks::<SUMS>().0 {
+        sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += f64::from(*value) * area);
+    }
+}
+
+/// The sum of a cone over the `half` pixels of a row on one side of the center, by the Euler–Maclaurin formula: the integral of
+/// 1 − √(k² + a²) / r over k, half the difference between its ends, and a twelfth of that of the derivatives. `radius_px` is r,
+/// and `distance_px` is a, the distance of the row in pixels along it. The error is 3 · 10⁻⁴ / r at a = 1, and below 10⁻⁶ / r from
+/// a = 2 on.
+fn cone_side(radius_px: f64, distance_px: f64, half: f64) -> f64 {
+    let square = distance_px * distance_px;
+    let end = (half * half + square).sqrt();
+    let integral = f64::midpoint(half * end, square * ((half + end) / distance_px).ln());
+    half - (integral + (end - distance_px) / 2.0 + half / end / 12.0) / radius_px
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_formula_of_a_cone_equals_the_sum() {
+        for (radius_px, distance_px) in [(80.0, 1.0), (80.3, 7.5), (150.0, 99.0), (400.0, 2.0), (1024.0, 1000.0)] {
+            let half = half_width(radius_px, distance_px / radius_px);
+            let value = |k: usize| 1.0 - (k as f64).hypot(distance_px) / radius_px;
+            let expected: f64 = (1..=half).map(value).sum();
+            let sum = cone_side(radius_px, distance_px, half as f64);
+            assert!(
+                half > 64 && (sum - expected).abs() < 4e-4 / radius_px,
+                "{radius_px} {distance_px}: {sum} {expected}"
+            );
         }
     }
 }

@@ -60,11 +60,12 @@ impl SeparableTables {
         let weights: Vec<f32> = row_sums.zip(&rows.area_m2).map(|(sum, area_m2)| (sum * area_m2) as f32).collect();
         let mut inverse_norms = vec![0.0; tables.targets.len()];
         for_each(inverse_norms.chunks_mut(ROWS_AT_A_TIME).enumerate(), threads, |(chunk, inverse_norms)| {
+            let mut scratch = Vec::new();
             for (cell_row, inverse_norm) in (chunk * ROWS_AT_A_TIME..).zip(inverse_norms) {
                 let (row, targets) = (cell_row + tables.padding, tables.targets[cell_row].clone());
                 let (positions, weights) = (&rows.north_m[targets.clone()], &weights[targets]);
                 let (center, scale) = (rows.north_m[row], rows.inverse_radius[row]);
-                *inverse_norm = inverse(profile::norm(shape, positions, weights, center, scale)) as f32;
+                *inverse_norm = inverse(profile::norm(shape, positions, weights, center, scale, &mut scratch)) as f32;
             }
         });
         let mut all = Self { inverse_norms, weights, factors: None };
@@ -97,7 +98,7 @@ impl SeparableTables {
         let first = output_rows.start + tables.first_output_row();
         let all = &tables.sources[output_rows];
         let range = union(all);
-        let Factors { vertical, horizontal, groups } = factors;
+        let Factors { vertical, horizontal, groups, scratch } = factors;
         let start = vertical.len();
         vertical.resize(start + range.len(), [0.0; ROWS]);
         let mut group =
@@ -110,7 +111,7 @@ impl SeparableTables {
                 scales: &inverse_radius[from],
                 factors: &self.inverse_norms[sources.clone()],
             };
-            profile::vertical(tables.shape, sources, north_m[to], self.weights[to], lane, out);
+            profile::vertical(tables.shape, sources, north_m[to], self.weights[to], lane, scratch, out);
             let start = horizontal.len();
             profile::horizontal(tables.shape, radius_px[to], reach(tables, to), horizontal);
             group.horizontal[lane] = start..horizontal.len();
