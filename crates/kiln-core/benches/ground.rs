@@ -139,7 +139,7 @@ fn compare(name: &str, zoom: u8, shape: Shape, count: usize, radius_px: f64) {
     ];
     let [constant_us, first_us, next_us] =
         minima([&mut || drop(black_box(constant())), &mut || drop(black_box(ground(other()))), &mut || {
-            drop(black_box(ground(kernel(radius_m))))
+            drop(black_box(ground(kernel(radius_m))));
         }]);
     let picture = |kernel: GroundKernel| {
         let kernels = kernel.on(&canvas).unwrap();
@@ -149,7 +149,7 @@ fn compare(name: &str, zoom: u8, shape: Shape, count: usize, radius_px: f64) {
     let constant_picture = || encode(&density(&bin(&around, &points), mean, Aggregation::Count, 1).unwrap());
     let [constant_png_us, first_png_us, next_png_us] =
         minima([&mut || drop(black_box(constant_picture())), &mut || drop(black_box(picture(other()))), &mut || {
-            drop(black_box(picture(kernel(radius_m))))
+            drop(black_box(picture(kernel(radius_m))));
         }]);
     println!(
         "| {name} | {zoom} | {constant_us:.0} | {:.2} | {:.2} | {constant_png_us:.0} | {:.2} | {:.2} | {:.2} {:.2} {:.2} |",

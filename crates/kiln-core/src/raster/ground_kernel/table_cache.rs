@@ -1,7 +1,7 @@
 //! The tables of rows of recent canvases.
 //!
-//! The tiles of one row of a zoom have the same tables, and so have the frames and categories of one picture. A table of
-//! 256 rows takes as long as a third of the convolution by a Gaussian of 10 px radius.
+//! The tiles of one row of a zoom have the same tables, and so have the frames and categories of one picture. The tables
+//! of 256 rows take half as long as the convolution by a Gaussian of 10 px radius, without which it takes 0.15 ms.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
