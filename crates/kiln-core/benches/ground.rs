@@ -194,6 +194,6 @@ fn main() {
     }
     let canvas = Canvas::tile(TileCoord::new(4, 8, 4).unwrap(), 256).unwrap();
     let mut grid = Grid::filled(256, 256, 1.0f32);
-    let [area_us] = minima([&mut || divide_by_area(black_box(&mut grid), &canvas)]);
+    let [area_us] = minima([&mut || divide_by_area(black_box(&mut grid), &canvas, 1e6)]);
     println!("divide_by_area: {area_us:.2} µs");
 }
