@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::geotiff::gdalinfo;
 use crate::golden::{Picture, assert_same, check};
 use crate::kiln::{data, kiln};
-use crate::server::Server;
+use crate::server::{Server, eventually};
 
 /// West, south, east and north of a tile.
 fn tile_bounds(z: u32, x: u32, y: u32) -> [f64; 4] {
@@ -26,8 +26,8 @@ fn a_picture_of_the_bounds_of_a_tile_equals_the_tile_without_pinned_parameters()
         "radius=60km",
         "radius=20",
         "radius=40km&kernel=cone&curve=eqhist",
-        "radius=100km&agg=mean&normalize=max",
-        "radius=80km&kernel=quartic&agg=max",
+        "radius=50km&agg=mean&normalize=max",
+        "radius=30km&kernel=quartic&agg=max",
         "radius=60km&units=per_px",
     ] {
         for (layer, z, x, y) in tiles {
@@ -56,7 +56,7 @@ fn a_dot_has_the_same_value_and_size_at_every_latitude() {
     let dots: Vec<_> = (-3i32..).zip(lats).map(|(i, lat)| (f64::from(i) * 30.0, lat, 5.0)).collect();
     let server = server_of(&dots);
     let value = |lon: f64, lat: f64| {
-        let reply = server.get(&format!("/dots/point/{lon},{lat}?z=12&radius=10km")).ok(200).json();
+        let reply = server.get(&format!("/dots/point/{lon},{lat}?z=11&radius=10km")).ok(200).json();
         assert_eq!(reply["unit"], "weight per km²");
         reply
     };
@@ -91,19 +91,19 @@ fn legends_statistics_and_frames_have_the_same_unit_at_every_latitude() {
         let json = server.get(path).ok(200).json();
         json.pointer(pointer).unwrap_or_else(|| panic!("{path} has no {pointer}: {json}")).as_str().unwrap().to_owned()
     };
-    assert_eq!(unit("/cities/legend.json?z=3", "/span/unit"), "points per km²");
-    assert_eq!(unit("/cities/legend.json?bounds=10,60,20,70&size=100x100", "/span/unit"), "points per km²");
-    assert_eq!(unit("/earthquakes/legend.json?z=3&agg=count", "/span/unit"), "points per km²");
-    assert_eq!(unit("/cities/legend.json?z=3&units=per_m2", "/span/unit"), "points per m²");
-    assert_eq!(unit("/cities/legend.json?z=3&units=per_px", "/span/unit"), "points per pixel");
-    assert_eq!(unit("/cities/statistics", "/zooms/0/unit"), "points per km²");
+    assert_eq!(unit("/cities/legend.json?zoom=3", "/span/unit"), "population per km²");
+    assert_eq!(unit("/cities/legend.json?bounds=10,60,20,70&size=100x100", "/span/unit"), "population per km²");
+    assert_eq!(unit("/earthquakes/legend.json?zoom=3&agg=count", "/span/unit"), "points per km²");
+    assert_eq!(unit("/cities/legend.json?zoom=3&units=per_m2", "/span/unit"), "population per m²");
+    assert_eq!(unit("/cities/legend.json?zoom=3&units=per_px", "/span/unit"), "population per pixel");
+    assert_eq!(unit("/cities/statistics", "/zooms/0/unit"), "population per km²");
     assert_eq!(unit("/earthquakes/frames?every=7d&agg=count&zoom=1", "/span/unit"), "points per km²");
     let span = |units: &str| {
-        let legend = server.get(&format!("/cities/legend.json?z=3&radius=100km&units={units}")).ok(200).json();
+        let legend = server.get(&format!("/cities/legend.json?zoom=3&radius=100km&units={units}")).ok(200).json();
         legend["span"]["vmax"].as_f64().unwrap()
     };
     assert!((span("per_km2") / span("per_m2") / 1e6 - 1.0).abs() < 1e-4);
-    server.get("/cities/legend.json?z=3&units=per_mile").rejected(400, &["units", "per_km2, per_m2, per_px"]);
+    server.get("/cities/legend.json?zoom=3&units=per_mile").rejected(400, &["units", "per_km2, per_m2, per_px"]);
     server.get("/cities/0/0/0.png?blend=classic&units=per_px").rejected(400, &["units", "classic"]);
 }
 
@@ -119,7 +119,7 @@ fn dense_tiles_have_the_colors_of_single_ones_in_every_unit() {
         let mean = |picture: &Picture| {
             picture.pixels.iter().map(|value| f64::from(*value)).sum::<f64>() / picture.pixels.len() as f64
         };
-        assert!((mean(&single) / mean(&dense) - 1.0).abs() < 0.02, "{units}: {} {}", mean(&single), mean(&dense));
+        assert!((mean(&single) / mean(&dense) - 1.0).abs() < 0.05, "{units}: {} {}", mean(&single), mean(&dense));
     }
 }
 
@@ -127,7 +127,8 @@ fn band(path: &Path) -> (f64, Value) {
     let report = gdalinfo(path);
     let [width, height] = [0, 1].map(|axis| report["size"][axis].as_f64().unwrap());
     let band = report["bands"][0].clone();
-    (band["mean"].as_f64().unwrap() * width * height, band)
+    let mean: f64 = band["metadata"][""]["STATISTICS_MEAN"].as_str().unwrap().parse().unwrap();
+    (mean * width * height, band)
 }
 
 #[test]
@@ -163,11 +164,11 @@ fn pictures_of_the_command_line_equal_those_of_the_server_and_of_an_export() {
     let server = Server::start();
     let [west, south, east, north] = tile_bounds(6, 34, 18);
     let bounds = format!("--bounds={west},{south},{east},{north}");
-    let tile = server.get("/cities/6/34/18.png?radius=30km&vmin=0&vmax=0.1").ok(200).body;
+    let tile = server.get("/cities/6/34/18.png?radius=30km&agg=count&curve=linear&vmin=0&vmax=0.1").ok(200).body;
     let tile = Picture::decode(std::io::Cursor::new(&tile)).unwrap();
     let home = tempfile::tempdir().unwrap();
     let cities = data("cities.parquet");
-    let limits = ["--radius=30km", "--vmin=0", "--vmax=0.1"];
+    let limits = ["--radius=30km", "--agg=count", "--vmin=0", "--vmax=0.1"];
     let args = ["render", cities.to_str().unwrap(), "-o", "a.png", &bounds, "--size=256x256"];
     let summary = kiln(home.path(), args.iter().chain(&limits)).done();
     assert!(summary.contains("span 0 to 0.1 points per km² ("), "{summary}");
@@ -209,13 +210,14 @@ fn true_scale_has_no_effect_and_is_reported_as_deprecated() {
     let scaled = server.get("/cities/5/17/9.png?radius=60km&true_scale=60").ok(200);
     assert!(plain.body == scaled.body && plain.header("etag") == scaled.header("etag"));
     assert_eq!((plain.header("deprecation"), scaled.header("deprecation")), (None, Some("@1795996800")));
-    assert!(server.log().contains("true_scale is deprecated, and an error in the next version"), "{}", server.log());
+    let notice = "true_scale is deprecated, and an error in the next version";
+    eventually(notice, || server.log().contains(notice));
     let tiles = server.get("/cities?true_scale=60").ok(200).json()["tiles"][0].as_str().unwrap().to_owned();
     assert!(!tiles.contains("true_scale"), "{tiles}");
     server.post("/overlays", &json!({"layer": "cities", "true_scale": 60, "size": 64})).ok(201);
     server.get("/cities/5/17/9.png?true_scale=86").rejected(400, &["true_scale", "-85 to 85"]);
     let openapi = server.get("/openapi.json").ok(200).json();
-    let parameters = openapi.pointer("/paths/~1{layer}~1{z}~1{x}~1{y}/get/parameters").unwrap().as_array().unwrap();
+    let parameters = openapi.pointer("/paths/~1{layer}~1{z}~1{x}~1{y}.png/get/parameters").unwrap().as_array().unwrap();
     let deprecated: Vec<_> = parameters.iter().filter(|parameter| parameter["deprecated"] == true).collect();
     assert!(deprecated.len() == 1 && deprecated[0]["name"] == "true_scale", "{deprecated:?}");
 
@@ -229,14 +231,14 @@ fn true_scale_has_no_effect_and_is_reported_as_deprecated() {
     let run = kiln(home.path(), ["config", "check"]);
     assert!(run.code == 0 && run.stderr.contains("the style of the layer `a`: true_scale is deprecated"));
     let server = Server::at(home, &[]);
-    assert!(server.log().contains("the style of the layer `a`: true_scale is deprecated"), "{}", server.log());
+    eventually(notice, || server.log().contains(&format!("the style of the layer `a`: {notice}")));
     server.get("/a/3/4/3.png").ok(200);
 }
 
 #[test]
 fn the_zooms_of_a_layer_end_before_a_dot_near_a_pole_is_reduced() {
     let maxzoom = |server: &Server| server.get("/dots?radius=1km").ok(200).json()["maxzoom"].as_u64().unwrap();
-    // At the equator, 1 km has 419 pixels at zoom 16, and 838 at zoom 17, above the limit of 512.
+    // At the equator, 1 km has 419 pixels at zoom 16, and 837 at zoom 17, above the limit of 512.
     assert_eq!(maxzoom(&server_of(&[(10.0, 0.0, 1.0)])), 16);
     assert_eq!(maxzoom(&server_of(&[(10.0, 60.0, 1.0)])), 16);
     // At 80° N, it has 1,206 pixels at zoom 15.
@@ -244,7 +246,7 @@ fn the_zooms_of_a_layer_end_before_a_dot_near_a_pole_is_reduced() {
     let server = server_of(&[(10.0, 80.0, 1.0)]);
     server
         .get("/dots/17/0/0.png?radius=1km")
-        .rejected(400, &["radius", "838 pixels at the equator", "limits.radius_px"]);
+        .rejected(400, &["radius", "837 pixels at the equator", "limits.radius_px"]);
     let bounds = server.get("/dots?radius=10km").ok(200).json()["bounds"].clone();
     // 1.67 radii are 0.15 degrees of latitude, and 0.87 of longitude at 80.15° N.
     let [west, south, east, north] = [0, 1, 2, 3].map(|edge| bounds[edge].as_f64().unwrap());

@@ -1,7 +1,7 @@
 //! Properties of every rendered picture.
 
 use kiln::geo::{Bounds, Canvas, Points, Projection, TileCoord};
-use kiln::layer::{Blend, Heatmap, Radius, Style, render};
+use kiln::layer::{Blend, Heatmap, Radius, Style, Units, render};
 use kiln::raster::{Aggregation, Curve, Grid, Shape};
 use kiln::source::{CoordinateSpace, MemorySource, Query};
 use proptest::prelude::*;
@@ -20,7 +20,13 @@ fn draw(points: &[Point], canvas: &Canvas, style: &Style, threads: usize) -> Hea
 
 /// A style with a fixed span.
 fn fixed() -> Style {
-    Style { vmin: Some(0.0), vmax: Some(0.05), radius: Radius::Pixels(7.0), ..Style::new().unwrap() }
+    Style {
+        vmin: Some(0.0),
+        vmax: Some(0.05),
+        units: Some(Units::PerPx),
+        radius: Radius::Pixels(7.0),
+        ..Style::new().unwrap()
+    }
 }
 
 /// Points all over the globe, with more of them at difficult positions: the antimeridian, the poles, one position, one
