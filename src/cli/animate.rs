@@ -42,7 +42,8 @@ use crate::source::{CoordinateSpace, Query};
   kiln animate trips --every 1h --start 2024-05-01 --end 2024-05-02 -o frames/
   ffmpeg -framerate 4 -pattern_type glob -i 'frames/*.png' trips.mp4
 
-Files and tables are read again for each frame. For large ones, run `kiln import` first, and animate the layer.")]
+Tables, and files of more than 2 million points, are read again for each frame. For large files, run `kiln import` first,
+and animate the layer.")]
 pub(super) struct Args {
     /// Name of a layer in the store, in kiln.toml or in its database; or files or a table, postgres://…, as in `kiln
     /// render`

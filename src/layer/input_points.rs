@@ -3,19 +3,24 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use quick_cache::sync::Cache;
+
 use super::protected_layers::log_released;
 use super::{ExtentScan, Layer, LayerSpec};
 use crate::error::{Error, Result};
 use crate::geo::Extent;
 use crate::protection::ProtectedPoints;
-use crate::source::{Columns, PointSet, Query, ReadOptions, ResidentPoints, ScanReport, Sink, Source};
+use crate::source::{Columns, Filter, PointSet, Query, ReadOptions, ResidentPoints, ScanReport, Sink, Source};
 
-/// The points of a source, kept in memory, where a picture reads only the points near its bounds. A query that filters
-/// by time or category scans the source again, and a source of more than [`Self::MAX_RESIDENT`] points is scanned for
-/// each picture.
+/// The points of a source, kept in memory, where a picture reads only the points near its bounds. The first query that
+/// needs times, categories or tracks scans the source again; of up to [`Self::MAX_WITH_COLUMNS`] points, these columns
+/// are then kept too. A source of more than [`Self::MAX_RESIDENT`] points is scanned for each picture.
 pub struct InputPoints {
     all: Box<dyn Source>,
     resident: Option<ResidentPoints>,
+    /// The points with times, categories or tracks, by the columns that were read: rows whose time is invalid are
+    /// rejected only if times are read.
+    with_columns: Cache<[bool; 3], Arc<ResidentPoints>>,
     report: ScanReport,
     extent: Extent,
     version: String,
@@ -26,6 +31,9 @@ pub struct InputPoints {
 impl InputPoints {
     /// The maximum number of points kept in memory: 1 GB with weights.
     pub const MAX_RESIDENT: usize = 50_000_000;
+    /// The maximum number of points kept in memory again with times, categories or tracks: up to 80 MB for each
+    /// combination of these columns that queries need.
+    pub const MAX_WITH_COLUMNS: usize = 2_000_000;
 
     /// Loads the points of `all` that pass `query`, from its columns; `names` are the names of the inputs in messages.
     ///
@@ -47,21 +55,38 @@ impl InputPoints {
         };
         report.require_points(names)?;
         let selects_weight = query.columns.names.weight.as_deref().is_some_and(|name| name != Columns::NO_COLUMN);
-        Ok(Self { all, resident, report, extent, version, selects_weight })
+        // Far more entries than combinations, so that none is evicted.
+        const ENTRIES: usize = 64;
+        let with_columns = Cache::new(ENTRIES);
+        Ok(Self { all, resident, with_columns, report, extent, version, selects_weight })
     }
 
-    /// The points in memory if they can serve `query`, else the source.
-    fn source(&self, query: &Query<'_>) -> &dyn Source {
-        match &self.resident {
-            Some(resident) if resident.serves(query) => resident,
-            _ => &*self.all,
+    /// The points in memory with the columns that `query` needs; `None` if there are too many, or no column to filter by.
+    fn with_columns(&self, query: &Query<'_>) -> Result<Option<Arc<ResidentPoints>>> {
+        if self.resident.as_ref().is_none_or(|resident| resident.len() > Self::MAX_WITH_COLUMNS) {
+            return Ok(None);
         }
+        let times = query.columns.times || query.filter.filters_time();
+        let categories = query.columns.categories || query.filter.filters_category();
+        let tracks = query.columns.tracks;
+        let all = query.clone().with_filter(Filter::default()).with_near(None).with_progress(None);
+        let all = all.with_weights(true).with_positions(true).with_required_times(false);
+        let all = all.with_times(times).with_categories(categories);
+        let load = || ResidentPoints::load(&*self.all, &all, usize::MAX).map(Arc::new);
+        let points = self.with_columns.get_or_insert_with(&[times, categories, tracks], load)?;
+        Ok(Some(points).filter(|points| points.serves(query)))
     }
 }
 
 impl Source for InputPoints {
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
-        self.source(query).scan(query, sinks)
+        if let Some(resident) = self.resident.as_ref().filter(|resident| resident.serves(query)) {
+            return resident.scan(query, sinks);
+        }
+        match self.with_columns(query)? {
+            Some(points) => points.scan(query, sinks),
+            None => self.all.scan(query, sinks),
+        }
     }
 }
 
@@ -145,5 +170,63 @@ impl Layer {
             points.version = format!("{}{:08x}", points.version, hasher.finish() as u32);
         }
         Ok(Self::new(spec, Arc::new(points)))
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::geo::{Categories, Points};
+    use crate::source::{MemorySource, PointColumns};
+
+    /// Points whose scans are counted.
+    struct CountedSource {
+        points: PointColumns,
+        scans: Arc<AtomicUsize>,
+    }
+
+    impl Source for CountedSource {
+        fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
+            self.scans.fetch_add(1, Ordering::Relaxed);
+            MemorySource(self.points.points()).scan(query, sinks)
+        }
+    }
+
+    /// The points, and the number of scans of their source.
+    fn load(points: Points<'_>) -> (InputPoints, Arc<AtomicUsize>) {
+        let (mut columns, scans) = (PointColumns::default(), Arc::default());
+        columns.add(points);
+        let source = CountedSource { points: columns, scans: Arc::clone(&scans) };
+        (InputPoints::load(Box::new(source), &[], &Query::default()).unwrap(), scans)
+    }
+
+    #[test]
+    fn a_source_is_scanned_once_for_each_combination_of_columns() {
+        let names = ["bus".into(), "tram".into()];
+        let points = Points::new(&[1.0, 2.0, 3.0], &[0.0; 3]).unwrap().with_time(&[5, Points::NO_TIME, 7]).unwrap();
+        let points = points.with_category(Categories { codes: &[0, 1, 1], names: &names }).unwrap();
+        let (points, scans) = load(points);
+        let count = |query: &Query<'_>| (points.count(query).unwrap(), scans.load(Ordering::Relaxed));
+        assert_eq!(count(&Query::default()), (3, 1));
+        let start = |start| Query::default().with_start(Some(start));
+        assert_eq!([start(0), start(6), start(8)].map(|query| count(&query)), [(2, 2), (1, 2), (0, 2)]);
+        let of = |query: Query<'static>, name: &str| query.with_category_filter(vec![name.to_owned()]);
+        let queries = [of(Query::default(), "tram"), of(Query::default(), "bus"), of(start(0), "tram")];
+        assert_eq!(queries.map(|query| count(&query)), [(2, 3), (1, 3), (1, 4)]);
+        assert_eq!(count(&of(start(6), "bus")), (0, 4));
+    }
+
+    #[test]
+    fn a_filter_by_a_column_that_the_source_lacks_is_an_error_of_the_source() {
+        let (points, _) = load(Points::new(&[1.0], &[2.0]).unwrap().with_time(&[3]).unwrap());
+        let query = Query::default().with_category_filter(vec!["bus".to_owned()]).with_start(Some(0));
+        for _ in 0..2 {
+            let message = points.count(&query).unwrap_err().to_string();
+            assert_eq!(message, "points: these points in memory have no category to filter by");
+        }
+        assert_eq!(points.count(&Query::default().with_start(Some(0))).unwrap(), 1);
     }
 }

@@ -14,8 +14,8 @@ use crate::geo::{Bounds, Categories, Extent, Points};
 /// The points of an input in memory, in input order: 16 bytes per point, plus 4 for weights, 8 for times, 4 for
 /// categories and 8 for tracks.
 ///
-/// They have times, categories and tracks if the query that loaded them selects these. A query that filters by a missing column
-/// is an error, and must be answered from the input itself: see [`serves`](Self::serves).
+/// They have times, categories and tracks if the query that loaded them selects these. A query that filters by a missing
+/// column is an error, and must be answered from the input itself: see [`serves`](Self::serves).
 #[derive(Debug, Default)]
 pub struct ResidentPoints {
     points: PointColumns,
@@ -72,12 +72,15 @@ impl ResidentPoints {
     }
 
     /// Whether a scan for `query` returns the same points as a scan of the input: whether the columns that it requires
-    /// were loaded.
+    /// were loaded, and the input has those that it filters by.
     pub fn serves(&self, query: &Query<'_>) -> bool {
-        let time = query.columns.times || query.filter.filters_time();
-        let category = query.columns.categories || query.filter.filters_category();
-        (self.selected.times || !time)
-            && (self.selected.categories || !category)
+        let (points, filter) = (self.points.points(), &query.filter);
+        let has_times = points.time_us().is_some() || !(filter.filters_time() || query.columns.requires_times);
+        let has_categories = points.category().is_some() || !filter.filters_category();
+        has_times
+            && has_categories
+            && (self.selected.times || !query.columns.times)
+            && (self.selected.categories || !query.columns.categories)
             && (self.selected.tracks || !query.columns.tracks)
     }
 
