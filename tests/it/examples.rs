@@ -14,9 +14,10 @@ use super::server::{Server, receive};
 fn folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
-        // `cargo test --all-targets` builds examples as test binaries, not as programs.
+        // `cargo test --all-targets` builds examples as test binaries, not as programs. With `--workspace`, the crates have
+        // the features of `cargo test --workspace`, so that they are not compiled again.
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--examples", "--manifest-path"]).arg(manifest("Cargo.toml"));
+        build.args(["build", "--quiet", "--workspace", "--examples", "--manifest-path"]).arg(manifest("Cargo.toml"));
         if !cfg!(debug_assertions) {
             build.arg("--release");
         }
