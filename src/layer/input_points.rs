@@ -18,9 +18,9 @@ use crate::source::{Columns, Filter, PointSet, Query, ReadOptions, ResidentPoint
 pub struct InputPoints {
     all: Box<dyn Source>,
     resident: Option<ResidentPoints>,
-    /// The points with times, categories or tracks, by the columns that were read: rows whose time is invalid are
-    /// rejected only if times are read.
-    with_columns: Cache<[bool; 3], Arc<ResidentPoints>>,
+    /// The points with times, categories or tracks, by whether times, categories, tracks and positions were read. Rows
+    /// whose time is invalid are rejected only if times are read, and an input without coordinates has no positions.
+    with_columns: Cache<[bool; 4], Arc<ResidentPoints>>,
     report: ScanReport,
     extent: Extent,
     version: String,
@@ -68,12 +68,12 @@ impl InputPoints {
         }
         let times = query.columns.times || query.filter.filters_time();
         let categories = query.columns.categories || query.filter.filters_category();
-        let tracks = query.columns.tracks;
+        let (tracks, positions) = (query.columns.tracks, !query.columns.without_positions);
         let all = query.clone().with_filter(Filter::default()).with_near(None).with_progress(None);
-        let all = all.with_weights(true).with_positions(true).with_required_times(false);
+        let all = all.with_weights(true).with_required_times(false);
         let all = all.with_times(times).with_categories(categories);
         let load = || ResidentPoints::load(&*self.all, &all, usize::MAX).map(Arc::new);
-        let points = self.with_columns.get_or_insert_with(&[times, categories, tracks], load)?;
+        let points = self.with_columns.get_or_insert_with(&[times, categories, tracks, positions], load)?;
         Ok(Some(points).filter(|points| points.serves(query)))
     }
 }
