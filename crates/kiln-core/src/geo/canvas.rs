@@ -37,7 +37,8 @@ impl Canvas {
 
     /// The canvas of `bounds` with `width` × `height` pixels.
     ///
-    /// Latitudes are clamped to the range of the projection. The pixels are square on the map only if the size has the
+    /// Latitudes are clamped to the range of the projection. If the pixels are those of a grid of tiles but for rounding errors
+    /// of the bounds, the canvas is a window of that grid. The pixels are square on the map only if the size has the
     /// aspect ratio of the bounds: see [`aspect`](Self::aspect) and [`height_for`](Self::height_for).
     ///
     /// # Errors
@@ -47,7 +48,33 @@ impl Canvas {
         let [[x0, y0], [x1, y1]] = world_corners(projection, bounds)?;
         let scale = [f64::from(width) / (x1 - x0), f64::from(height) / (y1 - y0)];
         check_scale(projection, scale)?;
+        if let Some(window) = Self::window_of_tiles(projection, [[x0, y0], [x1, y1]], width, height) {
+            return Ok(window);
+        }
         Ok(Self { projection, origin: [x0, y0], scale, col: 0, row: 0, width, height, is_plane_matrix: false })
+    }
+
+    /// The window of a grid with a whole number of pixels around the Web Mercator world, if its corners are those of
+    /// pixels, up to rounding errors.
+    fn window_of_tiles(projection: Projection, corners: [[f64; 2]; 2], width: u32, height: u32) -> Option<Self> {
+        /// The maximum difference in pixels. Rounding errors of degrees are below at 2^30 pixels around the world.
+        const MAX_DIFFERENCE_PX: f64 = 1e-4;
+        let [[x0, y0], [x1, _]] = corners;
+        let scale = (f64::from(width) / (x1 - x0)).round();
+        let [col, row] = [x0 * scale, y0 * scale].map(f64::round);
+        let edges = [col, row, col + f64::from(width), row + f64::from(height)];
+        let found = corners.as_flattened().iter().map(|corner| corner * scale);
+        let is_window = found.zip(edges).all(|(found, edge)| (found - edge).abs() < MAX_DIFFERENCE_PX);
+        (projection == Projection::Mercator && is_window).then(|| Self {
+            projection,
+            origin: [0.0, 0.0],
+            scale: [scale; 2],
+            col: col as i64,
+            row: row as i64,
+            width,
+            height,
+            is_plane_matrix: false,
+        })
     }
 
     /// The canvas with its north-western corner at the world coordinates `corner`, and `scale` pixels per world unit.
