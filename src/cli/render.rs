@@ -219,7 +219,7 @@ fn write_picture_file(
         }
         (Content::Geotiff(Bands::Density), Some(values)) => {
             let nodata = if values.quantizer.is_amount() { None } else { Some(f32::NAN) };
-            let band = Band { name: "density", unit, nodata };
+            let band = Band { name: &values.aggregation.to_string(), unit, nodata };
             geotiff::write_density(BufWriter::new(output.file()), &values.density, &band, &reference, threads)
         }
         (Content::Geotiff(_), _) => {

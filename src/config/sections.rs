@@ -158,7 +158,7 @@ with_defaults! {
         /// Maximum number of cells of an occupancy grid or a matrix.
         #[schemars(range(min = 1, max = 100_000_000))]
         pub cells: u64 = 1_000_000,
-        /// Maximum radius of a dot in pixels.
+        /// Maximum radius of a dot in pixels; of a radius on the ground, in pixels at the equator.
         #[schemars(range(min = 1, max = 1024))]
         pub radius_px: f64 = 512.0,
         /// Maximum number of cells of a mask: rows × columns × channels.

@@ -69,8 +69,11 @@ impl TileExport<'_> {
             );
             return Err(Error::input(self.layer.name(), message));
         }
+        let Bounds { south, north, .. } = self.bounds.unwrap_or_else(|| self.layer.bounds());
         for zoom in self.zooms.all() {
-            self.style.canvas_with_reach(&Canvas::tile(TileCoord::new(zoom, 0, 0)?, TILE_PX)?)?;
+            let tile = Canvas::tile(TileCoord::new(zoom, 0, 0)?, TILE_PX)?;
+            self.style.canvas_with_reach(&tile)?;
+            self.style.check_radius_at(&tile, south.abs().max(north.abs()))?;
         }
         self.write_checked(target, format, progress)
     }

@@ -180,7 +180,7 @@ impl Job {
         match &heat.values {
             Some(values) => {
                 let nodata = if values.quantizer.is_amount() { None } else { Some(f32::NAN) };
-                let band = Band { name: "density", unit, nodata };
+                let band = Band { name: &values.aggregation.to_string(), unit, nodata };
                 geotiff::write_density(&mut file, &values.density, &band, &reference, threads)?;
             }
             None => geotiff::write_colors(&mut file, &heat.indices, colors, &reference, threads)?,

@@ -1,8 +1,9 @@
 //! The kernel of a style on a canvas.
 
-use super::{Radius, Style};
-use crate::error::Result;
-use crate::geo::{Canvas, Projection};
+use super::{Blend, Radius, Style};
+use crate::error::{Error, Result};
+use crate::geo::{Bounds, Canvas, MAX_MERCATOR_LAT_DEG, Projection};
+use crate::parameter::Parameter;
 use crate::raster::{Aggregation, Cells, Grid, GroundKernel, Kernel, RowKernels, density, ground_density};
 
 /// The kernel of a style on a canvas.
@@ -29,6 +30,39 @@ impl Style {
             }
             _ => Kernel::new(self.shape, min_radius_px).map(CanvasKernel::Constant),
         }
+    }
+}
+
+impl Style {
+    /// Rejects a radius on the ground that exceeds [`Kernel::MAX_RADIUS_PX`] in a row of `canvas`: dots there would be
+    /// smaller than the radius.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid).
+    pub(super) fn check_rows(&self, canvas: &Canvas) -> Result<()> {
+        let Bounds { south, north, .. } = canvas.bounds();
+        self.check_radius_at(canvas, south.abs().max(north.abs()))
+    }
+
+    /// Rejects a radius on the ground that exceeds [`Kernel::MAX_RADIUS_PX`] pixels of `canvas` along a meridian at `lat_deg`.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::Error::Invalid).
+    pub fn check_radius_at(&self, canvas: &Canvas, lat_deg: f64) -> Result<()> {
+        if self.blend == Blend::Classic || !matches!(self.radius, Radius::Meters(_)) || !canvas.projection().wraps() {
+            return Ok(());
+        }
+        let lat_deg = lat_deg.clamp(-MAX_MERCATOR_LAT_DEG, MAX_MERCATOR_LAT_DEG);
+        let (radius_px, max) = (self.radius_px_at(canvas, lat_deg), Kernel::MAX_RADIUS_PX);
+        if radius_px <= max {
+            return Ok(());
+        }
+        let message = format!(
+            "{} has {radius_px:.0} pixels at a latitude of {lat_deg:.2}°, and at most {max} are supported; use a smaller \
+             radius or fewer pixels per km",
+            self.radius
+        );
+        Err(Error::invalid(Parameter::RADIUS, message))
     }
 }
 

@@ -258,8 +258,11 @@ impl Layer {
         if let Some(span) = style.known_span() {
             return Ok(Some(Arc::new(Shading::fixed(style, span))));
         }
-        let (projection, log_scale) = (canvas.projection(), Shading::log_scale(canvas));
-        let scale = canvas.scale();
+        // Pictures of any density have the same colors: those of one pixel per CSS pixel.
+        let ratio = style.pixel_ratio;
+        let style = &Style { radius: style.radius.scaled(ratio.recip()), pixel_ratio: 1.0, ..style.clone() };
+        let (projection, scale) = (canvas.projection(), canvas.scale().map(|scale| scale / ratio));
+        let log_scale = Shading::log_scale(scale);
         let sample_scale = Shading::scale_of(log_scale);
         // Amounts per area are the same at the scale of the sample, and amounts per pixel are not.
         let factor = if style.is_per_pixel(projection) {

@@ -75,7 +75,7 @@ parameter_set! {
             get: |options| options.radius.and_then(Radius::dot_size).map(|size| size.to_string()),
             clear: |options| options.radius = None,
         },
-        /// Has no effect: kilometers and values per km² are exact at every latitude.
+        /// It has no effect, since a radius in kilometers and values per km² hold at every latitude.
         true_scale = Declaration::new(Parameter::TRUE_SCALE, LATITUDE).value_name("DEGREES").deprecated() => {
             set: |_, text, kind| f64::read(text, kind).map(drop),
             get: |_| None,

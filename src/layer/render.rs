@@ -6,7 +6,7 @@ use super::style::{Blend, Style};
 use crate::color::Palette;
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Projection};
-use crate::raster::{Cells, Grid, Quantizer, Reduction, Span, classic};
+use crate::raster::{Aggregation, Cells, Grid, Quantizer, Reduction, Span, classic};
 use crate::source::{PointSet, Query, ScanReport, Source, scan_cells, scan_each};
 
 /// A rendered picture: one palette index per pixel, and the palette.
@@ -33,6 +33,8 @@ pub struct Heatmap {
 pub struct Values {
     /// The value of each pixel, in the [unit](Style::unit) of the style; NaN if it has none.
     pub density: Grid<f32>,
+    /// The aggregation of the points in a pixel.
+    pub aggregation: Aggregation,
     /// Whether the points have weights; else each point has a weight of 1.
     pub weighted: bool,
     /// The value range of the palette.
@@ -125,6 +127,7 @@ fn sum_cells(
     canvas: &Canvas,
     style: &Style,
 ) -> Result<(CanvasKernel, Cells, ScanReport)> {
+    style.check_rows(canvas)?;
     let kernel = style.kernel(canvas)?;
     let (grown, reduction) = (kernel.cells_canvas(canvas), style.aggregation.reduction());
     let (cells, report) = cells(query, &grown, reduction, kernel.min_radius_px())?;
@@ -156,7 +159,7 @@ fn paint(
     // A point in several copies of the world counts once.
     let drawn = cells.inside.min(cells.points);
     let outside = report.valid().saturating_sub(drawn);
-    let values = Some(Values { density, weighted: cells.weighted, span, quantizer });
+    let values = Some(Values { density, aggregation: style.aggregation, weighted: cells.weighted, span, quantizer });
     Ok(Heatmap { canvas: *canvas, indices, palette: style.palette(), values, drawn, outside, report })
 }
 
@@ -235,7 +238,7 @@ mod tests {
     use super::*;
     use crate::geo::{PlaneTile, Points, TileCoord};
     use crate::layer::{Radius, Units};
-    use crate::raster::{Aggregation, Curve, Shape};
+    use crate::raster::{Curve, Shape};
     use crate::simd::at_each_width;
     use crate::source::MemorySource;
 

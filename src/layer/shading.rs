@@ -41,10 +41,10 @@ impl Shading {
     /// Steps of the quantized scale per doubling. The scales of tiles are exact steps.
     const STEPS_PER_DOUBLING: f64 = 8.0;
 
-    /// The scale of `canvas`, quantized to eighths of a doubling: 8·log2 of the pixels per world unit, rounded.
+    /// A scale, quantized to eighths of a doubling: 8·log2 of the pixels per world unit, rounded.
     /// Pictures with the same quantized scale share a shading.
-    pub(super) fn log_scale(canvas: &Canvas) -> [i32; 2] {
-        canvas.scale().map(|scale| (scale.log2() * Self::STEPS_PER_DOUBLING).round() as i32)
+    pub(super) fn log_scale(scale: [f64; 2]) -> [i32; 2] {
+        scale.map(|scale| (scale.log2() * Self::STEPS_PER_DOUBLING).round() as i32)
     }
 
     /// The scale of `log_scale`, in pixels per world unit.
@@ -90,7 +90,11 @@ impl Shading {
             values(&kernel, &cells, tile, style, threads)
         };
         let side = Self::side_px(projection, scale) as usize;
-        let tiles = tiles(positions, projection, scale)?;
+        let mut tiles = tiles(positions, projection, scale)?;
+        // At latitudes where the radius exceeds the maximum, no picture can be rendered.
+        if tiles.iter().any(|(tile, _)| style.check_rows(tile).is_ok()) {
+            tiles.retain(|(tile, _)| style.check_rows(tile).is_ok());
+        }
         let is_single = tiles.len() == 1;
         let densities = match &tiles[..] {
             [(tile, _)] => vec![render(tile, threads)?],
@@ -203,10 +207,11 @@ pub(super) fn key(query: &Query<'_>, projection: Projection, log_scale: [i32; 2]
         aggregation,
         normalization,
         units,
-        pixel_ratio,
         vmin,
         vmax,
         curve,
+        // Of the picture, not of the sample.
+        pixel_ratio: _,
         blend: _,
         scheme: _,
         opacity: _,
@@ -217,7 +222,7 @@ pub(super) fn key(query: &Query<'_>, projection: Projection, log_scale: [i32; 2]
     let (vmin, vmax, [x, y], filter) = (limit(*vmin), limit(*vmax), log_scale, filter_key(query));
     let units = units.map(|units| units.to_string()).unwrap_or_default();
     format!(
-        "{projection} {x} {y} {radius} {shape} {aggregation} {normalization} {units}@{pixel_ratio} {vmin};{vmax} {curve} {filter}"
+        "{projection} {x} {y} {radius} {shape} {aggregation} {normalization} {units} {vmin};{vmax} {curve} {filter}"
     )
 }
 

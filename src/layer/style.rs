@@ -269,7 +269,7 @@ impl FromStr for Radius {
         if !(number > 0.0 && number.is_finite()) {
             return Err(Error::invalid(Parameter::RADIUS, format!("`{text}` is not above 0")));
         }
-        match unit {
+        match unit.to_ascii_lowercase().as_str() {
             "" | "px" => Ok(Self::Pixels(number)),
             "m" => Ok(Self::Meters(number)),
             "km" => Ok(Self::Meters(number * 1000.0)),
@@ -302,6 +302,7 @@ mod tests {
             ("10km", Radius::Meters(10_000.0)),
             ("500 m", Radius::Meters(500.0)),
             ("1e3m", Radius::Meters(1000.0)),
+            ("5 KM", Radius::Meters(5000.0)),
         ] {
             assert_eq!(text.parse::<Radius>().unwrap(), radius);
         }

@@ -117,7 +117,7 @@ impl Declaration {
 
     /// A notice that the parameter called `name` is deprecated.
     pub fn deprecation(&self, name: &str) -> String {
-        format!("{name} is deprecated, and an error in the next version. {}", self.doc.trim())
+        format!("{name} is deprecated, and will be an error in the next version. {}", self.doc.trim())
     }
 
     /// The description with the aliases and the default.

@@ -11,6 +11,8 @@ const FIRST_ZOOM = { min: 2, max: 12 };
 const WORLD = [[-60, -180], [75, 180]];
 const PLANE_ZOOM = { min: -12, max: 8 }; // of layers in meters: at zoom z, a meter is 2^z pixels
 
+const ON_GROUND = /^[0-9.]+ *k?m$/; // a radius such as 10km
+
 const byId = (id) => document.getElementById(id);
 const controls = Object.fromEntries(['layer', 'space', 'mode', 'scheme', 'radius', 'opacity', 'curve'].map((id) => [id, byId(id)]));
 const number = (value) => value.toLocaleString('en');
@@ -76,10 +78,13 @@ function frame() {
 /** Whether a scheme is transparent at its low end. The others would show a hard edge there. */
 const fadesIn = () => catalog.schemes.find(({ name }) => name === controls.scheme.value)?.family === 'Overlay';
 
-/** The style, with the radius in CSS pixels. */
+/** A radius on the ground, of the layer or the hash, until another one is chosen. */
+let groundRadius = null;
+
+/** The style, with a radius in CSS pixels or on the ground. */
 const style = () => ({
   scheme: controls.scheme.value,
-  radius: controls.radius.valueAsNumber,
+  radius: groundRadius ?? controls.radius.valueAsNumber,
   opacity: controls.opacity.valueAsNumber / 100,
   transparent_low: fadesIn() ? 0 : FADE,
   curve: controls.curve.value,
@@ -91,9 +96,9 @@ const spaces = () => (controls.space.value ? [controls.space.value] : null);
 /** The style and the space as the query of a URL. */
 const styleQuery = (others = {}) => new URLSearchParams({ ...others, ...style(), ...(spaces() && { category: JSON.stringify(spaces()) }) });
 
-/** The request for a picture of the view. Its radius is in pixels of the picture, not in CSS pixels. */
+/** The request for a picture of the view. A radius in pixels is in those of the picture, not in CSS pixels. */
 function overlayRequest({ bounds, size, scale }) {
-  const radius = round(controls.radius.valueAsNumber * scale, 2);
+  const radius = groundRadius ?? round(controls.radius.valueAsNumber * scale, 2);
   return { layer: controls.layer.value, bounds, size, projection: isPlane ? 'plane' : 'mercator', ...style(), radius, ...(spaces() && { category: spaces() }) };
 }
 
@@ -343,7 +348,7 @@ function noticeUnknown(state) {
 }
 
 function updateOutputs() {
-  byId('radius-value').textContent = `${controls.radius.value} px`;
+  byId('radius-value').textContent = groundRadius ?? `${controls.radius.value} px`;
   byId('opacity-value').textContent = `${controls.opacity.value} %`;
 }
 
@@ -385,6 +390,7 @@ function fit(bounds) {
 function applyLayerStyle() {
   const style = layer()?.style ?? {};
   const radius = /^([0-9.]+)(px)?$/.exec(style.radius ?? '');
+  groundRadius = ON_GROUND.test(style.radius ?? '') ? style.radius : null;
   const own = { scheme: style.scheme, curve: style.curve, radius: radius?.[1] };
   own.opacity = style.opacity === undefined ? undefined : String(Math.round(Number(style.opacity) * 100));
   for (const [name, value] of Object.entries(DEFAULTS)) set(name, String(own[name] ?? value));
@@ -413,7 +419,7 @@ function writeHash() {
     at: [map.getZoom(), round(lat, digits), round(lng, digits)].join('/'),
     mode: controls.mode.value,
     scheme: controls.scheme.value,
-    radius: controls.radius.value,
+    radius: groundRadius ?? controls.radius.value,
     opacity: controls.opacity.value,
     curve: controls.curve.value,
     ...(isPlane && controls.space.options.length && { space: controls.space.value }),
@@ -429,6 +435,7 @@ function readHash() {
     applyLayerStyle();
   }
   for (const name of Object.keys(controls)) set(name, state.get(name));
+  if (state.has('radius')) groundRadius = ON_GROUND.test(state.get('radius')) ? state.get('radius') : null;
   if (state.get('space') === '') controls.space.value = '';
   noticeUnknown(state);
   updateOutputs();
@@ -528,6 +535,7 @@ function listen() {
   byId('controls').addEventListener('input', ({ target }) => {
     byId('notice').textContent = '';
     if (target === controls.layer) chooseLayer();
+    if (target === controls.radius) groundRadius = null;
     updateOutputs();
     writeHash();
     later();

@@ -127,8 +127,10 @@ impl RenderRequest {
             let name = if matches!(style.radius, Radius::DotSize(_)) { "dot_size" } else { "radius" };
             let is_ground = matches!(style.radius, Radius::Meters(_)) && self.canvas.projection().wraps();
             let place = if is_ground { " at the equator" } else { "" };
-            let detail =
-                format!("a radius of {radius_px:.0} pixels{place} exceeds the limit of {limit}, limits.radius_px");
+            let detail = format!(
+                "a radius of {} pixels{place} exceeds the limit of {limit}, limits.radius_px",
+                rounded(radius_px)
+            );
             return Err(Problem::parameter(name, detail));
         }
         style.canvas_with_reach(&self.canvas)?;
@@ -199,6 +201,12 @@ impl RenderRequest {
     pub(crate) fn unit(&self, style: &Style) -> String {
         style.unit(self.canvas.projection(), self.subject.weight())
     }
+}
+
+/// A number of pixels in a message, without the many digits of a large one.
+fn rounded(radius_px: f64) -> String {
+    const LARGE_PX: f64 = 1e6;
+    if radius_px > LARGE_PX { format!("more than {LARGE_PX}") } else { format!("{radius_px:.0}") }
 }
 
 #[cfg(test)]

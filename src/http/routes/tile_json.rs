@@ -11,7 +11,7 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::geo::{Bounds, MAX_MERCATOR_LAT_DEG, PlaneTile, TileCoord};
+use crate::geo::{Bounds, Canvas, PlaneTile, TileCoord};
 use crate::http::parameters::fields::{Fields, query_string};
 use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::pixel_ratio::PixelRatio;
@@ -23,11 +23,9 @@ use crate::http::server::corners::{Corners, corners};
 use crate::http::server::digest::digest;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::{
-    DotReach, FilterOptions, Layer, PlaneView, Radius, Style, StyleOptions, bounds_with_reach, center,
-    plane_bounds_with_reach,
+    DotReach, FilterOptions, Layer, PlaneView, Style, StyleOptions, bounds_with_reach, center, plane_bounds_with_reach,
 };
 use crate::parameters::ParameterSet;
-use crate::raster::Kernel;
 
 /// TileJSON 3.0.0 of a layer.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -169,30 +167,24 @@ fn escape_html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// The style of the tiles of a zoom, and their minimum radius in CSS pixels.
+/// The style of the tiles of a zoom, and the canvas of one of them in CSS pixels.
 ///
 /// # Errors
 /// If the radius exceeds the limit.
-fn style_at(app: &App, layer: &Arc<Layer>, style: &TileStyle, zoom: i8) -> HttpResult<(Style, f64)> {
+fn style_at(app: &App, layer: &Arc<Layer>, style: &TileStyle, zoom: i8) -> HttpResult<(Style, Canvas)> {
     let tile = TileAddress::first_of(layer, zoom)?;
     let request = style.request(&app.config.limits, layer, tile, PixelRatio::ONE)?;
-    let style = request.style()?;
-    let radius_px = style.min_radius_px(&request.canvas);
-    Ok((style, radius_px))
+    Ok((request.style()?, request.canvas))
 }
 
-/// The highest of `zooms` at which the radius of dots is within the limit, and no dot of the layer is reduced to
-/// [`Kernel::MAX_RADIUS_PX`].
+/// The highest of `zooms` at which the radius of dots is within the limits at all points of the layer.
 fn max_zoom(app: &App, layer: &Arc<Layer>, style: &TileStyle, zooms: RangeInclusive<i8>) -> HttpResult<i8> {
     let lowest = *zooms.start();
     // An error at the lowest zoom occurs at every zoom.
     style_at(app, layer, style, lowest)?;
     let Bounds { south, north, .. } = layer.bounds();
-    let lat = south.abs().max(north.abs()).min(MAX_MERCATOR_LAT_DEG);
-    let stretch = if layer.coordinate_space().wraps() { lat.to_radians().cos().recip() } else { 1.0 };
-    let is_complete = |(style, radius_px): (Style, f64)| {
-        !matches!(style.radius, Radius::Meters(_)) || radius_px * stretch <= Kernel::MAX_RADIUS_PX
-    };
+    let is_complete =
+        |(style, tile): (Style, Canvas)| style.check_radius_at(&tile, south.abs().max(north.abs())).is_ok();
     let mut zooms = zooms.rev();
     Ok(zooms.find(|zoom| style_at(app, layer, style, *zoom).is_ok_and(is_complete)).unwrap_or(lowest))
 }
@@ -231,7 +223,8 @@ impl TileExtent {
         let lowest = (zoom - ZOOMS_BELOW_CENTER).max(min_zoom);
         // Tiles of any size cover the same bounds, so that their pixels are converted to CSS pixels of 256 per tile.
         let css_px = f64::from(PlaneTile::SIDE_PX) / f64::from(style.side_px);
-        let (_, radius_px) = style_at(app, layer, style, lowest)?;
+        let (applied, tile) = style_at(app, layer, style, lowest)?;
+        let radius_px = applied.min_radius_px(&tile);
         let bounds = plane_bounds_with_reach(layer.bounds(), radius_px * css_px, lowest);
         Ok(Self { crs: Some("plane"), minzoom: min_zoom, maxzoom, center: (x, y, zoom), bounds })
     }

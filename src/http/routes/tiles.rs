@@ -27,8 +27,7 @@ pub(super) const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// Tiles are in Web Mercator and numbered from the north-west, as in OpenStreetMap. Those of a layer on a plane are in the
 /// matrix of `L.CRS.Simple`: at zoom z, a meter is 2^z pixels, and tile 0/0 is to the south-east of the origin. `@2x`, `@3x` or `@4x` before `.png`
 /// multiplies the pixels per side, for high-density screens. `size=512` is the tile size of MapLibre: the same bounds
-/// as with 256, rendered like the tiles of the next zoom. Kilometers in `radius`, `vmin` and `vmax` are exact at the
-/// center latitude of the layer, or at `true_scale` if it is set.
+/// as with 256, rendered like the tiles of the next zoom.
 #[utoipa::path(get, path = "/{layer}/{z}/{x}/{y}.png", tag = "layers",
     params(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),

@@ -105,7 +105,7 @@ impl RenderRequest {
                 let mut file = Cursor::new(Vec::new());
                 if let Some(values) = &heat.values {
                     let nodata = if values.quantizer.is_amount() { None } else { Some(f32::NAN) };
-                    let band = Band { name: "density", unit: &unit, nodata };
+                    let band = Band { name: &values.aggregation.to_string(), unit: &unit, nodata };
                     geotiff::write_density(&mut file, &values.density, &band, &reference, threads)?;
                 } else {
                     geotiff::write_colors(&mut file, &heat.indices, heat.palette.colors(), &reference, threads)?;

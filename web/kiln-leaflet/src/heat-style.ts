@@ -32,7 +32,7 @@ export interface HeatStyle {
   curve?: string;
   /** Radius as the dot size of the Python heatmap library, in pixels: a single dot is visible to 0.36 times the dot size on each side. Replaces `radius`. */
   dot_size?: number;
-  /** Deprecated. Has no effect: kilometers and values per km² are exact at every latitude. */
+  /** Deprecated. It has no effect, since a radius in kilometers and values per km² hold at every latitude. */
   true_scale?: number;
   /** `vmin` and `vmax` in one parameter, such as `0,50`. */
   rescale?: string;

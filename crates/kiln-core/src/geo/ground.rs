@@ -17,7 +17,8 @@ pub(crate) struct GroundRow {
     pub(crate) height_m: f64,
     /// The area of a pixel in m²; 0 beyond a pole.
     pub(crate) area_m2: f64,
-    /// Whether its center is on the map: in the square world of Web Mercator, or not beyond a pole.
+    /// Whether points of the map can be in the row: in the square world of Web Mercator, or not beyond a pole. Points exactly
+    /// at the edge are in the first row beyond it.
     pub(crate) is_on_map: bool,
 }
 
@@ -69,6 +70,7 @@ pub(crate) struct Ground {
 impl Ground {
     /// The window's row `row`, which may be outside the window.
     pub(crate) fn row(&self, row: i64) -> GroundRow {
+        let scale_y = self.canvas.scale()[1];
         let [width_m, height_m] = self.canvas.scale().map(|scale| 2.0 * PI * EARTH_RADIUS_M / scale);
         let y = self.world_y(row);
         if self.canvas.projection() == Projection::Mercator {
@@ -78,7 +80,7 @@ impl Ground {
                 width_m: width_m / cosine,
                 height_m: height_m / cosine,
                 area_m2: self.mercator_area_m2(cosine),
-                is_on_map: (0.0..=1.0).contains(&y),
+                is_on_map: (-0.75..=scale_y + 0.75).contains(&(y * scale_y)),
             };
         }
         let latitude = plate_carree_latitude(y);
@@ -88,7 +90,7 @@ impl Ground {
             width_m: width_m * cosine,
             height_m,
             area_m2: self.plate_carree_area_m2(latitude, cosine),
-            is_on_map: latitude.abs() <= FRAC_PI_2,
+            is_on_map: latitude.abs() <= FRAC_PI_2 + 1.5 * PI / scale_y,
         }
     }
 
@@ -176,9 +178,9 @@ mod tests {
         let world = Canvas::new(Projection::PlateCarree, Bounds::WORLD, 40, 20).unwrap();
         assert!(world.pixel_area_m2(0) > 0.0 && world.pixel_area_m2(-1).abs() < 1e-3);
         let on_map = |canvas: &Canvas, row| canvas.ground().unwrap().row(row).is_on_map;
-        assert!(on_map(&world, 0) && on_map(&world, 19) && !on_map(&world, -1) && !on_map(&world, 20));
+        assert!(on_map(&world, -1) && on_map(&world, 20) && !on_map(&world, -2) && !on_map(&world, 21));
         let tile = Canvas::tile(TileCoord::new(0, 0, 0).unwrap(), 256).unwrap();
-        assert!(on_map(&tile, 0) && !on_map(&tile, -1) && on_map(&tile, 255) && !on_map(&tile, 256));
+        assert!(on_map(&tile, -1) && !on_map(&tile, -2) && on_map(&tile, 256) && !on_map(&tile, 257));
         assert!(tile.pixel_area_m2(-1) > 0.0 && tile.pixel_area_m2(-1) < tile.pixel_area_m2(0));
         let plane = Canvas::new(Projection::Plane, Bounds::new(0.0, 0.0, 10.0, 5.0).unwrap(), 100, 50).unwrap();
         assert!(plane.ground().is_none() && (plane.pixel_area_m2(7) - 0.01).abs() < 1e-15);

@@ -69,7 +69,10 @@ impl GroundKernel {
     /// [`Error::Invalid`] if the [minimum radius](Self::min_radius_px) exceeds [`Kernel::MAX_RADIUS_PX`], or the canvas is
     /// on a plane.
     pub fn on(&self, canvas: &Canvas) -> Result<RowKernels> {
-        RowKernels::new(*self, canvas)
+        /// Any smaller radius is a single pixel as well, and its reciprocal would exceed `f32`.
+        const MIN_RADIUS_PX: f64 = 1e-6;
+        let min_m = canvas.pixel_size_m(0.0).map_or(0.0, |[_, height_m]| MIN_RADIUS_PX * height_m);
+        RowKernels::new(Self { radius_m: self.radius_m.max(min_m), ..*self }, canvas)
     }
 }
 
