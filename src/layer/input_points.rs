@@ -40,6 +40,8 @@ impl InputPoints {
     /// # Errors
     /// If an input cannot be read, or has no valid point.
     pub fn load(all: Box<dyn Source>, names: &[String], query: &Query<'_>) -> Result<Self> {
+        /// Far more entries than combinations of columns, so that none is evicted.
+        const ENTRIES: usize = 64;
         let query = query.clone().with_weights(true);
         let resident = match ResidentPoints::load(&*all, &query, Self::MAX_RESIDENT) {
             Ok(resident) => Some(resident),
@@ -55,8 +57,6 @@ impl InputPoints {
         };
         report.require_points(names)?;
         let selects_weight = query.columns.names.weight.as_deref().is_some_and(|name| name != Columns::NO_COLUMN);
-        // Far more entries than combinations, so that none is evicted.
-        const ENTRIES: usize = 64;
         let with_columns = Cache::new(ENTRIES);
         Ok(Self { all, resident, with_columns, report, extent, version, selects_weight })
     }

@@ -65,7 +65,7 @@ impl Canvas {
         let edges = [col, row, col + f64::from(width), row + f64::from(height)];
         let found = corners.as_flattened().iter().map(|corner| corner * scale);
         let is_window = found.zip(edges).all(|(found, edge)| (found - edge).abs() < MAX_DIFFERENCE_PX);
-        (projection == Projection::Mercator && is_window).then(|| Self {
+        (projection == Projection::Mercator && is_window).then_some(Self {
             projection,
             origin: [0.0, 0.0],
             scale: [scale; 2],
