@@ -146,7 +146,7 @@ fn tilejson_bounds_contain_every_tile_that_is_not_empty() {
     let deep = server.get("/stops?radius=10km").ok(200).json();
     let maxzoom = deep["maxzoom"].as_u64().unwrap();
     assert!((5..20).contains(&maxzoom), "{deep}");
-    let at = |zoom: u64| server.get(&format!("/stops/{zoom}/0/0.png?radius=10km"));
+    let at = |zoom: u64| server.get(&format!("/stops/{zoom}/0/{}.png?radius=10km", 1u64 << (zoom - 1)));
     at(maxzoom).ok(200);
     at(maxzoom + 1).rejected(400, &["limits.radius_px"]);
 }
