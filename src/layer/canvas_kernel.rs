@@ -19,7 +19,7 @@ impl Style {
     /// The kernel of a dot on `canvas`.
     ///
     /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid) if the [minimum radius](Self::min_radius_px) is not above 0 or exceeds
+    /// [`Error::Invalid`] if the [minimum radius](Self::min_radius_px) is not above 0 or exceeds
     /// [`Kernel::MAX_RADIUS_PX`].
     pub(super) fn kernel(&self, canvas: &Canvas) -> Result<CanvasKernel> {
         let min_radius_px = self.min_radius_px(canvas);
@@ -38,7 +38,7 @@ impl Style {
     /// smaller than the radius.
     ///
     /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid).
+    /// [`Error::Invalid`].
     pub(super) fn check_rows(&self, canvas: &Canvas) -> Result<()> {
         let Bounds { south, north, .. } = canvas.bounds();
         self.check_radius_at(canvas, south.abs().max(north.abs()))
@@ -47,7 +47,7 @@ impl Style {
     /// Rejects a radius on the ground that exceeds [`Kernel::MAX_RADIUS_PX`] pixels of `canvas` along a meridian at `lat_deg`.
     ///
     /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid).
+    /// [`Error::Invalid`].
     pub fn check_radius_at(&self, canvas: &Canvas, lat_deg: f64) -> Result<()> {
         if self.blend == Blend::Classic || !matches!(self.radius, Radius::Meters(_)) || !canvas.projection().wraps() {
             return Ok(());
@@ -86,7 +86,7 @@ impl CanvasKernel {
     /// Convolves the cells of [`cells_canvas`](Self::cells_canvas). Amounts are per pixel.
     ///
     /// # Errors
-    /// [`Error::Invalid`](crate::Error::Invalid) if the cells are of another canvas or reduction.
+    /// [`Error::Invalid`] if the cells are of another canvas or reduction.
     pub(super) fn density(&self, cells: &Cells, aggregation: Aggregation, threads: usize) -> Result<Grid<f32>> {
         match self {
             Self::Constant(kernel) => density(cells, *kernel, aggregation, threads),
