@@ -31,11 +31,9 @@ impl Style {
             _ => Kernel::new(self.shape, min_radius_px).map(CanvasKernel::Constant),
         }
     }
-}
 
-impl Style {
-    /// Rejects a radius on the ground that exceeds [`Kernel::MAX_RADIUS_PX`] in a row of `canvas`: dots there would be
-    /// smaller than the radius.
+    /// Rejects a radius on the ground that exceeds [`Kernel::MAX_RADIUS_PX`] in a row of `canvas`: dots there would be smaller
+    /// than the radius.
     ///
     /// # Errors
     /// [`Error::Invalid`].

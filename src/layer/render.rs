@@ -121,13 +121,15 @@ pub fn is_occupied(points: &dyn PointSet, query: &Query<'_>, canvas: &Canvas) ->
 
 /// Sums the points per cell of a picture, including its surroundings within the reach of the kernel. `cells` returns
 /// the sums for a query, canvas, reduction and minimum radius in pixels.
-fn sum_cells(
+///
+/// # Errors
+/// If the points cannot be read, or the radius is invalid on the canvas.
+pub(super) fn sum_cells(
     cells: impl Fn(&Query<'_>, &Canvas, Reduction, f64) -> Result<(Cells, ScanReport)>,
     query: &Query<'_>,
     canvas: &Canvas,
     style: &Style,
 ) -> Result<(CanvasKernel, Cells, ScanReport)> {
-    style.check_rows(canvas)?;
     let kernel = style.kernel(canvas)?;
     let (grown, reduction) = (kernel.cells_canvas(canvas), style.aggregation.reduction());
     let (cells, report) = cells(query, &grown, reduction, kernel.min_radius_px())?;
@@ -147,6 +149,7 @@ fn paint(
     shading: Option<&Shading>,
     threads: usize,
 ) -> Result<Heatmap> {
+    check_occupied_rows(cells, &kernel.cells_canvas(canvas), style)?;
     let density = values(kernel, cells, canvas, style, threads)?;
     check_stop(query)?;
     let (span, quantizer) = if let Some(shading) = shading {
@@ -161,6 +164,28 @@ fn paint(
     let outside = report.valid().saturating_sub(drawn);
     let values = Some(Values { density, aggregation: style.aggregation, weighted: cells.weighted, span, quantizer });
     Ok(Heatmap { canvas: *canvas, indices, palette: style.palette(), values, drawn, outside, report })
+}
+
+/// Rejects a radius on the ground that exceeds the maximum in a row of cells with points.
+fn check_occupied_rows(cells: &Cells, canvas: &Canvas, style: &Style) -> Result<()> {
+    if style.check_rows(canvas).is_ok() {
+        return Ok(());
+    }
+    let differs = |grid: Option<&Grid<f32>>, empty: f32, row: usize| {
+        grid.is_some_and(|grid| grid.row(row).iter().any(|cell| cell.to_bits() != empty.to_bits()))
+    };
+    let is_occupied = |row: &usize| {
+        let Cells { counts, sums, max, .. } = cells;
+        differs(counts.as_ref(), 0.0, *row)
+            || differs(sums.as_ref(), 0.0, *row)
+            || differs(max.as_ref(), f32::NEG_INFINITY, *row)
+    };
+    // The radius is the largest in the first or the last of these rows.
+    let (first, last) = ((0..cells.height).find(is_occupied), (0..cells.height).rfind(is_occupied));
+    first.into_iter().chain(last).try_for_each(|row| {
+        let [x, y] = canvas.world_at(0.0, row as f64 + 0.5);
+        style.check_radius_at(canvas, canvas.projection().inverse(x, y).1)
+    })
 }
 
 /// The values of a picture from its cells.

@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 
-use super::render::values;
+use super::render::{sum_cells, values};
 use super::style::Style;
 use crate::error::Result;
 use crate::geo::{Canvas, Projection};
@@ -84,16 +84,15 @@ impl Shading {
     ) -> Result<Self> {
         let scale = Self::scale_of(log_scale);
         let render = |tile: &Canvas, threads: usize| {
-            let kernel = style.kernel(tile)?;
-            let (grown, reduction) = (kernel.cells_canvas(tile), style.aggregation.reduction());
-            let (cells, _) = points.cells(query, &grown, reduction, kernel.min_radius_px(), threads)?;
+            let (kernel, cells, _) = sum_cells(|q, c, t, r| points.cells(q, c, t, r, threads), query, tile, style)?;
             values(&kernel, &cells, tile, style, threads)
         };
         let side = Self::side_px(projection, scale) as usize;
-        let mut tiles = tiles(positions, projection, scale)?;
-        // At latitudes where the radius exceeds the maximum, no picture can be rendered.
-        if tiles.iter().any(|(tile, _)| style.check_rows(tile).is_ok()) {
-            tiles.retain(|(tile, _)| style.check_rows(tile).is_ok());
+        // Tiles at latitudes where the radius exceeds the maximum are left out.
+        let (tiles, invalid): (Vec<_>, Vec<_>) =
+            tiles(positions, projection, scale)?.into_iter().partition(|(tile, _)| style.check_rows(tile).is_ok());
+        if let ([], [(tile, _), ..]) = (&tiles[..], &invalid[..]) {
+            style.check_rows(tile)?;
         }
         let is_single = tiles.len() == 1;
         let densities = match &tiles[..] {

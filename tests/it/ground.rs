@@ -294,7 +294,13 @@ fn the_zooms_of_a_layer_end_before_a_dot_near_a_pole_is_reduced() {
     let [west, south, east, north] = [9.99, 79.99, 10.01, 80.01];
     let picture = |px: u32| server.get(&format!("/dots/bbox/{west},{south},{east},{north}/{px}x{px}.png?radius=1km"));
     picture(200).ok(200);
-    picture(2400).rejected(400, &["radius", "1000m has ", "at a latitude of 80.01", "at most 1024"]);
+    picture(2400).rejected(400, &["radius", "1000m has ", "at a latitude of 80.00", "at most 1024"]);
+    // Rows without points are no error, at any latitude.
+    server.get("/dots/16/0/0.png?radius=1km&vmin=0&vmax=1").ok(200);
+    server.get("/dots/legend.json?zoom=16&radius=1km").rejected(400, &["radius", "at a latitude of", "at most 1024"]);
+    let zooms = server.get("/dots/statistics?radius=1km&zoom=13-16").ok(200).json()["zooms"].clone();
+    let zooms: Vec<_> = zooms.as_array().unwrap().iter().map(|zoom| zoom["z"].as_u64().unwrap()).collect();
+    assert_eq!(zooms, [13, 14]);
     let bounds = server.get("/dots?radius=10km").ok(200).json()["bounds"].clone();
     // 1.67 radii are 0.15 degrees of latitude, and 0.87 of longitude at 80.15° N.
     let [west, south, east, north] = [0, 1, 2, 3].map(|edge| bounds[edge].as_f64().unwrap());

@@ -232,7 +232,13 @@ fn zoom_statistics(
     let Ok(request) = style.request(&app.config.limits, layer, tile, PixelRatio::ONE) else {
         return Ok(None);
     };
-    let Some((shading, unit)) = request.shading(app, stop)? else { return Ok(None) };
+    let (shading, unit) = match request.shading(app, stop) {
+        Ok(Some(found)) => found,
+        Ok(None) => return Ok(None),
+        // At the latitudes of the points.
+        Err(Error::Invalid { parameter, .. }) if parameter == Parameter::RADIUS => return Ok(None),
+        Err(error) => return Err(error),
+    };
     let mut histogram = shading.histogram(&shading.quantizer);
     if histogram.is_none() {
         // A given span needs no sample, but its histogram does.
@@ -240,9 +246,9 @@ fn zoom_statistics(
         let sampled = RenderRequest { options, ..request }.shading(app, stop)?;
         histogram = sampled.and_then(|(sampled, _)| sampled.histogram(&shading.quantizer));
     }
-    let quantile = |fraction: f64| shading.quantile(fraction);
     let percentiles = || {
-        let [p1, p5, p25, p50, p75, p95, p99] = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99].map(quantile);
+        let shares = [0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99];
+        let [p1, p5, p25, p50, p75, p95, p99] = shares.map(|share| shading.quantile(share));
         Some(Percentiles { p1: p1?, p5: p5?, p25: p25?, p50: p50?, p75: p75?, p95: p95?, p99: p99? })
     };
     let (vmin, vmax) = (shading.span.vmin, shading.span.vmax);

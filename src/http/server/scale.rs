@@ -27,6 +27,7 @@ pub(crate) struct SpanReply {
 }
 
 impl SpanReply {
+    /// Describes a span.
     pub(crate) fn new(Span { vmin, vmax }: Span, unit: String, curve: Curve) -> Self {
         Self { vmin, vmax, unit, curve: curve.to_string() }
     }
