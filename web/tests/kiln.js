@@ -100,11 +100,16 @@ crs = "plane"
 `;
 const SAMPLE = ['detections.csv.gz', 'rooms.geojson', 'plan.png'];
 
-/** Starts a server with `config` appended to its configuration. */
-export async function serve(config = '') {
+/** Starts a server with `config` appended to its configuration, which has no layers if `layers` is false. */
+export async function serve(config = '', { layers = true } = {}) {
   const home = mkdtempSync(join(tmpdir(), 'kiln-web-'));
   for (const name of SAMPLE) copyFileSync(here(`../../data/floor/${name}`), join(home, name));
-  for (const [name, text] of Object.entries({ ...FILES, 'kiln.toml': CONFIG + config })) writeFileSync(join(home, name), text);
+  for (const [name, text] of Object.entries({ ...FILES, 'kiln.toml': (layers ? CONFIG : '') + config })) writeFileSync(join(home, name), text);
+  return start(home);
+}
+
+/** Starts a server in a folder. */
+async function start(home) {
   const child = spawn(PROGRAM, ['serve', '-l', '127.0.0.1:0'], { cwd: home, stdio: ['ignore', 'ignore', 'pipe'] });
   const url = await new Promise((done, fail) => {
     let output = '';
@@ -116,12 +121,22 @@ export async function serve(config = '') {
     child.on('error', fail);
     child.on('exit', () => fail(new Error(`${PROGRAM} has ended: ${output}`)));
   });
-  const stop = () => {
+  const kill = () => {
     child.removeAllListeners('exit');
     child.kill('SIGKILL');
+  };
+  const stop = () => {
+    kill();
     rmSync(home, { recursive: true, force: true });
   };
-  return { url, stop, json: async (path) => (await fetch(`${url}/${path}`)).json() };
+  /** Starts the server again, on another port, with the same files. */
+  const restart = async () => {
+    const ended = new Promise((done) => child.once('close', done));
+    kill();
+    await ended;
+    return start(home);
+  };
+  return { url, stop, restart, json: async (path) => (await fetch(`${url}/${path}`)).json() };
 }
 
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.mjs': 'text/javascript', '.css': 'text/css', '.json': 'application/json', '.png': 'image/png' };

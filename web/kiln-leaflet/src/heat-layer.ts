@@ -10,6 +10,8 @@ export abstract class HeatLayer extends L.Layer {
   protected name: string;
   protected style: HeatStyle;
   protected pending: AbortController | null = null;
+  /** Whether the last request has failed. */
+  protected hasFailed = false;
 
   protected constructor(base: string, name: string, style: HeatStyle, options: L.LayerOptions) {
     super();
@@ -41,17 +43,30 @@ export abstract class HeatLayer extends L.Layer {
   /** Requests the current view again. */
   abstract refresh(): void;
 
+  /** Requests again what has failed to load. */
+  retry(): void {
+    this.refresh();
+  }
+
   /** The TileJSON of the layer, or null before it has loaded. */
   abstract tileJson(): TileJson | null;
 
+  /** Whether no part of the requested picture has failed to load. */
+  isComplete(): boolean {
+    return !this.hasFailed;
+  }
+
   /** Cancels the pending request and returns the signal of a new one. */
   protected begin(): AbortSignal {
+    this.hasFailed = false;
     this.pending?.abort();
     this.pending = new AbortController();
     return this.pending.signal;
   }
 
   protected fail(error: unknown, signal: AbortSignal): void {
-    if (!signal.aborted) this.fire('error', { error });
+    if (signal.aborted) return;
+    this.hasFailed = true;
+    this.fire('error', { error });
   }
 }

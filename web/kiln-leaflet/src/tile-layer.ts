@@ -8,7 +8,8 @@ import type { HeatStyle } from './style.js';
 const FADE_MS = 220;
 
 /**
- * The tiles of a layer. Fires `loading` when tiles are requested, `load` when all have loaded, and `error` if the request fails.
+ * The tiles of a layer. Fires `loading` when tiles are requested, `load` when all have loaded or failed, `tileerror` for each tile
+ * that has failed, and `error` if the metadata of the layer cannot be loaded.
  *
  * The tiles of a new style load invisibly and then replace the old ones at once, without flicker.
  */
@@ -16,6 +17,8 @@ export class KilnTileLayer extends HeatLayer {
   private current: L.TileLayer | null = null;
   private loading: L.TileLayer | null = null;
   private metadata: TileJson | null = null;
+  /** The images of failed tiles by tile, of the tiles on the map and of those that are loading. */
+  private readonly failed = new Map<L.TileLayer, Map<string, HTMLImageElement>>();
 
   constructor(base: string, name: string, style: HeatStyle = {}, options: L.TileLayerOptions = {}) {
     super(base, name, style, options);
@@ -28,8 +31,8 @@ export class KilnTileLayer extends HeatLayer {
 
   override onRemove(): this {
     this.pending?.abort();
-    this.current?.remove();
-    this.loading?.remove();
+    this.drop(this.current);
+    this.drop(this.loading);
     this.current = this.loading = null;
     return this;
   }
@@ -43,6 +46,15 @@ export class KilnTileLayer extends HeatLayer {
     return this.current;
   }
 
+  /** The URLs of the tiles on the map that have failed to load. */
+  failedTiles(): string[] {
+    return [...this.failed.values()].flatMap((images) => [...images.values()].map(({ src }) => src));
+  }
+
+  override isComplete(): boolean {
+    return super.isComplete() && !this.failedTiles().length;
+  }
+
   override refresh(): void {
     const signal = this.begin();
     this.fire('loading');
@@ -51,25 +63,53 @@ export class KilnTileLayer extends HeatLayer {
       .catch((error: unknown) => this.fail(error, signal));
   }
 
+  /** Requests the failed tiles again, or all tiles if the metadata of the layer has failed. */
+  override retry(): void {
+    if (this.hasFailed || (!this.current && !this.loading)) return this.refresh();
+    // Leaflet listens to the events of the image, which loads again.
+    for (const images of this.failed.values()) for (const image of images.values()) image.src = image.src;
+  }
+
   private show(metadata: TileJson, signal: AbortSignal): void {
     const map = this._map;
     if (signal.aborted || !map) return;
     this.metadata = metadata;
     this.fire('tilejson', { tileJson: metadata });
-    this.loading?.remove();
+    this.drop(this.loading);
+    this.loading = null;
     const url = metadata.tiles[0].replace('{y}.png', '{y}{r}.png');
-    if (!this.loading && this.current && (this.current as unknown as { _url: string })._url === url) {
+    if (this.current && (this.current as unknown as { _url: string })._url === url) {
       this.fire('load');
       return;
     }
     const options = { attribution: metadata.attribution ?? '', ...this.options } as L.TileLayerOptions;
     const next = L.tileLayer(url, { ...options, maxNativeZoom: metadata.maxzoom, maxZoom: options.maxZoom ?? 30 });
-    next.on('tileerror', (event) => this.fire('tileerror', event));
+    this.watch(next);
     next.on('load', () => this.swap(next));
     this.loading = next;
     next.addTo(map);
     const box = next.getContainer();
     if (this.current && box) box.style.visibility = 'hidden';
+  }
+
+  /** Records the failed tiles of `tiles`. */
+  private watch(tiles: L.TileLayer): void {
+    const failed = new Map<string, HTMLImageElement>();
+    this.failed.set(tiles, failed);
+    const keyOf = ({ x, y, z }: L.Coords) => `${z}/${x}/${y}`;
+    tiles.on('tileerror', (event) => {
+      failed.set(keyOf(event.coords), event.tile as HTMLImageElement);
+      this.fire('tileerror', event);
+    });
+    tiles.on('tileload', ({ coords }) => failed.delete(keyOf(coords)));
+    tiles.on('tileunload', ({ coords, tile }) => {
+      if (failed.get(keyOf(coords)) === tile) failed.delete(keyOf(coords));
+    });
+  }
+
+  private drop(tiles: L.TileLayer | null): void {
+    tiles?.remove();
+    if (tiles) this.failed.delete(tiles);
   }
 
   /** Replaces the old tiles by the loaded ones. */
@@ -83,7 +123,7 @@ export class KilnTileLayer extends HeatLayer {
       if (next !== this.loading) return;
       const box = next.getContainer();
       if (box) box.style.visibility = '';
-      this.current?.remove();
+      this.drop(this.current);
       this.current = next;
       this.loading = null;
       this.fire('load');

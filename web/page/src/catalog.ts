@@ -1,5 +1,7 @@
 import { fetchJson, type HeatStyle } from 'kiln-leaflet';
 
+import { showNotice } from './dom.js';
+
 /** The base URL of the server. The page has its way there from its own URL; default: the folder of the page. */
 export const BASE = new URL(document.documentElement.dataset['root'] ?? '.', document.baseURI).href.replace(/\/$/, '');
 
@@ -55,6 +57,12 @@ export const isPlane = ({ projections }: LayerEntry) => !projections.includes('m
 export function layerOf(fragment: string, catalog: Catalog): LayerEntry | undefined {
   const name = new URLSearchParams(fragment).get('layer');
   return catalog.layers.find((layer) => layer.name === name) ?? onGlobe(catalog)[0] ?? catalog.layers[0];
+}
+
+/** Reports that `shown` replaces the layer that the URL names. */
+export function reportMissingLayer(shown: LayerEntry | undefined): void {
+  const name = new URLSearchParams(location.hash.slice(1)).get('layer');
+  if (shown && name && name !== shown.name) showNotice(`There is no layer \`${name}\`; showing ${shown.title}.`);
 }
 
 /** The URL of the page of a layer's matrix. */

@@ -1,9 +1,10 @@
 import L from 'leaflet';
 import { fetchJson, amountOf, kiln, type KilnLegend, type KilnValue } from 'kiln-leaflet';
 
-import { BASE, layerOf, onGlobe, openLayer, type Catalog, type LayerEntry, type Statistics } from './catalog.js';
+import { BASE, layerOf, reportMissingLayer, onGlobe, openLayer, type Catalog, type LayerEntry, type Statistics } from './catalog.js';
 import { Swipe } from './compare.js';
-import { byId, debounced, showStatus } from './dom.js';
+import { byId, debounced } from './dom.js';
+import { Failures } from './failures.js';
 import { fit, WORLD } from './globe-map.js';
 import { Heat } from './heat.js';
 import { Histogram } from './histogram.js';
@@ -31,6 +32,8 @@ export class GlobePage {
   private readonly times: Times;
   private readonly snippets: Snippets;
   private readonly swipe: Swipe;
+  /** Those of the panes `heat` and `before`, and of the statistics. */
+  private readonly failures = new Failures(['heat', 'heat-scale', 'before', 'before-scale', 'statistics'], () => this.recovered());
   private loaded: { layer: string; statistics: Statistics } | null = null;
 
   constructor(private readonly map: L.Map, private readonly catalog: Catalog) {
@@ -40,7 +43,7 @@ export class GlobePage {
     this.times = new Times((window) => this.change({ ...this.state, time: window }, 'time'));
     this.place(placed);
 
-    this.heat = new Heat(map, catalog, state, 'heat', true);
+    this.heat = new Heat(map, catalog, state, 'heat', true, this.failures);
     this.heat.whenShown(() => this.times.arrived());
     this.legend = kiln.legend(this.heat.source).addTo(map);
     this.histogram = new Histogram(this.legend);
@@ -106,6 +109,7 @@ export class GlobePage {
     });
     addEventListener('hashchange', () => {
       const layer = layerOf(location.hash.slice(1), this.catalog);
+      reportMissingLayer(layer);
       if (layer && !this.layers.includes(layer)) return location.reload();
       const { state, placed } = read(location.hash.slice(1), this.catalog, this.layers);
       if (write(state, this.layer) === write(this.state, this.layer)) return;
@@ -140,7 +144,6 @@ export class GlobePage {
 
   private async refresh(): Promise<void> {
     const { state } = this;
-    if (!state.layer) return showStatus('The server has no layers.', true);
     document.title = `${this.layer?.title ?? state.layer} - Kiln`;
     this.compare();
     await this.heat.show(state);
@@ -157,7 +160,7 @@ export class GlobePage {
     }
     const was = read(before, this.catalog, this.layers).state;
     if (!this.before) {
-      const heat = new Heat(this.map, this.catalog, was, 'before', false);
+      const heat = new Heat(this.map, this.catalog, was, 'before', false, this.failures);
       const legend = kiln.legend(heat.source, { title: 'Before' }).addTo(this.map);
       heat.onSource = (source) => legend.setSource(source);
       this.before = { heat, legend };
@@ -191,9 +194,19 @@ export class GlobePage {
       this.panel.showTimes(statistics.time !== null, (statistics.categories?.names.length ?? 0) > 0);
       this.values.setCategories(statistics.categories ? TOP_CATEGORIES : 0);
       this.updateTimes();
+      this.failures.clear('statistics');
     } catch (error) {
-      showStatus((error as Error).message, true);
+      if (layer !== this.state.layer) return;
+      const retry = () => this.loadStatistics();
+      this.failures.set('statistics', { title: 'Times and categories failed to load', reason: (error as Error).message, retry });
     }
+  }
+
+  /** Loads again what is silently left out after a failure: legends and histograms. */
+  private recovered(): void {
+    this.heat.reportStatus();
+    this.legend.refresh();
+    this.before?.legend.refresh();
   }
 
   private updateTimes(): void {

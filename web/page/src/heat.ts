@@ -1,11 +1,15 @@
 import L from 'leaflet';
-import { KilnOverlay, KilnTileLayer, legendOf, type HeatLayer, type HeatStyle, type Legend } from 'kiln-leaflet';
+import { KilnOverlay, KilnTileLayer, legendOf, request, type HeatLayer, type HeatStyle, type Legend } from 'kiln-leaflet';
 
 import { BASE, type Catalog } from './catalog.js';
-import { points, showStatus } from './dom.js';
+import { debounced, points, showStatus } from './dom.js';
+import type { Failure, Failures } from './failures.js';
 import { Points } from './points.js';
 import { styleOf, type State } from './state.js';
 import { hasParts } from './time-parts.js';
+
+/** The delay between the first failed tile and its report, in milliseconds: often others fail too. */
+const TILES_MS = 150;
 
 /** The heat map of a state: rendered by the server as tiles or one picture, or, above a zoom level, drawn by the browser. */
 export class Heat {
@@ -27,6 +31,7 @@ export class Heat {
     private readonly pane: string,
     /** Whether this heat map reports its status, and may be drawn by the browser. */
     private readonly isPrimary: boolean,
+    private readonly failures: Failures,
   ) {
     this.points = isPrimary ? new Points(map) : null;
     this.source = this.make();
@@ -46,7 +51,10 @@ export class Heat {
   async show(state: State): Promise<void> {
     this.state = state;
     const generation = ++this.generation;
-    const style = await this.withSharedSpan(state).catch((error: Error) => void showStatus(error.message, true));
+    const style = await this.withSharedSpan(state).catch((error: Error) => {
+      if (generation === this.generation) this.failed(error, () => this.show(this.state), `${this.pane}-scale`);
+    });
+    if (style) this.failures.clear(`${this.pane}-scale`);
     if (!style || generation !== this.generation) return;
     const requested = JSON.stringify([state.layer, style]);
     if (requested !== this.requested && this.isPrimary) document.getElementById('map')?.setAttribute('aria-busy', 'true');
@@ -73,6 +81,7 @@ export class Heat {
 
   remove(): void {
     this.generation++;
+    for (const source of [this.pane, `${this.pane}-scale`]) this.failures.clear(source);
     this.source.remove();
     this.points?.remove();
   }
@@ -89,22 +98,56 @@ export class Heat {
         ? new KilnTileLayer(BASE, layer, style, { pane: this.pane, className: 'heat', updateWhenIdle: false, keepBuffer: 3 })
         : new KilnOverlay(BASE, layer, style, { pane: this.pane, className: 'heat' });
     made.on('load', () => {
+      // Leaflet fires it even if all tiles have failed.
+      if (made.isComplete()) this.failures.clear(this.pane);
       if (this.isPrimary) {
         document.getElementById('map')?.setAttribute('aria-busy', 'false');
         if (!this.isHandedOver) this.reportStatus();
       }
       this.shown();
     });
-    made.on('tileerror', () => showStatus('Some tiles failed to load.', true));
-    made.on('error', (event) => {
-      document.getElementById('map')?.setAttribute('aria-busy', 'false');
-      showStatus((event as unknown as { error: Error }).error.message, true);
-      this.shown();
-    });
+    made.on('tileerror', this.reportTiles);
+    made.on('error', (event) => this.failed((event as unknown as { error: Error }).error, () => made.retry()));
     return made;
   }
 
-  private reportStatus(text = ''): void {
+  private failedTiles(): string[] {
+    return this.source instanceof KilnTileLayer ? this.source.failedTiles() : [];
+  }
+
+  /** Reports that no picture of the state can be shown. The old one stays on the map. */
+  private failed({ message }: Error, retry: Failure['retry'], source = this.pane): void {
+    document.getElementById('map')?.setAttribute('aria-busy', 'false');
+    this.failures.set(source, { title: 'The heat map failed to load', reason: message, retry });
+    this.reportStatus();
+    this.shown();
+  }
+
+  private readonly reportTiles = debounced(() => void this.checkTiles(), TILES_MS);
+
+  /** Reports the number of failed tiles. A request for one of them finds the reason, and whether the others may be requested again. */
+  private async checkTiles(isRetry = false): Promise<void> {
+    const [first, ...others] = this.failedTiles();
+    if (first === undefined) return;
+    const title = others.length ? `${others.length + 1} tiles failed to load` : '1 tile failed to load';
+    const report = (reason: string) => {
+      this.failures.set(this.pane, { title, reason, retry: () => this.checkTiles(true) });
+      this.reportStatus();
+    };
+    report(this.failures.first?.reason ?? '');
+    try {
+      await request(first, { cache: 'no-cache' });
+      if (isRetry) this.source.retry();
+    } catch (error) {
+      if (this.failedTiles().length) report((error as Error).message);
+    }
+  }
+
+  /** Writes what is shown, or what is missing, to the status line. */
+  reportStatus(text = ''): void {
+    if (!this.isPrimary) return;
+    const { first } = this.failures;
+    if (first) return showStatus(`Incomplete: ${first.reason || first.title}`, true);
     const layer = this.catalog.layers.find(({ name }) => name === this.state.layer);
     if (!layer) return;
     const isPart = this.state.time !== null || this.state.categories.length > 0 || hasParts(this.state);

@@ -121,7 +121,7 @@ export class Land extends L.GridLayer {
           this.fine = fine;
           this.redraw();
         },
-        () => undefined, // the coarse outlines stay
+        () => (this.isFineRequested = false), // the coarse outlines stay until a later tile requests the fine ones again
       );
     }
     return this.fine ?? this.coarse;

@@ -2,11 +2,14 @@ import 'leaflet/dist/leaflet.css';
 import 'kiln-leaflet/kiln-leaflet.css';
 import './base.css';
 import './map.css';
+import './banner.css';
 import './panel.css';
 import './style.css';
 
-import { fetchCatalog, isPlane, layerOf, matrixPage, openLayer, type Catalog, type LayerEntry } from './catalog.js';
+import { fetchCatalog, isPlane, layerOf, matrixPage, openLayer, reportMissingLayer, type Catalog, type LayerEntry } from './catalog.js';
 import { byId, showNotice, showStatus } from './dom.js';
+import { showEmpty } from './empty.js';
+import { Failures } from './failures.js';
 import { basemap, fit, makeMap, WORLD } from './globe-map.js';
 import { GlobePage } from './globe-page.js';
 import { markKeyboardUse } from './keys.js';
@@ -16,7 +19,15 @@ async function startGlobe(catalog: Catalog | null): Promise<void> {
   const map = makeMap();
   let ground: { redraw(): unknown } | undefined;
   theme(() => ground?.redraw());
-  if (!catalog) return fit(map, WORLD);
+  if (!catalog?.layers.length) {
+    fit(map, WORLD);
+    if (catalog) {
+      basemap(map, catalog);
+      showEmpty();
+    }
+    byId('map').setAttribute('aria-busy', 'false');
+    return;
+  }
   const page = new GlobePage(map, catalog);
   // The heat map first, since it takes longer.
   const shown = page.start();
@@ -31,16 +42,30 @@ async function startFloor(catalog: Catalog, layer: LayerEntry): Promise<void> {
   await new FloorPage(catalog, layer, openLayer).start();
 }
 
+/** Reports that the catalog has failed to load, and reloads the page once it can be loaded. */
+function reloadLater({ message }: Error): void {
+  const failures = new Failures(['catalog'], () => location.reload());
+  const failed = (reason: string): void => failures.set('catalog', { title: 'The layers failed to load', reason, retry });
+  const retry = (): Promise<void> =>
+    fetchCatalog().then(
+      () => failures.clear('catalog'),
+      (error: Error) => failed(error.message),
+    );
+  failed(message);
+  showStatus(message, true);
+}
+
 async function start(): Promise<void> {
   markKeyboardUse();
   for (const [target, event] of [[byId('controls'), 'input'], [window, 'hashchange']] as const) target.addEventListener(event, () => showNotice());
   const catalog = await fetchCatalog().catch(async (error: Error) => {
     await startGlobe(null);
-    throw error;
+    reloadLater(error);
+    return null;
   });
+  if (!catalog) return;
   const layer = layerOf(location.hash.slice(1), catalog);
-  const name = new URLSearchParams(location.hash.slice(1)).get('layer');
-  if (layer && name && name !== layer.name) showNotice(`There is no layer \`${name}\`; showing ${layer.title}.`);
+  reportMissingLayer(layer);
   // Without positions there is no map.
   if (layer && !layer.positions) return location.replace(matrixPage(layer.name));
   await (layer && isPlane(layer) ? startFloor(catalog, layer) : startGlobe(catalog));
