@@ -127,6 +127,24 @@ describe('layers', () => {
     await done();
   });
 
+  test('an overlay is repeated where the view is wider than the world, without a gap or a second request', async () => {
+    const { page, requested, done } = await visit(`map.setView([20, 60], 1); ${make('overlay')}`, { viewport: { width: 1300, height: 400 } });
+    await loads(page, 1);
+    const seen = await chromium.look(page);
+    // Stockholm in each copy of the world, 512 pixels wide.
+    const x = 650 + ((STOCKHOLM.lng - 60) / 360) * 512;
+    const rowOf = (x) => middle({ width: 40, height: 400, at: (column, row) => seen.at(Math.round(x) - 20 + column, row) }, isGreen);
+    const copies = [x - 512, x, x + 512].map(rowOf);
+    for (const { x: found, count } of copies) assert(count > 20 && Math.abs(found - 20) < 1.5, JSON.stringify(copies));
+    const edges = await page.$$eval('.leaflet-image-layer', (images) => images.map((image) => image.getBoundingClientRect()).map(({ left, right }) => [left, right]).sort((a, b) => a[0] - b[0]));
+    assert(edges[0][0] <= 0 && edges.at(-1)[1] >= 1300, JSON.stringify(edges));
+    for (const [i, [left]] of edges.slice(1).entries()) assert(Math.abs(left - edges[i][1]) < 0.51, JSON.stringify(edges));
+    assert.equal(requested.filter((url) => url.includes('/bbox/')).length, 1);
+    await page.evaluate(() => heat.remove());
+    assert.equal(await page.locator('.leaflet-image-layer').count(), 0);
+    await done();
+  });
+
   test('an overlay is aligned with a map in plate carrée', async () => {
     pages['/flat'] = `${HEAD}<script>
       const map = L.map('map', { crs: L.CRS.EPSG4326, zoomControl: false, attributionControl: false }).setView([${STOCKHOLM.lat - 1}, ${STOCKHOLM.lng + 2}], 5);

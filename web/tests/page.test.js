@@ -110,6 +110,22 @@ describe('what is on screen', () => {
   });
 });
 
+describe('a window wider than the world', () => {
+  for (const mode of ['tiles', 'picture']) {
+    test(`${mode}: heat reaches both edges of the view`, async () => {
+      const { page, done } = await visit(`layer=fiji&at=1/0/60&mode=${mode}`, { viewport: { width: 1300, height: 500 } });
+      const seen = await look(page);
+      for (const turn of [-1, 0, 1]) {
+        const x = Math.round(650 + (((180 - 60) / 360 + turn) * 512));
+        if (x < 20 || x > 1280) continue;
+        const found = middle({ width: 40, height: 500, at: (column, row) => seen.at(x - 20 + column, row) }, isHot);
+        assert(found.count > 20 && Math.abs(found.x - 20) < 1.5, `${x}: ${JSON.stringify(found)}`);
+      }
+      await done();
+    });
+  }
+});
+
 describe('the legend and the values', () => {
   const legend = (page) => page.$$eval('.kiln-legend-tick', (ticks) => ticks.map((tick) => tick.textContent));
 

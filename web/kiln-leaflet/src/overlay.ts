@@ -17,6 +17,8 @@ export interface OverlayOptions extends L.ImageOverlayOptions {
 /** The bounds of a picture, its size in CSS pixels, and its device pixels per CSS pixel. */
 interface Frame {
   bounds: L.LatLngBounds;
+  /** The number of copies of a picture of the whole world to the west and to the east, where the view is wider. */
+  copies: number;
   width: number;
   height: number;
   ratio: 1 | 2;
@@ -24,10 +26,11 @@ interface Frame {
 
 /**
  * One picture of the view, requested again whenever the map has moved. A loaded picture replaces the old one at once; outdated
- * requests are cancelled. Fires `loading`, `load` and `error`.
+ * requests are cancelled. Where the view is wider than the world, the picture is repeated. Fires `loading`, `load` and `error`.
  */
 export class KilnOverlay extends HeatLayer {
-  private current: L.ImageOverlay | null = null;
+  /** The picture on the map, and its copies. */
+  private current: L.ImageOverlay[] = [];
   private metadata: Promise<TileJson> | null = null;
   private loaded: TileJson | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -46,8 +49,8 @@ export class KilnOverlay extends HeatLayer {
     map.off('moveend', this.refreshLater, this);
     clearTimeout(this.timer);
     this.pending?.abort();
-    this.current?.remove();
-    this.current = null;
+    for (const picture of this.current) picture.remove();
+    this.current = [];
     return this;
   }
 
@@ -62,7 +65,7 @@ export class KilnOverlay extends HeatLayer {
 
   /** The picture on the map, or null. */
   picture(): L.ImageOverlay | null {
-    return this.current;
+    return this.current[0] ?? null;
   }
 
   override refresh(): void {
@@ -89,7 +92,7 @@ export class KilnOverlay extends HeatLayer {
     });
     const parameters = parametersOf(this.style);
     parameters.set('projection', this._map.options.crs === L.CRS.EPSG4326 ? 'platecarree' : 'mercator');
-    const { bounds, width, height, ratio } = frame;
+    const { bounds, copies, width, height, ratio } = frame;
     const edges = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
     const name = `${width}x${height}${ratio === 2 ? '@2x' : ''}.png`;
     const path = `${this.name}/bbox/${edges.map((edge) => Number(edge.toFixed(7))).join(',')}/${name}`;
@@ -97,25 +100,35 @@ export class KilnOverlay extends HeatLayer {
     if (signal.aborted) return;
     this.loaded = metadata;
     const url = URL.createObjectURL(await response.blob());
-    const image = new Image();
-    image.alt = '';
-    image.src = url;
+    const images = Array.from({ length: 1 + 2 * copies }, () => {
+      const image = new Image();
+      image.alt = '';
+      image.src = url;
+      return image;
+    });
     try {
-      await image.decode(); // so that it is painted as soon as it is added to the map
-      if (!signal.aborted) this.show(image, bounds);
+      await Promise.all(images.map((image) => image.decode())); // so that they are painted as soon as they are added to the map
+      if (!signal.aborted) this.show(images, bounds);
     } finally {
       // A decoded picture does not need its URL any more.
       URL.revokeObjectURL(url);
     }
   }
 
-  private show(image: HTMLImageElement, bounds: L.LatLngBounds): void {
+  /** Replaces the picture on the map by a new one and its copies. */
+  private show(images: HTMLImageElement[], bounds: L.LatLngBounds): void {
     const attribution = this.loaded?.attribution ?? '';
-    // Leaflet accepts an image element, which its types do not declare.
-    const next = L.imageOverlay(image as unknown as string, bounds, { attribution, ...(this.options as L.ImageOverlayOptions) });
-    next.addTo(this._map);
-    this.current?.remove();
-    this.current = next;
+    const shown = images.map((image, i) => {
+      // 0, 1, −1, 2, −2, …
+      const turn = 360 * Math.ceil(i / 2) * (i % 2 ? 1 : -1);
+      const [southWest, northEast] = [bounds.getSouthWest(), bounds.getNorthEast()];
+      const copy = L.latLngBounds([southWest.lat, southWest.lng + turn], [northEast.lat, northEast.lng + turn]);
+      // Leaflet accepts an image element, which its types do not declare.
+      return L.imageOverlay(image as unknown as string, copy, { attribution, ...(this.options as L.ImageOverlayOptions) });
+    });
+    for (const picture of shown) picture.addTo(this._map);
+    for (const picture of this.current) picture.remove();
+    this.current = shown;
     this.fire('load');
   }
 
@@ -129,7 +142,9 @@ export class KilnOverlay extends HeatLayer {
     const pole = map.options.crs === L.CRS.EPSG4326 ? 90 : 85.0511287798;
     const [top, bottom] = [map.project([pole, 0], zoom).y, map.project([-pole, 0], zoom).y];
     const world = map.project([0, 180], zoom).x - map.project([0, -180], zoom).x;
-    const width = Math.round(Math.min(size.x * (1 + 2 * padding), world));
+    const wanted = size.x * (1 + 2 * padding);
+    const isWorld = wanted >= world;
+    const width = Math.round(isWorld ? world : wanted);
     const left = Math.round((view.min!.x + view.max!.x - width) / 2);
     const high = Math.round(Math.max(view.min!.y - padding * size.y, top));
     const low = Math.round(Math.min(view.max!.y + padding * size.y, bottom));
@@ -138,9 +153,11 @@ export class KilnOverlay extends HeatLayer {
     const clamped = (lat: number) => Math.min(Math.max(lat, -pole), pole);
     const bounds = L.latLngBounds(
       [clamped(corners[0].lat), corners[0].lng],
-      [clamped(corners[1].lat), corners[1].lng],
+      // Exactly 360°, so that copies adjoin.
+      [clamped(corners[1].lat), isWorld ? corners[0].lng + 360 : corners[1].lng],
     );
+    const copies = isWorld ? Math.ceil((wanted / world - 1) / 2) : 0;
     const ratio = devicePixelRatio > 1 && 2 * Math.max(width, low - high) <= maxPixels ? 2 : 1;
-    return { bounds, width, height: low - high, ratio };
+    return { bounds, copies, width, height: low - high, ratio };
   }
 }
