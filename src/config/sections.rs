@@ -249,6 +249,10 @@ with_defaults! {
         /// Attribution of the base map, as HTML. If it is missing, none is shown.
         #[schemars(example = &"© Example Maps")]
         pub attribution: Option<String>,
+        /// Zoom beyond which the browser draws the points itself, if the view has at most 20,000. If it is missing, the
+        /// server renders tiles at every zoom. Visitors can change it.
+        #[schemars(range(min = 0, max = 18), example = 7)]
+        pub draw_points_beyond: Option<u8>,
     }
 
     /// `[log]`: the log on standard error.

@@ -108,6 +108,7 @@ fn every_key_can_be_set_by_its_variable() {
         ("KILN_BRIDGE_LAYER", "5"),
         ("KILN_PAGE_BASEMAP", "https://tiles.example.org/{z}/{x}/{y}.png"),
         ("KILN_PAGE_ATTRIBUTION", "Somebody"),
+        ("KILN_PAGE_DRAW_POINTS_BEYOND", "7"),
         ("KILN_BRIDGE_PROJECTION", "mercator"),
         ("KILN_LOG_LEVEL", "debug"),
         ("KILN_LOG_FORMAT", "json"),

@@ -11,6 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::floor_plan::FloorPlanReply;
+use crate::color::Scheme;
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::corners::{Corners, corners};
@@ -29,7 +30,7 @@ pub(crate) struct CatalogReply {
     schemes: Vec<SchemeReply>,
     /// Colormaps of OpenCV, by number, which masks accept in addition to the schemes.
     colormaps: Vec<&'static str>,
-    /// Basemap of the map page.
+    /// Configuration of the map page.
     page: PageReply,
 }
 
@@ -39,6 +40,8 @@ struct PageReply {
     basemap: Option<String>,
     /// Attribution of the basemap, as HTML.
     attribution: Option<String>,
+    /// Zoom beyond which the page draws the points itself; null if the server renders tiles at every zoom.
+    draw_points_beyond: Option<u8>,
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -91,6 +94,26 @@ struct SchemeReply {
     name: String,
     /// Family of the scheme.
     family: &'static str,
+    /// Evenly spaced colors from cold to hot, as `#rrggbbaa`.
+    colors: Vec<String>,
+}
+
+impl SchemeReply {
+    /// The number of colors: enough for a swatch.
+    const COLORS: usize = 9;
+
+    fn new(scheme: &Scheme) -> Self {
+        let last = Self::COLORS - 1;
+        let color = |step: usize| {
+            let [r, g, b, a] = scheme.colors()[step * 255 / last];
+            format!("#{r:02x}{g:02x}{b:02x}{a:02x}")
+        };
+        Self {
+            name: scheme.name().to_owned(),
+            family: scheme.family().title(),
+            colors: (0..=last).map(color).collect(),
+        }
+    }
 }
 
 /// Replaces the paths of inputs in a report by their filenames, which hides the server's folders from clients.
@@ -150,13 +173,14 @@ pub(crate) async fn catalog(State(app): State<Arc<App>>, base: BaseUrl) -> impl 
         rooms: room_count(&app, &layer),
         style: layer.style().pairs().into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect(),
     });
-    let schemes = app
-        .schemes
-        .iter()
-        .map(|scheme| SchemeReply { name: scheme.name().to_owned(), family: scheme.family().title() });
+    let schemes = app.schemes.iter().map(SchemeReply::new);
     let colormaps = Colormap::opencv_names().collect();
     let page = &app.config.page;
-    let page = PageReply { basemap: page.basemap.clone(), attribution: page.attribution.clone() };
+    let page = PageReply {
+        basemap: page.basemap.clone(),
+        attribution: page.attribution.clone(),
+        draw_points_beyond: page.draw_points_beyond,
+    };
     let reply = CatalogReply { layers: layers.collect(), schemes: schemes.collect(), colormaps, page };
     ([(header::CACHE_CONTROL, "no-cache")], Json(reply))
 }
