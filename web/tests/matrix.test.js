@@ -504,8 +504,8 @@ describe('the map page', () => {
   });
 
   test('points that the browser draws are filtered, too', async () => {
-    const { page, requested, done } = await map('layer=weeks&at=8/40.7/-74&hours=8&zone=UTC');
-    await page.waitForSelector('.leaflet-heatmap-layer');
+    const { page, requested, done } = await map('layer=weeks&at=8/40.7/-74&hours=8&zone=UTC&handover=on');
+    await page.waitForSelector('canvas.points');
     const url = requested.find((url) => url.includes('/points?'));
     assert.deepEqual(filters(new URL(url).searchParams), { hours: '8', tz: 'UTC' });
     await done();

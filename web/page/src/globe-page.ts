@@ -112,7 +112,7 @@ export class GlobePage {
       reportMissingLayer(layer);
       if (layer && !this.layers.includes(layer)) return location.reload();
       const { state, placed } = read(location.hash.slice(1), this.catalog, this.layers);
-      if (write(state, this.layer) === write(this.state, this.layer)) return;
+      if (write(state, this.layer, this.catalog) === write(this.state, this.layer, this.catalog)) return;
       const place = { zoom: this.state.zoom, lat: this.state.lat, lng: this.state.lng };
       const isOther = state.layer !== this.state.layer;
       this.state = placed ? state : { ...state, ...place };
@@ -128,7 +128,7 @@ export class GlobePage {
 
   private change(state: State, what: string): void {
     if (what === 'layer' && !this.layers.some(({ name }) => name === state.layer)) return openLayer(state.layer);
-    if (what === 'compare') state.before = state.before === null ? null : write({ ...this.state, before: null }, this.layer);
+    if (what === 'compare') state.before = state.before === null ? null : write({ ...this.state, before: null }, this.layer, this.catalog);
     this.state = state;
     this.panel.show(state);
     if (what === 'layer') {
@@ -211,12 +211,15 @@ export class GlobePage {
 
   private updateTimes(): void {
     const range = this.loaded?.layer === this.state.layer ? this.loaded.statistics.time : null;
+    const length = range ? Date.parse(range.end) - Date.parse(range.start) : 0;
+    byId('when').hidden = !range;
+    byId('when').textContent = range ? `Times: ${between(timeText(Date.parse(range.start), length), timeText(Date.parse(range.end), length))} UTC` : '';
     this.times.setRange(range && [Date.parse(range.start), Date.parse(range.end)], this.state.time);
   }
 
   /** Writes the state to the URL and to the snippets. */
   private remember(): void {
-    history.replaceState(null, '', `#${write(this.state, this.layer)}`);
+    history.replaceState(null, '', `#${write(this.state, this.layer, this.catalog)}`);
     byId<HTMLAnchorElement>('matrix').href = matrixUrl(this.state);
     this.snippets?.update(this.state.layer, styleOf(this.state, this.catalog));
   }

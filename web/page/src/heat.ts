@@ -19,6 +19,8 @@ export class Heat {
   private requested = '';
   private generation = 0;
   private points: Points | null;
+  /** The number of points in the view that the browser has drawn. */
+  private drawn = 0;
   /** Value ranges over the full time range, keyed by layer, style and zoom. */
   private readonly spans = new Map<string, Promise<[number, number] | null>>();
   private shown: () => void = () => undefined;
@@ -102,7 +104,7 @@ export class Heat {
       if (made.isComplete()) this.failures.clear(this.pane);
       if (this.isPrimary) {
         document.getElementById('map')?.setAttribute('aria-busy', 'false');
-        if (!this.isHandedOver) this.reportStatus();
+        this.reportStatus();
       }
       this.shown();
     });
@@ -144,7 +146,7 @@ export class Heat {
   }
 
   /** Writes what is shown, or what is missing, to the status line. */
-  reportStatus(text = ''): void {
+  reportStatus(): void {
     if (!this.isPrimary) return;
     const { first } = this.failures;
     if (first) return showStatus(`Incomplete: ${first.reason || first.title}`, true);
@@ -152,7 +154,8 @@ export class Heat {
     if (!layer) return;
     const isPart = this.state.time !== null || this.state.categories.length > 0 || hasParts(this.state);
     const all = `${isPart ? 'Part of ' : ''}${points(layer.points)}`;
-    showStatus(text || `${all}, rendered as ${this.state.mode === 'tiles' ? 'tiles' : 'one picture'}`);
+    const kind = this.state.mode === 'tiles' ? 'tiles' : 'one picture';
+    showStatus(this.isHandedOver ? `${points(this.drawn)} of this view drawn by the browser` : `${all}, rendered as ${kind}`);
   }
 
   /** Returns the style with the value range of all times. */
@@ -179,7 +182,7 @@ export class Heat {
     if (!handover || before !== null || zoom <= beyond) {
       const was = this.isHandedOver;
       this.points.remove();
-      this.dim(false);
+      this.fade(false);
       if (was) this.reportStatus();
       return;
     }
@@ -191,25 +194,28 @@ export class Heat {
       if (generation !== this.generation || zoom !== this.map.getZoom()) return;
       const count = await this.points.draw(layer, style, legend);
       if (zoom !== this.map.getZoom() || generation !== this.generation) return;
-      this.dim(this.isHandedOver);
-      if (count === null && !this.isHandedOver) this.reportStatus();
-      else if (count !== null && count >= 0) this.reportStatus(`${points(count)} drawn by the browser`);
+      this.fade(this.isHandedOver);
+      if (count !== null && count >= 0) this.drawn = count;
+      this.reportStatus();
     } catch (error) {
       if ((error as Error).name === 'AbortError') return;
       // The layer of the server stays visible.
       this.points.remove();
-      this.dim(false);
+      this.fade(false);
       showStatus((error as Error).message, true);
     }
   }
 
+  /** The legend of the tiles at a zoom. On a high-density screen these have the scale of the next zoom, with twice the radius. */
   private legendAt(zoom: number, { opacity: _, ...style }: HeatStyle): Promise<Legend> {
-    return legendOf(BASE, this.state.layer, style, zoom);
+    if (devicePixelRatio <= 1) return legendOf(BASE, this.state.layer, style, zoom);
+    const radius = typeof style.radius === 'number' ? { radius: 2 * style.radius } : {};
+    return legendOf(BASE, this.state.layer, { ...style, ...radius }, zoom + 1);
   }
 
-  /** Hides or shows the layer of the server. */
-  private dim(isHidden: boolean): void {
+  /** Lets the layer of the server fade out or in. */
+  private fade(isOut: boolean): void {
     const pane = this.map.getPane(this.pane);
-    if (pane) pane.style.visibility = isHidden ? 'hidden' : '';
+    if (pane) pane.style.opacity = isOut ? '0' : '';
   }
 }

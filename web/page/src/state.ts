@@ -36,7 +36,7 @@ export interface State extends TimeParts {
 }
 
 /** Default of `beyond`. */
-export const BEYOND = 7;
+const BEYOND = 7;
 /** Fraction of an opaque scheme's colors over which the picture fades in. */
 const FADE = 0.2;
 
@@ -61,10 +61,12 @@ export function defaultStyle(layer: LayerEntry | undefined): Pick<State, 'scheme
 }
 
 /** The initial state of a layer. */
-export function initial(layer: LayerEntry | undefined): State {
+export function initial(layer: LayerEntry | undefined, { page }: Catalog): State {
   const place = { zoom: 2, lat: 20, lng: 0 };
+  const configured = page?.draw_points_beyond ?? null;
+  const handOver = { handover: configured !== null, beyond: configured ?? BEYOND };
   const rest = { mode: 'tiles', span: null, time: null, zone: browserZone(), before: null, swipe: 50 } as const;
-  return { ...defaultStyle(layer), ...place, ...rest, ...NO_PARTS, categories: [], layer: layer?.name ?? '', handover: true, beyond: BEYOND };
+  return { ...defaultStyle(layer), ...place, ...rest, ...NO_PARTS, categories: [], layer: layer?.name ?? '', ...handOver };
 }
 
 /** The style parameters of requests to the server. */
@@ -91,8 +93,8 @@ function pair(text: string | null, read: (part: string) => number): [number, num
 }
 
 /** Serializes the state as the fragment of a URL. Default values are omitted. */
-export function write(state: State, layer: LayerEntry | undefined): string {
-  const before = initial(layer);
+export function write(state: State, layer: LayerEntry | undefined, catalog: Catalog): string {
+  const before = initial(layer, catalog);
   const digits = Math.max(2, Math.ceil(state.zoom / 3)); // fine enough for a pixel
   const at = [state.zoom, round(state.lat, digits), round(state.lng, digits)].join('/');
   const parameters = new URLSearchParams({ layer: state.layer, at });
@@ -117,7 +119,7 @@ export function write(state: State, layer: LayerEntry | undefined): string {
 export function read(text: string, catalog: Catalog, layers: LayerEntry[]): { state: State; placed: boolean } {
   const parameters = new URLSearchParams(text);
   const layer = layers.find(({ name }) => name === parameters.get('layer')) ?? layers[0];
-  const state = initial(layer);
+  const state = initial(layer, catalog);
   const choice = (name: string, known: readonly string[]) => {
     const value = parameters.get(name);
     return value !== null && known.includes(value) ? value : null;
@@ -136,7 +138,7 @@ export function read(text: string, catalog: Catalog, layers: LayerEntry[]): { st
   state.radius = number('radius', 1, 100) ?? state.radius;
   state.opacity = number('opacity', 5, 100) ?? state.opacity;
   state.beyond = Math.round(number('beyond', 0, 18) ?? state.beyond);
-  state.handover = choice('handover', ['on', 'off']) !== 'off';
+  state.handover = (choice('handover', ['on', 'off']) ?? (state.handover ? 'on' : 'off')) === 'on';
   state.swipe = number('swipe', 0, 100) ?? state.swipe;
   state.before = parameters.get('before');
   state.span = pair(parameters.get('span'), Number);

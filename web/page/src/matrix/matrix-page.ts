@@ -244,7 +244,7 @@ export class MatrixPage {
 
   /** The URL of the map page for a filter. */
   private mapUrl(filter: MapFilter): string {
-    const parameters = new URLSearchParams(writeMap(this.mapState(filter), this.layer));
+    const parameters = new URLSearchParams(writeMap(this.mapState(filter), this.layer, this.catalog));
     if (!this.state.at) parameters.delete('at');
     const [space, ...others] = filter.categories;
     // The categories of a plane are its spaces, of which its map shows one or all.
@@ -260,7 +260,7 @@ export class MatrixPage {
     const instant = (text: string | null, without: number) => (text === null ? without : instantOfText(text, zone));
     // A range needs both ends.
     const time: State['time'] = start === null && end === null ? null : [instant(start, 0), instant(end, Date.UTC(2100, 0))];
-    return { ...initialMap(this.layer), agg, scheme, zone, time, categories, hours, weekdays, months, zoom, lat, lng };
+    return { ...initialMap(this.layer, this.catalog), agg, scheme, zone, time, categories, hours, weekdays, months, zoom, lat, lng };
   }
 
   private heatStyle(filter: MapFilter): HeatStyle {
