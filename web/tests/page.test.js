@@ -4,11 +4,11 @@ import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 
 import { isHot, middle, near, open } from './browser.js';
-import { GROUND, placeOf, serve, STOCKHOLM } from './kiln.js';
+import { placeOf, serve, STOCKHOLM } from './kiln.js';
 
 let kiln, chromium;
 before(async () => {
-  [kiln, chromium] = await Promise.all([serve(GROUND), open()]);
+  [kiln, chromium] = await Promise.all([serve(), open()]);
 });
 after(async () => {
   await chromium?.close();
@@ -140,6 +140,7 @@ describe('the legend and the values', () => {
     const last = (ticks) => Number(ticks.at(-1).replaceAll(',', '').replace('−', '-'));
     assert(first.length >= 3 && last(first) <= span.vmax, first.join());
 
+    await page.click('#drawing summary');
     await page.selectOption('#agg', 'count');
     await shown(page);
     await page.waitForFunction(() => document.querySelector('.kiln-legend-unit').textContent.startsWith('points'));
@@ -157,6 +158,7 @@ describe('the legend and the values', () => {
   test('a locked span applies at every zoom', async () => {
     const { page, done } = await visit('layer=days&at=3/20/0');
     await page.waitForSelector('.kiln-legend-tick');
+    await page.click('#drawing summary');
     await page.check('#lock');
     await shown(page);
     const locked = (await hash(page)).get('span');
@@ -223,6 +225,7 @@ describe('by hand', () => {
     const { page, done } = await visit('layer=days&at=3/20/0');
     await page.selectOption('#scheme', 'viridis');
     await page.selectOption('#curve', 'log');
+    await page.click('#drawing summary');
     await page.selectOption('#normalize', 'max');
     await page.fill('#radius', '33');
     await page.fill('#opacity', '60');
@@ -266,56 +269,6 @@ describe('by hand', () => {
     };
     assert(hotAt(4) > 20 && hotAt(3) === 0 && hotAt(5) === 0, [3, 4, 5].map(hotAt).join());
     await done();
-  });
-
-  test('the browser draws the points beyond a zoom, and the server below it', async () => {
-    const { page, requested, done } = await visit(`layer=one&at=7/${STOCKHOLM.lat}/${STOCKHOLM.lng}`);
-    assert.equal(await page.$('.leaflet-heatmap-layer'), null);
-    assert(!requested.some((url) => url.includes('/points?')));
-    const by_tiles = await look(page);
-    await page.focus('#map');
-    await page.keyboard.press('+');
-    await page.waitForSelector('.leaflet-heatmap-layer');
-    await page.waitForFunction(() => document.getElementById('status').textContent.includes('drawn by the browser'));
-    assert(requested.some((url) => url.includes('one/points?') && url.includes('format=heat')));
-    await settled(page);
-    const by_browser = await look(page);
-    near(middle(by_browser, isHot), CENTER, 2);
-    // Similar: about the same size and peak.
-    const sizes = [by_tiles, by_browser].map((seen) => middle(seen, isHot).count);
-    assert(sizes[1] > sizes[0] / 2.5 && sizes[1] < sizes[0] * 2.5, sizes.join());
-    await page.keyboard.press('-');
-    await page.waitForSelector('.leaflet-heatmap-layer', { state: 'detached' });
-    await shown(page);
-    near(middle(await look(page), isHot), CENTER);
-    // The user can set the zoom.
-    await page.click('#drawing summary');
-    await page.fill('#beyond', '5');
-    await page.waitForSelector('.leaflet-heatmap-layer');
-    assert.equal((await hash(page)).get('beyond'), '5');
-    await page.uncheck('#handover');
-    await page.waitForSelector('.leaflet-heatmap-layer', { state: 'detached' });
-    assert.equal((await hash(page)).get('handover'), 'off');
-    await done();
-  });
-
-  test('dots with a radius on the ground have the size of the server, which draws large ones itself', async () => {
-    const at = (zoom) => `layer=ground&at=${zoom}/${STOCKHOLM.lat}/${STOCKHOLM.lng}`;
-    const server = await visit(`${at(8)}&handover=off`);
-    const by_server = middle(await look(server.page), isHot).count;
-    await server.done();
-    const { page, requested, done } = await visit(at(8));
-    await page.waitForSelector('.leaflet-heatmap-layer');
-    await settled(page);
-    const by_browser = middle(await look(page), isHot).count;
-    assert(by_browser > by_server / 2 && by_browser < by_server * 2, [by_server, by_browser].join());
-    await done();
-    const large = await visit(at(11));
-    await large.page.waitForFunction(() => document.getElementById('status').textContent.includes('rendered as tiles'));
-    assert.equal(await large.page.$('.leaflet-heatmap-layer'), null);
-    assert(!large.requested.some((url) => url.includes('/points?')));
-    await large.done();
-    assert(requested.some((url) => url.includes('/ground/points?')));
   });
 
   test('times play, and all frames share a color scale', async () => {

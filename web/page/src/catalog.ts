@@ -28,9 +28,10 @@ export interface LayerEntry {
 /** The response of `/catalog`. */
 export interface Catalog {
   layers: LayerEntry[];
-  schemes: { name: string; family: string }[];
-  /** The basemap. Without one the page draws outlines of land. */
-  page?: { basemap: string | null; attribution: string | null };
+  /** Color schemes, with evenly spaced colors from cold to hot. */
+  schemes: { name: string; family: string; colors: string[] }[];
+  /** The basemap, without which the page draws outlines of land, and the zoom beyond which the browser draws points. */
+  page?: { basemap: string | null; attribution: string | null; draw_points_beyond: number | null };
 }
 
 /** The response of `/{layer}/statistics`. */

@@ -4,6 +4,7 @@ import './base.css';
 import './map.css';
 import './banner.css';
 import './panel.css';
+import './layer-head.css';
 import './style.css';
 
 import { fetchCatalog, isPlane, layerOf, matrixPage, openLayer, reportMissingLayer, type Catalog, type LayerEntry } from './catalog.js';

@@ -1,7 +1,8 @@
 import type { Catalog, Statistics } from './catalog.js';
 import { foldable } from './fold.js';
-import { byId, make, number, option, points } from './dom.js';
-import { schemeGroups } from './scheme-groups.js';
+import { byId, make, number } from './dom.js';
+import { listLayers, sentenceOf, showLayer } from './layer-head.js';
+import { SchemePicker } from './scheme-picker.js';
 import { defaultStyle, type State } from './state.js';
 import { listZones, TimePartControls } from './time-part-controls.js';
 import { NO_PARTS } from './time-parts.js';
@@ -16,6 +17,7 @@ export class Panel {
     ['radius', 'opacity', 'lock', 'vmin', 'vmax', 'handover', 'beyond', 'compare'].map((id) => [id, byId<HTMLInputElement>(id)]),
   ) as Record<string, HTMLInputElement>;
 
+  private readonly schemes: SchemePicker;
   private readonly timeParts: { controls: TimePartControls; zone: HTMLSelectElement };
 
   constructor(
@@ -26,8 +28,8 @@ export class Panel {
     /** Returns the current color scale, for the lock. */
     private readonly span: () => [number, number] | null,
   ) {
-    this.selects.layer.replaceChildren(...catalog.layers.map(({ name, title }) => option(name, title)));
-    this.selects.scheme.replaceChildren(...schemeGroups(catalog));
+    listLayers(catalog);
+    this.schemes = new SchemePicker(catalog);
     byId('controls').addEventListener('input', (event) => this.applyChange(event.target as HTMLElement));
     byId('controls').addEventListener('submit', (event) => event.preventDefault());
     const zone = byId<HTMLSelectElement>('part-zone');
@@ -55,8 +57,8 @@ export class Panel {
     handover!.checked = state.handover;
     beyond!.value = String(state.beyond);
     compare!.checked = state.before !== null;
-    const weight = layer?.weight ? `, weighted by ${layer.weight}` : '';
-    byId('about').textContent = layer ? `${points(layer.points)}${weight}` : '';
+    this.schemes.show(state.scheme);
+    showLayer(layer, layer ? sentenceOf(layer, state.agg) : '');
     this.timeParts.controls.show(state);
     this.timeParts.zone.value = state.zone;
     this.updateCategories();

@@ -1,7 +1,8 @@
 import type { Catalog, LayerEntry } from '../catalog.js';
 import { byId, option, points } from '../dom.js';
 import { foldable } from '../fold.js';
-import { schemeGroups } from '../scheme-groups.js';
+import { listLayers, showLayer } from '../layer-head.js';
+import { SchemePicker } from '../scheme-picker.js';
 import { TimePartControls } from '../time-part-controls.js';
 import { browserZone } from '../zones.js';
 import { CELL_SIDES_M, VIEWS, type Curve, type FloorState, type View } from './state.js';
@@ -12,6 +13,7 @@ export class FloorPanel {
   private readonly select = (id: string) => byId<HTMLSelectElement>(id);
   private readonly input = (id: string) => byId<HTMLInputElement>(id);
   private readonly parts: TimePartControls;
+  private readonly schemes: SchemePicker;
   private weeks: Week[] = [];
 
   constructor(
@@ -23,15 +25,14 @@ export class FloorPanel {
     /** Called with the name of another layer. */
     private readonly otherLayer: (name: string) => void,
   ) {
-    this.select('layer').replaceChildren(...catalog.layers.map(({ name, title }) => option(name, title)));
-    this.select('scheme').replaceChildren(...schemeGroups(catalog));
+    listLayers(catalog);
+    this.schemes = new SchemePicker(catalog);
     // The curve of the globe's tiles that differences do not have.
     this.select('curve').querySelector('[value="eqhist"]')?.remove();
     const sides = [...new Set([...CELL_SIDES_M, state.cell])].sort((a, b) => a - b);
     this.select('cell').replaceChildren(...sides.map((side) => option(String(side), `${side} m`)));
     const zones = [...new Set(['UTC', browserZone(), state.zone])];
     this.select('zone').replaceChildren(...zones.map((zone) => option(zone, zone.replaceAll('_', ' '))));
-    byId('about').textContent = points(layer.points);
     byId('controls').addEventListener('input', (event) => this.applyChange(event.target as HTMLInputElement));
     byId('controls').addEventListener('submit', (event) => event.preventDefault());
     this.parts = new TimePartControls(byId('time-parts'), (parts) => this.changed({ ...this.state, ...parts }, 'time-parts'));
@@ -62,9 +63,8 @@ export class FloorPanel {
   /** Updates the controls to a state. */
   show(state: FloorState): void {
     this.state = state;
-    this.select('layer').value = this.layer.name;
+    showLayer(this.layer, points(this.layer.points));
     this.select('space').value = state.space ?? '';
-    this.select('scheme').value = state.scheme;
     this.select('curve').value = state.curve;
     this.select('cell').value = String(state.cell);
     this.select('zone').value = state.zone;
@@ -78,7 +78,8 @@ export class FloorPanel {
     this.input('compare-weeks').checked = state.weeks !== null;
     byId('week-pair').hidden = state.weeks === null;
     // A difference has colors and a linear scale of its own.
-    this.select('scheme').disabled = this.select('curve').disabled = state.weeks !== null;
+    this.schemes.show(state.scheme, state.weeks !== null);
+    this.select('curve').disabled = state.weeks !== null;
     if (state.weeks) [this.select('week-a').value, this.select('week-b').value] = state.weeks;
     const [before, after] = (state.weeks ?? []).map((id) => this.weeks.find((week) => week.id === id));
     byId('week-ranges').textContent = before && after ? `B − A: ${nameOf(after)} minus ${nameOf(before)}` : '';
