@@ -26,6 +26,8 @@ export class FloorPanel {
     private readonly otherLayer: (name: string) => void,
   ) {
     listLayers(catalog);
+    // The page of the floor replaces the sentence by the number of points of the space.
+    showLayer(layer, points(layer.points));
     this.schemes = new SchemePicker(catalog);
     // The curve of the globe's tiles that differences do not have.
     this.select('curve').querySelector('[value="eqhist"]')?.remove();
@@ -63,7 +65,7 @@ export class FloorPanel {
   /** Updates the controls to a state. */
   show(state: FloorState): void {
     this.state = state;
-    showLayer(this.layer, points(this.layer.points));
+    this.select('layer').value = this.layer.name;
     this.select('space').value = state.space ?? '';
     this.select('curve').value = state.curve;
     this.select('cell').value = String(state.cell);
