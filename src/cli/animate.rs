@@ -14,14 +14,14 @@ use jiff::tz::TimeZone;
 
 use super::resolved_layer::ResolvedLayer;
 use super::rows::RowArgs;
-use super::sheet::RenderedPicture;
+use super::sheet::{OutlineArgs, RenderedPicture};
 use super::signals::run_cancellable;
 use super::store::StoreArgs;
 use super::style::StyleArgs;
 use super::summary::{plural, short};
 use super::{print_message, print_notes, progress};
 use crate::config::TimeSpan;
-use crate::encode::{Animation, AnimationFormat, write_picture};
+use crate::encode::{Animation, AnimationFormat, Outlines, write_picture};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Projection};
 use crate::images::AtomicFile;
@@ -32,7 +32,8 @@ use crate::source::{CoordinateSpace, Query};
 
 /// Render a layer over time: an animated PNG or GIF, or a folder of frames.
 ///
-/// Each frame shows the points of one time interval on a sheet with the interval, a legend and a scale bar. All frames
+/// Each frame shows the points of one time interval on a sheet with land, coasts and borders, the interval, a legend and
+/// a scale bar. All frames
 /// share one color scale, which ends at the hottest value of all frames, or at --vmax. Animated PNGs keep all colors
 /// and play in every browser; GIFs also play in e-mails and slides; a folder of frames is for video encoders.
 #[derive(Debug, ClapArgs)]
@@ -70,6 +71,8 @@ pub(super) struct Args {
     /// Attribution line below the map [default: the layer's attribution]
     #[arg(long, value_name = "TEXT")]
     attribution: Option<String>,
+    #[command(flatten)]
+    outlines: OutlineArgs,
     #[command(flatten)]
     store: StoreArgs,
     #[command(flatten)]
@@ -118,7 +121,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
         canvas_for(projection, layer.extent(), size, &style, Fit::Padded)?
     };
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
-    let renderer = FrameRenderer { args, layer: &layer, query, frames, canvas, style, threads };
+    let outlines = args.outlines.draw(&canvas)?;
+    let renderer = FrameRenderer { args, layer: &layer, query, frames, canvas, outlines, style, threads };
     let done = AtomicU64::new(0);
     // Each frame is scanned for the span before it is rendered.
     let total = 2 * frames.len() as u64;
@@ -144,6 +148,7 @@ struct FrameRenderer<'a> {
     query: Query<'a>,
     frames: Frames,
     canvas: Canvas,
+    outlines: Option<Outlines>,
     style: Style,
     threads: usize,
 }
@@ -221,7 +226,8 @@ impl FrameRenderer<'_> {
         let title = title.as_deref().unwrap_or(self.layer.title());
         let attribution = attribution.as_deref().or(self.layer.attribution()).unwrap_or_default();
         let [start_us, end_us] = self.frames.at(frame);
-        RenderedPicture { heat: &heat, style, unit }.sheet(title, &format_interval(start_us, end_us), attribution)
+        let interval = format_interval(start_us, end_us);
+        RenderedPicture { heat: &heat, style, unit }.sheet(title, &interval, attribution, self.outlines.as_ref())
     }
 }
 

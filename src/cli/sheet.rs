@@ -8,10 +8,12 @@ use image::RgbaImage;
 
 use super::output::Output;
 use crate::encode::geotiff::GeoReference;
-use crate::encode::{Legend, Print, kml, nice_ticks, world_file, write_picture};
+use crate::encode::{
+    Legend, OUTLINES_ATTRIBUTION, Outlines, Print, kml, nice_ticks, scaled_ticks, world_file, write_picture,
+};
 use crate::error::{Error, Result};
-use crate::geo::Projection;
-use crate::layer::{Heatmap, Style, Values};
+use crate::geo::{Canvas, Projection};
+use crate::layer::{Heatmap, Style, Values, readable_unit};
 use crate::parameter::Parameter;
 
 const PRINT: Parameter = Parameter::new("print");
@@ -25,7 +27,7 @@ pub(super) struct SheetArgs {
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
     #[allow(clippy::option_option, reason = "the flag may be absent, bare, or name a file")]
     legend: Option<Option<String>>,
-    /// Draw the picture on a white sheet with a legend, a scale bar and a north arrow
+    /// Draw the picture on a white sheet with land, coasts and borders, a legend, a scale bar and a north arrow
     #[arg(long)]
     print: bool,
     /// Title above the picture; implies --print
@@ -34,12 +36,29 @@ pub(super) struct SheetArgs {
     /// Attribution line below the picture; implies --print
     #[arg(long, value_name = "TEXT")]
     attribution: Option<String>,
+    #[command(flatten)]
+    outlines: OutlineArgs,
     /// Also write a .kml file that overlays the picture on a globe; requires --projection platecarree
     #[arg(long)]
     kml: bool,
     /// Also write a world file (.pgw), in meters or degrees of the projection
     #[arg(long)]
     world_file: bool,
+}
+
+/// Whether a sheet has outlines.
+#[derive(Clone, Copy, Debug, ClapArgs)]
+pub(super) struct OutlineArgs {
+    /// Draw the sheet without land, coasts and borders
+    #[arg(long)]
+    no_outlines: bool,
+}
+
+impl OutlineArgs {
+    /// Draws the outlines of a canvas. `None` if they are off, on a plane, and where they are too coarse.
+    pub(super) fn draw(self, canvas: &Canvas) -> Result<Option<Outlines>> {
+        if self.no_outlines { Ok(None) } else { Outlines::draw(canvas) }
+    }
 }
 
 /// A rendered picture with its style and unit.
@@ -119,7 +138,8 @@ impl SheetArgs {
     /// Writes the picture on a sheet.
     pub(super) fn write(&self, picture: RenderedPicture<'_>, output: &mut Output) -> Result<()> {
         let [title, attribution] = [&self.title, &self.attribution].map(|text| text.as_deref().unwrap_or_default());
-        let sheet = picture.sheet(title, "", attribution)?;
+        let outlines = self.outlines.draw(&picture.heat.canvas)?;
+        let sheet = picture.sheet(title, "", attribution, outlines.as_ref())?;
         write_picture(&sheet, BufWriter::new(output.file())).map_err(|error| Error::io("", "write", error))
     }
 
@@ -143,8 +163,16 @@ fn stem(path: &str) -> String {
 
 impl RenderedPicture<'_> {
     /// Draws the picture on a sheet with a legend, a scale bar and a north arrow.
-    pub(super) fn sheet(self, title: &str, subtitle: &str, attribution: &str) -> Result<RgbaImage> {
+    pub(super) fn sheet(
+        self,
+        title: &str,
+        subtitle: &str,
+        attribution: &str,
+        outlines: Option<&Outlines>,
+    ) -> Result<RgbaImage> {
         let Self { heat, .. } = self;
+        let sources = [attribution, if outlines.is_some() { OUTLINES_ATTRIBUTION } else { "" }];
+        let attribution = sources.into_iter().filter(|source| !source.is_empty()).collect::<Vec<_>>().join(" · ");
         let canvas = &heat.canvas;
         let legend = self.legend()?;
         let is_globe = canvas.projection().wraps();
@@ -154,9 +182,10 @@ impl RenderedPicture<'_> {
         let print = Print {
             indices: &heat.indices,
             colors: heat.palette.colors(),
+            outlines,
             title,
             subtitle,
-            attribution,
+            attribution: &attribution,
             legend: Some(&legend),
             pixel_width_m: canvas.pixel_size_m(lat).map(|[width_m, _]| width_m),
             scale_note: &scale_note,
@@ -168,11 +197,14 @@ impl RenderedPicture<'_> {
     fn legend(self) -> Result<RgbaImage> {
         let Self { heat, style, unit } = self;
         let palette = style.legend_palette();
-        let ticks = match &heat.values {
-            Some(Values { span, quantizer, .. }) => nice_ticks(span.vmin, span.vmax, |value| quantizer.position(value)),
-            None => Vec::new(),
+        let (ticks, unit) = match &heat.values {
+            Some(Values { span, quantizer, .. }) => {
+                let ticks = nice_ticks(span.vmin, span.vmax, |value| quantizer.position(value));
+                let (factor, unit) = readable_unit(unit, span.vmax.abs().max(span.vmin.abs()));
+                (scaled_ticks(&ticks, factor), unit)
+            }
+            None => (Vec::new(), "classic dots: an absolute scale".to_owned()),
         };
-        let unit = if heat.values.is_some() { unit } else { "classic dots: an absolute scale" };
-        Legend { palette: &palette, ticks: &ticks, title: "", unit, pixel_ratio: 1.0 }.draw()
+        Legend { palette: &palette, ticks: &ticks, title: "", unit: &unit, pixel_ratio: 1.0 }.draw()
     }
 }

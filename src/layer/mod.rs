@@ -40,4 +40,4 @@ pub use shading::Shading;
 pub use style::{Blend, Radius, Style};
 pub use tile_extent::{DotReach, bounds_with_reach, center};
 pub use time_bound::TimeBound;
-pub use units::{Units, weight_label};
+pub use units::{Units, readable_unit, weight_label};

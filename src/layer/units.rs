@@ -73,6 +73,22 @@ pub fn weight_label(column: Option<&str>) -> &str {
     column.filter(is_name).unwrap_or("weight")
 }
 
+/// The unit in which a scale that ends at `vmax` has readable numbers, and the factor to it: 0.00003 points per km² are 30
+/// points per million km². Values that are not tiny, and units without an area, stay as they are.
+pub fn readable_unit(unit: &str, vmax: f64) -> (f64, String) {
+    let (factor, count) = match vmax.abs() {
+        size if size >= 0.01 || size <= 0.0 || size.is_nan() => return (1.0, unit.to_owned()),
+        1e-5.. => (1e3, "1,000"),
+        _ => (1e6, "million"),
+    };
+    for area in ["km²", "m²"] {
+        if let Some(amount) = unit.strip_suffix(area).and_then(|text| text.strip_suffix("per ")) {
+            return (factor, format!("{amount}per {count} {area}"));
+        }
+    }
+    (1.0, unit.to_owned())
+}
+
 impl Style {
     /// The name of the unit of values, such as `points per km²`. `weight` is the label of the weights; `None` if every
     /// point has a weight of 1.
@@ -128,6 +144,21 @@ mod tests {
     fn the_label_of_weights_is_the_name_of_their_column_if_it_has_one() {
         let labels = [None, Some("none"), Some("3"), Some("mag"), Some("2024 sum")].map(weight_label);
         assert_eq!(labels, ["weight", "weight", "weight", "mag", "2024 sum"]);
+    }
+
+    #[test]
+    fn small_densities_are_given_for_a_larger_area() {
+        for (unit, vmax, factor, readable) in [
+            ("points per km²", 2.5, 1.0, "points per km²"),
+            ("points per km²", 0.004, 1e3, "points per 1,000 km²"),
+            ("mag per km²", 3e-6, 1e6, "mag per million km²"),
+            ("kg per m²", 0.001, 1e3, "kg per 1,000 m²"),
+            ("points per km²", 0.0, 1.0, "points per km²"),
+            ("mean of mag", 1e-7, 1.0, "mean of mag"),
+            ("points per pixel", 1e-7, 1.0, "points per pixel"),
+        ] {
+            assert_eq!(readable_unit(unit, vmax), (factor, readable.to_owned()), "{vmax} {unit}");
+        }
     }
 
     #[test]

@@ -19,8 +19,12 @@ fn a_sheet_contains_the_unchanged_picture() {
     };
     let read_picture = |name: &str| Picture::decode(Cursor::new(fs::read(home.join(name)).unwrap())).unwrap();
     render("bare.png", &["--background", "black"]).done();
-    render("print.png", &["--background", "black", "--print"]).done();
-    render("full.png", &["--background", "black", "--title", "Cities", "--attribution", "GeoNames, CC BY"]).done();
+    render("print.png", &["--background", "black", "--print", "--no-outlines"]).done();
+    render(
+        "full.png",
+        &["--background", "black", "--no-outlines", "--title", "Cities", "--attribution", "GeoNames, CC BY"],
+    )
+    .done();
     let (bare, print, full) = (read_picture("bare.png"), read_picture("print.png"), read_picture("full.png"));
     assert_eq!((bare.width, print.width, full.width), (400, 432, 432));
     assert!(bare.height < print.height && print.height < full.height);
@@ -56,4 +60,31 @@ fn kml_and_world_files_have_the_bounds_of_the_picture() {
     kiln(home, ["render", cities.to_str().unwrap(), "-o", "-", "--world-file"])
         .failed(2, &["--world-file", "standard output"]);
     assert!(!home.join("merc.png").exists());
+}
+
+#[test]
+fn a_sheet_has_land_below_the_heat_and_coasts_above_it() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    fs::write(home.join("one.csv"), "lon,lat\n2.35,48.85\n").unwrap();
+    let render = |output: &str, more: &[&str]| {
+        let view = ["--bounds=-12,35,32,60", "--size", "400", "--print"];
+        kiln(home, [&["render", "one.csv", "-o", output][..], &view, more].concat()).done();
+        Picture::decode(Cursor::new(fs::read(home.join(output)).unwrap())).unwrap()
+    };
+    let (with, without) = (render("with.png", &[]), render("without.png", &["--no-outlines"]));
+    // The attribution of the outlines is a line below the legend.
+    assert!(with.width == without.width && with.height > without.height);
+    let at = |picture: &Picture, x: usize, y: usize| picture.pixels[4 * (y * picture.width + x)..][..3].to_vec();
+    // The Atlantic and Spain, far from the point.
+    let [sea, land] = [at(&with, 26, 266), at(&with, 16 + 70, 16 + 290)];
+    assert!(sea != land && sea != [255; 3] && land != [255; 3], "{sea:?} {land:?}");
+    assert_eq!(at(&without, 26, 266), [255; 3]);
+    let dark = |picture: &Picture| {
+        let picture_rows = &picture.pixels[4 * picture.width * 20..4 * picture.width * 340];
+        picture_rows.chunks(4).filter(|pixel| pixel[..3].iter().all(|part| *part < 170)).count()
+    };
+    assert!(dark(&with) > 500 && dark(&without) < 100, "{} {}", dark(&with), dark(&without));
+    // On a plane there is no land.
+    kiln(home, ["render", "one.csv", "-o", "plane.png", "--crs", "plane", "--size", "100", "--print"]).done();
 }

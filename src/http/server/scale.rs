@@ -4,9 +4,9 @@ use axum::body::Bytes;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::encode::{Legend, Tick, nice_ticks};
+use crate::encode::{Legend, Tick, nice_ticks, scaled_ticks};
 use crate::error::{Error, Result};
-use crate::layer::Style;
+use crate::layer::{Style, readable_unit};
 use crate::raster::{Curve, Grid, Quantizer, Span};
 
 /// The values of the coldest and hottest color of a picture.
@@ -64,8 +64,10 @@ impl Scale {
     /// Draws the legend as a PNG.
     pub(crate) fn legend(&self, title: &str, pixel_ratio: f32) -> Result<Bytes> {
         let palette = self.style.legend_palette();
-        let unit = self.span.as_ref().map_or("an absolute scale", |span| &span.unit);
-        let legend = Legend { palette: &palette, ticks: &self.ticks, title, unit, pixel_ratio }.draw()?;
+        let readable = |span: &SpanReply| readable_unit(&span.unit, span.vmax.abs().max(span.vmin.abs()));
+        let (factor, unit) = self.span.as_ref().map_or_else(|| (1.0, "an absolute scale".to_owned()), readable);
+        let ticks = scaled_ticks(&self.ticks, factor);
+        let legend = Legend { palette: &palette, ticks: &ticks, title, unit: &unit, pixel_ratio }.draw()?;
         let mut png = Vec::new();
         crate::encode::write_picture(&legend, &mut png).map_err(|error| Error::io("legend", "encode", error))?;
         Ok(png.into())

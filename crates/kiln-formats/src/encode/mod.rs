@@ -6,8 +6,10 @@
 
 mod animation;
 mod bins;
+mod coverage;
 pub mod geotiff;
 mod legend;
+mod outlines;
 pub mod paint;
 mod picture;
 pub mod pmtiles;
@@ -20,11 +22,12 @@ mod ticks;
 pub use animation::{Animation, AnimationFormat};
 pub use bins::{Bin, BinsWriter};
 pub use legend::Legend;
+pub use outlines::{OUTLINES_ATTRIBUTION, Outlines};
 pub use picture::write_picture;
 pub use print::Print;
 pub use sidecar::{kml, world_file};
 pub use swatches::swatches;
 pub use table::{TableColumn, write_table};
-pub use ticks::{Tick, even_ticks, nice_ticks};
+pub use ticks::{Tick, even_ticks, nice_ticks, scaled_ticks};
 
 use kiln_core::encode::{sides, write_error};

@@ -2,6 +2,7 @@
 
 use image::RgbaImage;
 
+use super::Outlines;
 use super::paint::{Anchor, Rect, Sheet, TextStyle, font, shorten, text_width};
 use kiln_core::error::{Error, Result};
 use kiln_core::parameter::Parameter;
@@ -14,6 +15,8 @@ pub struct Print<'a> {
     pub indices: &'a Grid<u8>,
     /// The colors of the indices, alpha not premultiplied.
     pub colors: &'a [[u8; 4]; 256],
+    /// Sea, land, coasts and borders of the picture's canvas.
+    pub outlines: Option<&'a Outlines>,
     /// Title; may be empty.
     pub title: &'a str,
     /// Subtitle, such as the period; may be empty.
@@ -47,7 +50,8 @@ impl Print<'_> {
     /// Draws the sheet, fully opaque.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if a side of the picture exceeds 32768 pixels, or `pixel_width_m` is not above 0.
+    /// [`Error::Invalid`] if a side of the picture exceeds 32768 pixels, the outlines have another size, or `pixel_width_m`
+    /// is not above 0.
     pub fn draw(&self) -> Result<RgbaImage> {
         /// Beyond this, layout coordinates in `f32` are no longer exact to a fraction of a pixel.
         const MAX_PX: usize = 32_768;
@@ -57,6 +61,10 @@ impl Print<'_> {
                 Parameter::SIZE,
                 format!("{width}x{height} exceeds the limit of {MAX_PX} px per side of a print sheet"),
             ));
+        }
+        let is_size = |image: &RgbaImage| image.dimensions() == (width as u32, height as u32);
+        if self.outlines.is_some_and(|outlines| !is_size(&outlines.below) || !is_size(&outlines.above)) {
+            return Err(Error::invalid(Parameter::SIZE, "the outlines must have the size of the picture"));
         }
         if self.pixel_width_m.is_some_and(|meters| !(meters.is_finite() && meters > 0.0)) {
             return Err(Error::invalid(Parameter::SCALE, "a pixel's width in meters must be above 0"));
@@ -91,9 +99,16 @@ impl Print<'_> {
         let frame = Rect { x: MARGIN, y: picture_y, width: picture_width, height: picture_height }.inset(-1.0);
         sheet.fill(frame, 0.0, |_, _| FRAME);
         sheet.fill(frame.inset(1.0), 0.0, |_, _| SHEET);
-        sheet.draw_image(MARGIN as u32, picture_y as u32, (width as u32, height as u32), |column, row| {
-            self.colors[usize::from(self.indices.row(row as usize)[column as usize])]
-        });
+        let mut draw_picture = |color: &dyn Fn(u32, u32) -> [u8; 4]| {
+            sheet.draw_image(MARGIN as u32, picture_y as u32, (width as u32, height as u32), color);
+        };
+        if let Some(outlines) = self.outlines {
+            draw_picture(&|column, row| outlines.below.get_pixel(column, row).0);
+        }
+        draw_picture(&|column, row| self.colors[usize::from(self.indices.row(row as usize)[column as usize])]);
+        if let Some(outlines) = self.outlines {
+            draw_picture(&|column, row| outlines.above.get_pixel(column, row).0);
+        }
         if let Some(legend) = self.legend {
             sheet.draw_image(MARGIN as u32, below_y as u32, legend.dimensions(), |column, row| {
                 legend.get_pixel(column, row).0
@@ -169,6 +184,7 @@ mod tests {
         Print {
             indices,
             colors,
+            outlines: None,
             title: "",
             subtitle: "",
             attribution: "",
@@ -198,6 +214,23 @@ mod tests {
         }
         assert!(sheet.pixels().all(|pixel| pixel.0[3] == 255));
         assert_eq!(sheet.width(), 352);
+    }
+
+    #[test]
+    fn land_is_below_the_picture_and_coasts_above_it() {
+        let mut colors = [[200, 0, 0, 255]; 256];
+        colors[0] = [0; 4];
+        let image = |color| RgbaImage::from_pixel(4, 2, image::Rgba(color));
+        let outlines = Outlines { below: image([10, 20, 30, 255]), above: image([0; 4]) };
+        let indices = Grid::from_cells(4, 2, vec![0, 1, 0, 1, 0, 1, 0, 1]).unwrap();
+        let bare = print(&indices, &colors);
+        let sheet = Print { outlines: Some(&outlines), ..bare.clone() }.draw().unwrap();
+        assert_eq!([16, 17].map(|x| sheet.get_pixel(x, 16).0), [[10, 20, 30, 255], [200, 0, 0, 255]]);
+        let outlines = Outlines { above: image([0, 0, 0, 255]), ..outlines };
+        let sheet = Print { outlines: Some(&outlines), ..bare.clone() }.draw().unwrap();
+        assert_eq!([16, 17].map(|x| sheet.get_pixel(x, 16).0), [[0, 0, 0, 255]; 2]);
+        let outlines = Outlines { above: RgbaImage::new(3, 3), ..outlines };
+        assert!(Print { outlines: Some(&outlines), ..bare }.draw().is_err());
     }
 
     #[test]

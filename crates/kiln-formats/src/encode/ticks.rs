@@ -41,6 +41,16 @@ pub fn nice_ticks(vmin: f64, vmax: f64, position: impl Fn(f64) -> f64) -> Vec<Ti
         .collect()
 }
 
+/// The ticks with their values multiplied by `factor`, a power of ten, at the same positions.
+pub fn scaled_ticks(ticks: &[Tick], factor: f64) -> Vec<Tick> {
+    let has_suffix = ticks.iter().any(|tick| (tick.value * factor).abs() >= 1e4);
+    let scaled = |tick: &Tick| {
+        let value = without_noise(tick.value * factor);
+        Tick { position: tick.position, value, label: label(value, has_suffix) }
+    };
+    ticks.iter().map(scaled).collect()
+}
+
 /// Evenly spaced ticks of a linear scale from `vmin` to `vmax`: multiples of 1, 2 or 5 times a power of ten.
 ///
 /// The step is the largest with at least four ticks, but at least `min_step`, in the unit of the values, and at least
@@ -249,6 +259,15 @@ mod tests {
         assert_eq!(linear(0.0, 21_000.0), ["0", "5k", "10k", "15k", "20k"]);
         assert_eq!(linear(1e6, 1_002_000.0), ["1M", "1.0005M", "1.001M", "1.0015M", "1.002M"]);
         assert_eq!(linear(0.0, 1e-4), ["0", "2e−5", "4e−5", "6e−5", "8e−5", "1e−4"]);
+    }
+
+    #[test]
+    fn scaled_ticks_have_the_labels_of_their_new_values() {
+        let ticks = nice_ticks(0.0, 6e-5, |value| value / 6e-5);
+        let labels: Vec<String> = scaled_ticks(&ticks, 1e6).into_iter().map(|tick| tick.label).collect();
+        assert_eq!(labels, ["0", "10", "20", "30", "40", "50", "60"]);
+        let positions = |ticks: &[Tick]| ticks.iter().map(|tick| tick.position.to_bits()).collect::<Vec<_>>();
+        assert_eq!(positions(&scaled_ticks(&ticks, 1e6)), positions(&ticks));
     }
 
     #[test]
