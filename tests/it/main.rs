@@ -3,6 +3,7 @@
 
 mod animation;
 mod architecture;
+mod area_statistics;
 mod arrow;
 mod bad_requests;
 mod book;

@@ -1,9 +1,11 @@
 //! The routes, one file each: API documentation, handler and response types.
 
+pub(crate) mod area_statistics;
 pub(crate) mod bbox;
 pub(crate) mod bridge;
 pub(crate) mod catalog;
 pub(crate) mod detections;
+pub(crate) mod distributions;
 pub(crate) mod floor_plan;
 pub(crate) mod frames;
 pub(crate) mod grid;

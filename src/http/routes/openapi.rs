@@ -42,6 +42,7 @@ use crate::http::server::App;
         super::rooms::put,
         super::rooms::delete,
         super::statistics::statistics,
+        super::area_statistics::statistics_within,
         super::frames::frames,
         super::grid::grid,
         super::grid::grid_of_body,

@@ -154,6 +154,7 @@ fn content_type(name: &str) -> &'static str {
         Some("json") => "application/json",
         Some("png") => "image/png",
         Some("txt") => "text/plain; charset=utf-8",
+        Some("csv") => "text/csv; charset=utf-8",
         Some("svg") => "image/svg+xml",
         _ => "application/octet-stream",
     }

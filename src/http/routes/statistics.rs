@@ -11,6 +11,7 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::distributions::{DistributionOptions, DistributionsReply, Ranges, scan};
 use crate::error::{Error, Result};
 use crate::geo::{Categories, Extent, Points};
 use crate::http::parameters::fields::Fields;
@@ -28,7 +29,7 @@ use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::{FilterOptions, Layer, PlaneView, StyleOptions};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, parameter_set, time_text};
-use crate::source::{self, CategoryList, Query, Sink};
+use crate::source::{self, CategoryList};
 
 /// Statistics of a layer.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -48,6 +49,9 @@ pub(crate) struct StatisticsReply {
     categories: Option<CategoriesReply>,
     /// Version of the layer, which changes with the points.
     version: String,
+    /// Distributions of the points, if `bins` is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    distributions: Option<DistributionsReply>,
     /// Statistics of the layer's tiles for each zoom.
     zooms: Vec<ZoomReply>,
 }
@@ -177,7 +181,7 @@ parameter_set! {
 /// The response contains the number, weights, bounds, times and categories of the points, and for each zoom the
 /// distribution of the values of its tiles. The style parameters are those of tiles.
 #[utoipa::path(get, path = "/{layer}/statistics", tag = "layers",
-    params(("layer" = String, Path, description = "A layer of the catalog", example = "cities"), InQuery<StatisticsOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
+    params(("layer" = String, Path, description = "A layer of the catalog", example = "cities"), InQuery<StatisticsOptions>, InQuery<DistributionOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The statistics", body = StatisticsReply),
         (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),
@@ -192,6 +196,8 @@ pub(crate) async fn statistics(
     let layer = app.layer(&layer)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
     let StatisticsOptions { zooms } = fields.read()?;
+    let DistributionOptions { bins } = fields.read()?;
+    let bins = bins.map(|bins| bins as usize);
     let zooms = match zooms {
         Some(text) => ZoomRange::read(&layer, &text)?,
         None => default_zooms(&layer),
@@ -200,11 +206,11 @@ pub(crate) async fn statistics(
     fields.finish()?;
     let LayerStyle { options, filter, scheme, .. } = tiles.style.clone();
     let style = style_key(&options, &filter, &scheme);
-    let key = format!("statistics/{}/{}/{zooms}?{style}", layer.name(), layer.version());
+    let key = format!("statistics/{}/{}/{zooms}/{bins:?}?{style}", layer.name(), layer.version());
     let shared = Arc::clone(&app);
     let make = || {
         app.pool.run(move |stop| {
-            let mut reply = compute(&layer, &filter, stop).map_err(|error| filter.request_error(error))?;
+            let mut reply = compute(&layer, &filter, bins, stop).map_err(|error| filter.request_error(error))?;
             let has_positions = layer.point_set().has_positions();
             for zoom in zooms.all().filter(|_| has_positions) {
                 reply.zooms.extend(zoom_statistics(&shared, &layer, &tiles, zoom, stop)?);
@@ -256,20 +262,35 @@ fn zoom_statistics(
     Ok(Some(ZoomReply { z: zoom, vmin, vmax, percentiles: percentiles(), histogram, unit }))
 }
 
-fn compute(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<StatisticsReply> {
+/// Computes the statistics of the points that pass the filter, with distributions if a number of bins is given.
+pub(super) fn compute(
+    layer: &Layer,
+    filter: &Filter,
+    bins: Option<usize>,
+    stop: &AtomicBool,
+) -> Result<StatisticsReply> {
+    let (reply, ranges) = statistics_and_ranges(layer, filter, stop)?;
+    let Some(bins) = bins else { return Ok(reply) };
+    let has_positions = layer.point_set().has_positions();
+    let query = layer.query().with_positions(has_positions).with_stop(Some(stop));
+    let distributions = DistributionsReply::compute(layer, filter, &query, ranges, bins)?;
+    Ok(StatisticsReply { distributions: Some(distributions), ..reply })
+}
+
+/// Computes the statistics, and the ranges of weights and times.
+fn statistics_and_ranges(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<(StatisticsReply, Ranges)> {
     if let (Some(totals), true) = (layer.totals(), filter.is_none()) {
         let CategoryList { first, total } = layer.categories(stop)?.unwrap_or_default();
-        return Ok(from_totals(layer, &totals, CategoriesReply::new(first, total)));
+        let ranges = Ranges { weight: totals.weight.map(|[_, min, max]| [min, max]), time_us: totals.time_us };
+        return Ok((from_totals(layer, &totals, CategoriesReply::new(first, total)), ranges));
     }
     let has_positions = layer.point_set().has_positions();
     let query = filter.applied_to(layer.query()).with_weights(true).with_positions(has_positions).with_stop(Some(stop));
     let mut totals = Totals::default();
     scan(layer, &query, |batch| totals.add(batch))?;
     let Totals { points, extent, sum, weights } = totals;
-    let weight = weights.map(|[min, max]| {
-        let (min, max) = (f64::from(min), f64::from(max));
-        WeightReply { sum, min, max, mean: sum / points as f64 }
-    });
+    let range = weights.map(|weights| weights.map(f64::from));
+    let weight = range.map(|[min, max]| WeightReply { sum, min, max, mean: sum / points as f64 });
     // In a separate scan, since a scan with times rejects points whose time is invalid.
     let query = query.with_weights(false).with_times(true).with_categories(true);
     let mut times: Option<[i64; 2]> = None;
@@ -293,15 +314,18 @@ fn compute(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<Statisti
         }
     })?;
     let category_count = names.len() as u64;
-    Ok(StatisticsReply {
+    let ranges = Ranges { weight: range, time_us: times };
+    let reply = StatisticsReply {
         points,
         weight,
         bounds: extent.bounds(layer.coordinate_space().wraps()).filter(|_| has_positions).map(corners),
         time: times.map(TimeReply::new),
         categories: CategoriesReply::new(names, category_count),
         version: layer.version().to_owned(),
+        distributions: None,
         zooms: Vec::new(),
-    })
+    };
+    Ok((reply, ranges))
 }
 
 /// The statistics of an unfiltered layer from its totals, without a scan.
@@ -313,17 +337,9 @@ fn from_totals(layer: &Layer, totals: &source::Totals, categories: Option<Catego
         time: totals.time_us.map(TimeReply::new),
         categories,
         version: layer.version().to_owned(),
+        distributions: None,
         zooms: Vec::new(),
     }
-}
-
-/// Calls `each` with batches of all points that pass the query.
-fn scan(layer: &Layer, query: &Query<'_>, mut each: impl FnMut(Points<'_>) + Send) -> Result<()> {
-    let sink: &mut Sink<'_> = &mut |batch: Points<'_>| {
-        each(batch);
-        query.flow()
-    };
-    layer.point_set().scan(query, &mut [sink]).map(drop)
 }
 
 #[cfg(test)]

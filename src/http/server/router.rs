@@ -18,9 +18,9 @@ use super::app::App;
 use super::middleware::{REQUEST_ID, access};
 use super::problem::Problem;
 use crate::http::routes::{
-    bbox, bridge, catalog, detections, floor_plan, frames, grid, health, images, ingest, jobs, layer_changes, legend,
-    masks, matrix, matrix_body, metrics, openapi, overlays, pages, point, points, queries, rooms, statistics,
-    tile_json, tiles,
+    area_statistics, bbox, bridge, catalog, detections, floor_plan, frames, grid, health, images, ingest, jobs,
+    layer_changes, legend, masks, matrix, matrix_body, metrics, openapi, overlays, pages, point, points, queries,
+    rooms, statistics, tile_json, tiles,
 };
 
 /// Returns the router of all routes with their middleware.
@@ -66,6 +66,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/{layer}/rooms", put(rooms::put).delete(rooms::delete))
         .route("/{layer}/bbox/{bounds}/{size}", post(bbox::picture_within))
         .route("/{layer}/grid", post(grid::grid_of_body))
+        .route("/{layer}/statistics", post(area_statistics::statistics_within))
         .route("/{layer}/{z}/{x}/{y}", post(tiles::tile_within))
         // The limit applies to the decompressed body.
         .layer(RequestDecompressionLayer::new())

@@ -1,0 +1,68 @@
+//! `POST /{layer}/statistics`: statistics of a layer's points in a polygon.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, Response, header};
+use axum::response::IntoResponse;
+
+use super::distributions::DistributionOptions;
+use super::statistics::{StatisticsReply, compute};
+use crate::error::Error;
+use crate::http::parameters::area::{Area, PolygonBody};
+use crate::http::parameters::fields::Fields;
+use crate::http::parameters::filter::Filter;
+use crate::http::parameters::openapi::InQuery;
+use crate::http::server::App;
+use crate::http::server::problem::{HttpResult, Problem};
+use crate::layer::FilterOptions;
+
+/// Statistics of a layer's points in a polygon
+///
+/// The body is a GeoJSON Polygon or MultiPolygon, or a Feature or FeatureCollection of these. The response has the number,
+/// weights, bounds, times and categories of the points in the polygon, and with `bins` also their distributions; `zooms` is
+/// empty.
+#[utoipa::path(post, path = "/{layer}/statistics", tag = "layers",
+    params(("layer" = String, Path, description = "A layer of the catalog", example = "cities"), InQuery<DistributionOptions>, InQuery<FilterOptions>),
+    request_body(content((PolygonBody = "application/geo+json"), (PolygonBody = "application/json"))),
+    responses(
+        (status = 200, description = "The statistics", body = StatisticsReply),
+        (status = 400, description = "Invalid parameter or polygon", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body exceeds a limit", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Unsupported media type", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn statistics_within(
+    State(app): State<Arc<App>>,
+    Path(layer): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+    body: Bytes,
+) -> HttpResult<Response<Body>> {
+    let layer = app.layer(&layer)?;
+    layer.require_positions()?;
+    let area = Area::of_body(&app.pool, layer.coordinate_space(), &headers, body).await?;
+    let digest = area.keyed_digest();
+    let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
+    let DistributionOptions { bins } = fields.read()?;
+    let filter = Filter::read(&mut fields)?.within(Some(area));
+    fields.finish()?;
+    filter.check(&layer.query())?;
+    let bins = bins.map(|bins| bins as usize);
+    // The text of the filter has a digest without a key, for which a client could construct a collision.
+    let key = format!("area/{}/{}/{digest:032x}/{bins:?}?{filter}", layer.name(), layer.version());
+    let make = || {
+        app.pool.run(move |stop| {
+            let reply = compute(&layer, &filter, bins, stop).map_err(|error| filter.request_error(error))?;
+            let text = serde_json::to_vec(&reply).map_err(|error| Error::input(layer.name(), error.to_string()))?;
+            Ok(Bytes::from(text))
+        })
+    };
+    let (text, was_cached) = app.bytes.get_or_make(&key, make).await?;
+    app.metrics.cache(was_cached);
+    let cache_control = app.config.server.cache_control.clone();
+    let headers = [(header::CONTENT_TYPE, "application/json".to_owned()), (header::CACHE_CONTROL, cache_control)];
+    Ok((headers, text).into_response())
+}

@@ -1,0 +1,212 @@
+//! Distributions of the weights, times and categories of points, for charts.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::error::Result;
+use crate::geo::{Categories, Points};
+use crate::http::parameters::filter::Filter;
+use crate::layer::Layer;
+use crate::parameter::Parameter;
+use crate::parameters::{Declaration, Kind, parameter_set, time_text};
+use crate::source::{Query, Sink};
+
+parameter_set! {
+    /// The resolution of distributions.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct DistributionOptions {
+        /// Number of bins of the distributions of weights and times. Without it the response has no distributions.
+        pub(super) bins: u64 = Declaration::new(Parameter::BINS, Kind::Integer { min: 1, max: 500 }).example("48"),
+    }
+}
+
+/// Distributions of the points.
+#[derive(Clone, Debug, Default, Serialize, ToSchema)]
+pub(crate) struct DistributionsReply {
+    /// Weights; null if every point weighs 1, or there are no points.
+    weights: Option<WeightBins>,
+    /// Times; null if no point has a time.
+    times: Option<TimeBins>,
+    /// Up to 50 categories with the most points, in descending order; null if no point has a category.
+    categories: Option<Vec<CategoryPoints>>,
+}
+
+/// Bins of equal width, from the minimum weight to the maximum.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct WeightBins {
+    /// Lower edge of the first bin.
+    min: f64,
+    /// Upper edge of the last bin.
+    max: f64,
+    /// Number of points per bin.
+    points: Vec<u64>,
+}
+
+/// Bins of equal duration, from the first time to the last.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct TimeBins {
+    /// Start of the first bin, in RFC 3339 format.
+    #[schema(example = "2024-01-01T00:00:00Z")]
+    start: String,
+    /// End of the last bin, in RFC 3339 format.
+    #[schema(example = "2024-03-01T12:30:00Z")]
+    end: String,
+    /// Number of points per bin.
+    points: Vec<u64>,
+}
+
+/// A category with the number of its points.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+struct CategoryPoints {
+    /// Name of the category.
+    #[schema(example = "bus")]
+    name: String,
+    /// Number of points.
+    #[schema(example = 34)]
+    points: u64,
+}
+
+/// The ranges of the points whose distributions are computed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ranges {
+    pub(super) weight: Option<[f64; 2]>,
+    /// First and last time.
+    pub(super) time_us: Option<[i64; 2]>,
+}
+
+impl DistributionsReply {
+    const MAX_CATEGORIES: usize = 50;
+
+    /// Computes the distributions of the points that pass the filter.
+    pub(super) fn compute(
+        layer: &Layer,
+        filter: &Filter,
+        query: &Query<'_>,
+        ranges: Ranges,
+        bins: usize,
+    ) -> Result<Self> {
+        let query = filter.applied_to(query.clone());
+        let mut categories = CategoryCounts::default();
+        let mut weights = ranges.weight.map(|range| Bins::new(range, bins));
+        let first = query.clone().with_weights(true).with_categories(true);
+        scan(layer, &first, |batch| {
+            categories.add(batch);
+            if let Some(weights) = &mut weights {
+                batch.weight().into_iter().flatten().for_each(|weight| weights.add(f64::from(*weight)));
+            }
+        })?;
+        // In a separate scan, since a scan with times rejects points whose time is invalid.
+        let mut times = ranges.time_us.map(|[start, end]| Bins::new([0.0, (end - start) as f64], bins));
+        if let (Some(times), Some([start, _])) = (&mut times, ranges.time_us) {
+            scan(layer, &query.with_weights(false).with_times(true), |batch| {
+                let valid = batch.time_us().into_iter().flatten().filter(|time| **time != Points::NO_TIME);
+                valid.for_each(|time| times.add((time - start) as f64));
+            })?;
+        }
+        Ok(Self {
+            weights: weights.map(|Bins { min, max, points }| WeightBins { min, max, points }),
+            times: ranges.time_us.zip(times).map(|([start, end], Bins { points, .. })| TimeBins {
+                start: time_text(start),
+                end: time_text(end),
+                points,
+            }),
+            categories: categories.largest(Self::MAX_CATEGORIES),
+        })
+    }
+}
+
+/// Numbers of points in bins of equal width.
+#[derive(Debug)]
+struct Bins {
+    min: f64,
+    max: f64,
+    points: Vec<u64>,
+}
+
+impl Bins {
+    fn new([min, max]: [f64; 2], bins: usize) -> Self {
+        Self { min, max, points: vec![0; bins] }
+    }
+
+    /// Counts a point. The last bin includes its upper edge. If all values are equal, they are in the first bin.
+    fn add(&mut self, value: f64) {
+        let share = (value - self.min) / (self.max - self.min);
+        let last = self.points.len().saturating_sub(1);
+        // A NaN, 0 / 0, becomes 0.
+        let index = ((share * self.points.len() as f64) as usize).min(last);
+        if let Some(count) = self.points.get_mut(index) {
+            *count += 1;
+        }
+    }
+}
+
+/// Numbers of points by category.
+#[derive(Debug, Default)]
+struct CategoryCounts(BTreeMap<String, u64>);
+
+impl CategoryCounts {
+    fn add(&mut self, batch: Points<'_>) {
+        let Some(Categories { codes, names }) = batch.category() else { return };
+        let mut counts = vec![0; names.len()];
+        for code in codes {
+            if let Some(count) = counts.get_mut(*code as usize) {
+                *count += 1;
+            }
+        }
+        for (name, count) in names.iter().zip(counts).filter(|(_, count)| *count > 0) {
+            *self.0.entry(name.to_string()).or_default() += count;
+        }
+    }
+
+    /// The categories with the most points, by number and name; `None` without categories.
+    fn largest(self, max: usize) -> Option<Vec<CategoryPoints>> {
+        let mut all: Vec<_> = self.0.into_iter().map(|(name, points)| CategoryPoints { name, points }).collect();
+        all.sort_by(|a, b| b.points.cmp(&a.points).then_with(|| a.name.cmp(&b.name)));
+        all.truncate(max);
+        (!all.is_empty()).then_some(all)
+    }
+}
+
+/// Calls `each` with batches of all points that pass the query.
+pub(super) fn scan(layer: &Layer, query: &Query<'_>, mut each: impl FnMut(Points<'_>) + Send) -> Result<()> {
+    let sink: &mut Sink<'_> = &mut |batch: Points<'_>| {
+        each(batch);
+        query.flow()
+    };
+    layer.point_set().scan(query, &mut [sink]).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bins_contain_their_lower_edge_and_the_last_one_also_its_upper() {
+        let mut bins = Bins::new([1.0, 5.0], 4);
+        for value in [1.0, 1.99, 2.0, 4.0, 5.0] {
+            bins.add(value);
+        }
+        assert_eq!(bins.points, [2, 1, 0, 2]);
+        let mut equal = Bins::new([3.0, 3.0], 4);
+        for value in [3.0, 3.0] {
+            equal.add(value);
+        }
+        assert_eq!(equal.points, [2, 0, 0, 0]);
+    }
+
+    #[test]
+    fn the_largest_categories_are_first() {
+        let counts =
+            CategoryCounts([("bus", 2), ("tram", 5), ("boat", 2)].map(|(name, n)| (name.to_owned(), n)).into());
+        let names = |max| counts_of(&counts, max).into_iter().map(|category| category.name).collect::<Vec<_>>();
+        assert_eq!(names(3), ["tram", "boat", "bus"]);
+        assert_eq!(names(1), ["tram"]);
+        assert_eq!(CategoryCounts::default().largest(3), None);
+    }
+
+    fn counts_of(counts: &CategoryCounts, max: usize) -> Vec<CategoryPoints> {
+        CategoryCounts(counts.0.clone()).largest(max).unwrap_or_default()
+    }
+}
