@@ -2,6 +2,7 @@ import L from 'leaflet';
 
 import { legendOf, type Legend } from './client.js';
 import type { HeatLayer } from './heat-layer.js';
+import { readableLegend } from './readable.js';
 import { withoutOpacity } from './style.js';
 
 /** Options of a legend. */
@@ -83,17 +84,18 @@ export class KilnLegend extends L.Control {
   private draw(legend: Legend): void {
     this.current = legend;
     const title = L.DomUtil.create('figcaption', 'kiln-legend-title');
-    title.textContent = (this.options as LegendOptions).title ?? legend.title;
+    title.textContent = title.title = (this.options as LegendOptions).title ?? legend.title;
     const bar = L.DomUtil.create('div', 'kiln-legend-bar');
     bar.style.background = `linear-gradient(to right, ${legend.colors.join(', ')})`;
     const ticks = L.DomUtil.create('div', 'kiln-legend-ticks');
-    for (const { position, label } of legend.ticks) {
+    const readable = readableLegend(legend);
+    for (const { position, label } of readable.ticks) {
       const tick = L.DomUtil.create('span', 'kiln-legend-tick', ticks);
       tick.style.left = `${100 * position}%`;
       tick.textContent = label;
     }
     const unit = L.DomUtil.create('div', 'kiln-legend-unit');
-    unit.textContent = legend.span?.unit ?? 'an absolute scale';
+    unit.textContent = unit.title = readable.unit;
     this.box.replaceChildren(title, bar, ticks, unit);
     spread(ticks);
     this.listeners.forEach((then) => then(legend));

@@ -2,6 +2,7 @@ import L from 'leaflet';
 
 import { valueAt, type Value } from './client.js';
 import type { HeatLayer } from './heat-layer.js';
+import { readableUnit } from './readable.js';
 import { withoutOpacity } from './style.js';
 
 /** Options of values. */
@@ -14,6 +15,8 @@ export interface ValueOptions {
   debounceMs?: number;
   /** Number of the most frequent categories around a click, up to 50. Default: 0. */
   categories?: number;
+  /** Returns the value that sets the unit of texts, such as the maximum of a legend. Default: the shown value itself. */
+  reference?: () => number | null | undefined;
 }
 
 /** A value, and whether a click or the cursor requested it. */
@@ -75,7 +78,7 @@ export class KilnValue extends L.Handler {
     if (this.options.popup === false) return void this.request(latlng, 'click').catch(() => undefined);
     const popup = L.popup({ className: 'kiln-popup', maxWidth: 320 });
     void this.request(latlng, 'click').then(
-      (value) => value && popup.setLatLng(latlng).setContent(describe(value)).openOn(this.map),
+      (value) => value && popup.setLatLng(latlng).setContent(describe(value, this.options.reference?.())).openOn(this.map),
       (error: Error) => {
         if (error.name !== 'AbortError') popup.setLatLng(latlng).setContent(text('p', error.message)).openOn(this.map);
       },
@@ -125,15 +128,17 @@ function text(tag: keyof HTMLElementTagNameMap, content: string, className = '')
   return element;
 }
 
-/** A value as text: `0.042 points per km²`. */
-export function amountOf({ value, unit }: Value): string {
-  return value === null ? 'No value' : `${number(value)} ${unit}`;
+/** A value as text: `0.042 points per km²`. `reference` is the value that sets the unit, such as the maximum of a legend. */
+export function amountOf({ value, unit }: Value, reference?: number | null): string {
+  if (value === null) return 'No value';
+  const readable = readableUnit(unit, reference ?? value);
+  return `${number(readable.factor * value)} ${readable.unit}`;
 }
 
 /** A value as an element: the amount, its percentile, and the number and categories of the points nearby. */
-export function describe(value: Value): HTMLElement {
+export function describe(value: Value, reference?: number | null): HTMLElement {
   const box = L.DomUtil.create('div', 'kiln-value');
-  box.append(text('strong', amountOf(value)));
+  box.append(text('strong', amountOf(value, reference)));
   if (value.percentile) {
     box.append(text('p', `At or above ${Math.floor(value.percentile)} % of the map at this zoom`));
   }

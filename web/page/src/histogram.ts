@@ -8,12 +8,14 @@ const HEIGHT = 34;
 /** A histogram of the layer's values above the color bar of the legend. */
 export class Histogram {
   private pending: AbortController | null = null;
+  private shown: number[] | null = null;
 
   constructor(private readonly legend: KilnLegend) {}
 
   /** Shows the histogram of the tiles at a zoom. */
   async show(layer: string, { opacity: _, ...style }: HeatStyle, zoom: number): Promise<void> {
     this.pending?.abort();
+    this.hold();
     const { signal } = (this.pending = new AbortController());
     const parameters = parametersOf(style);
     parameters.set('zoom', String(zoom));
@@ -21,15 +23,22 @@ export class Histogram {
     if (!signal.aborted) this.draw(statistics?.zooms[0]?.histogram ?? null);
   }
 
+  /** Shows the current bars in a legend that was drawn again, or an empty box of their height, so that the legend does not jump. */
+  hold(): void {
+    this.draw(this.shown);
+  }
+
   private draw(bars: number[] | null): void {
+    this.shown = bars;
     const box = this.legend.getContainer();
     box?.querySelector('.histogram')?.remove();
     const bar = box?.querySelector('.kiln-legend-bar');
-    if (!bar || !bars?.length) return;
-    const most = Math.max(...bars);
-    if (!(most > 0)) return;
+    if (!bar) return;
     const svg = document.createElementNS(SVG, 'svg');
     svg.setAttribute('class', 'histogram');
+    bar.before(svg);
+    const most = Math.max(...(bars ?? []));
+    if (!bars || !(most > 0)) return svg.setAttribute('aria-hidden', 'true');
     svg.setAttribute('viewBox', `0 0 ${bars.length} ${HEIGHT}`);
     svg.setAttribute('preserveAspectRatio', 'none');
     svg.setAttribute('role', 'img');
@@ -46,6 +55,5 @@ export class Histogram {
       rect.append(title);
       svg.append(rect);
     });
-    bar.before(svg);
   }
 }
