@@ -46,7 +46,7 @@ export async function open({ webgl = false } = {}) {
 }
 
 /** Decodes a PNG with 8 bits per channel, not interlaced, as Chromium writes it. */
-function pixels(png) {
+export function pixels(png) {
   const [width, height, depth, color] = [png.readUInt32BE(16), png.readUInt32BE(20), png[24], png[25]];
   assert(depth === 8 && (color === 2 || color === 6), `a PNG of ${depth} bits and color type ${color}`);
   const packed = [];

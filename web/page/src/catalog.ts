@@ -38,11 +38,17 @@ export interface Catalog {
 export interface Statistics {
   points: number;
   /** Null: no points. */
-  weight: { min: number; max: number } | null;
+  weight: { min: number; max: number; sum: number; mean: number } | null;
   /** Null: no points, or a table without geometry. */
   bounds: [[number, number], [number, number]] | null;
   time: { start: string; end: string } | null;
   categories: { names: string[]; total: number } | null;
+  /** With the parameter `bins`. */
+  distributions?: {
+    weights: { min: number; max: number; points: number[] } | null;
+    times: { start: string; end: string; points: number[] } | null;
+    categories: { name: string; points: number }[] | null;
+  };
   zooms: { z: number; vmin: number; vmax: number; unit: string; histogram: number[] | null }[];
 }
 

@@ -1,8 +1,6 @@
 import L from 'leaflet';
 
-import type { Catalog } from './catalog.js';
-import { byId, showStatus } from './dom.js';
-import { Land } from './land.js';
+import { byId } from './dom.js';
 
 const FIRST_ZOOM = { min: 2, max: 12 };
 /** The bounds that are shown without a layer. */
@@ -23,7 +21,7 @@ export function makeMap(): L.Map {
   L.control.zoom({ position: 'topleft' }).addTo(map);
   L.control.scale({ position: 'bottomright', imperial: false }).addTo(map);
   map.attributionControl.setPrefix('<a href="https://leafletjs.com">Leaflet</a>');
-  for (const [name, z] of Object.entries({ land: 150, before: 240, heat: 250 })) map.createPane(name).style.zIndex = String(z);
+  for (const [name, z] of Object.entries({ land: 150, before: 240, heat: 250, lines: 410, names: 420 })) map.createPane(name).style.zIndex = String(z);
   return map;
 }
 
@@ -35,15 +33,4 @@ export function fit(map: L.Map, bounds: L.LatLngBoundsLiteral): void {
   const zoom = Math.min(Math.max(fitting, FIRST_ZOOM.min), FIRST_ZOOM.max);
   const center = map.project(box.getSouthWest(), zoom).add(map.project(box.getNorthEast(), zoom)).divideBy(2);
   map.setView(map.unproject(center.add([covered / 2, 0]), zoom), zoom, { animate: false });
-}
-
-/** Adds the basemap: that of the configuration, or outlines of land. */
-export function basemap(map: L.Map, { page }: Catalog): { redraw(): unknown } {
-  if (page?.basemap) {
-    const attribution = page.attribution ?? '';
-    return L.tileLayer(page.basemap, { pane: 'land', attribution, maxZoom: 18, className: 'basemap' }).addTo(map);
-  }
-  const land = new Land('land').addTo(map);
-  land.load().catch((error: Error) => showStatus(error.message, true));
-  return land;
 }

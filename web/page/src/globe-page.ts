@@ -2,8 +2,11 @@ import L from 'leaflet';
 import { fetchJson, amountOf, kiln, type KilnLegend, type KilnValue } from 'kiln-leaflet';
 
 import { BASE, layerOf, reportMissingLayer, onGlobe, openLayer, type Catalog, type LayerEntry, type Statistics } from './catalog.js';
+import { Area } from './area/area.js';
+import { filterOf } from './area/ring.js';
 import { Swipe } from './compare.js';
-import { byId, debounced } from './dom.js';
+import { Context } from './context/context.js';
+import { byId, debounced, showStatus } from './dom.js';
 import { Failures } from './failures.js';
 import { fit, WORLD } from './globe-map.js';
 import { Heat } from './heat.js';
@@ -13,7 +16,7 @@ import { Snippets } from './snippets.js';
 import { matrixUrl } from './matrix-link.js';
 import { read, styleOf, write, type State } from './state.js';
 import { describe, PARTS } from './time-parts.js';
-import { between, Times, timeText } from './times.js';
+import { between, Times, timeText, windowText } from './time/times.js';
 
 const DEBOUNCE_MS = 90;
 /** Number of categories in the popup of a click. */
@@ -34,6 +37,9 @@ export class GlobePage {
   private readonly swipe: Swipe;
   /** Those of the panes `heat` and `before`, and of the statistics. */
   private readonly failures = new Failures(['heat', 'heat-scale', 'before', 'before-scale', 'statistics'], () => this.recovered());
+  private readonly area: Area;
+  /** What is around the heat map. Null: not loaded yet. */
+  context: Context | null = null;
   private loaded: { layer: string; statistics: Statistics } | null = null;
 
   constructor(private readonly map: L.Map, private readonly catalog: Catalog) {
@@ -44,21 +50,25 @@ export class GlobePage {
     this.place(placed);
 
     this.heat = new Heat(map, catalog, state, 'heat', true, this.failures);
-    this.heat.whenShown(() => this.times.arrived());
+    this.heat.whenShown(() => {
+      this.times.arrived();
+      this.context?.loadNames();
+    });
     this.legend = kiln.legend(this.heat.source).addTo(map);
     this.histogram = new Histogram(this.legend);
-    this.values = kiln.value(map, this.heat.source, { hover: matchMedia('(hover: hover)').matches });
+    this.values = kiln.value(map, this.heat.source, { hover: matchMedia('(hover: hover)').matches, reference: () => this.highest });
     this.heat.onSource = (source) => {
       this.legend.setSource(source);
       this.values.setSource(source);
     };
     this.legend.onLegend(({ colors }) => {
       byId('ramp').style.background = `linear-gradient(to right, ${colors.join(', ')})`;
-      if (!this.times.isPlaying) void this.histogram.show(this.state.layer, this.heat.source.heatStyle(), map.getZoom());
+      if (this.times.isPlaying) this.histogram.hold();
+      else void this.histogram.show(this.state.layer, this.heat.source.heatStyle(), map.getZoom());
     });
     this.values.onValue((event) => {
       byId('under').hidden = event?.by !== 'hover';
-      if (event?.by === 'hover') byId('under').textContent = amountOf(event.value);
+      if (event?.by === 'hover') byId('under').textContent = amountOf(event.value, this.highest);
     });
 
     const span = () => {
@@ -71,6 +81,12 @@ export class GlobePage {
       this.state.swipe = percent;
       this.remember();
     });
+    this.area = new Area(
+      map,
+      (area) => this.change({ ...this.state, area }, 'area'),
+      (isDrawing) => (isDrawing ? this.values.disable() : this.values.enable()),
+    );
+    byId('map-picture').addEventListener('click', () => void this.savePicture());
     this.listen();
   }
 
@@ -78,7 +94,9 @@ export class GlobePage {
   async start(): Promise<void> {
     this.panel.show(this.state);
     this.remember();
+    // The heat map first, since it takes longer.
     const shown = this.refresh();
+    this.context = new Context(this.map, this.catalog, this.state.names);
     void this.loadStatistics();
     await shown;
   }
@@ -138,6 +156,8 @@ export class GlobePage {
       void this.loadStatistics();
     }
     this.remember();
+    if (what === 'names') return this.context?.show(state.names);
+    if (what === 'area') return this.showArea();
     if (what === 'time') void this.refresh();
     else this.refreshSoon();
   }
@@ -146,6 +166,9 @@ export class GlobePage {
     const { state } = this;
     document.title = `${this.layer?.title ?? state.layer} - Kiln`;
     this.compare();
+    this.context?.show(state.names);
+    this.showArea();
+    this.updateBars();
     await this.heat.show(state);
   }
 
@@ -173,7 +196,7 @@ export class GlobePage {
   private nameOf(state: State): string {
     const { layer, time, scheme, categories } = state;
     const title = this.layers.find(({ name }) => name === layer)?.title ?? layer;
-    const times = time ? between(timeText(time[0], time[1] - time[0]), timeText(time[1], time[1] - time[0])) : '';
+    const times = time ? windowText(time, time[1] - time[0]) : '';
     const parts = PARTS.filter((part) => state[part].length).map((part) => describe(part, state[part]));
     const filters = [times, ...parts, categories.join(', ')].filter(Boolean);
     return [title, ...(filters.length ? filters : [scheme])].join(' · ');
@@ -215,6 +238,53 @@ export class GlobePage {
     byId('when').hidden = !range;
     byId('when').textContent = range ? `Times: ${between(timeText(Date.parse(range.start), length), timeText(Date.parse(range.end), length))} UTC` : '';
     this.times.setRange(range && [Date.parse(range.start), Date.parse(range.end)], this.state.time);
+    this.updateBars();
+  }
+
+  /** The bars of the numbers of points over time. */
+  private updateBars(): void {
+    if (this.loaded?.layer !== this.state.layer || !this.loaded.statistics.time) return this.times.bars.clear();
+    void this.times.bars.load(this.state.layer, filterOf(styleOf(this.state, this.catalog)));
+  }
+
+  private showArea(): void {
+    this.area.show(this.state.area, this.layer, styleOf(this.state, this.catalog));
+  }
+
+  /** The value of the hottest color, which sets the unit of values. */
+  private get highest(): number | undefined {
+    const span = this.legend.legend()?.span;
+    return span ? Math.max(Math.abs(span.vmin), Math.abs(span.vmax)) : undefined;
+  }
+
+  /** Downloads the view as a picture with map and legend. */
+  private async savePicture(): Promise<void> {
+    const button = byId<HTMLButtonElement>('map-picture');
+    button.disabled = true;
+    try {
+      // Loaded on demand: few visitors need it.
+      const { mapPicture } = await import('./context/map-picture.js');
+      const title = this.layer?.title ?? this.state.layer;
+      const isFiltered = this.state.time !== null || this.state.categories.length > 0 || PARTS.some((part) => this.state[part].length);
+      const blob = await mapPicture(this.map, {
+        layer: this.state.layer,
+        title,
+        subtitle: isFiltered ? this.nameOf(this.state).slice(title.length).replace(/^ · /, '') : '',
+        attribution: [this.layer?.attribution, 'Natural Earth', this.state.names ? 'GeoNames (CC BY 4.0)' : ''].filter(Boolean).join(' · '),
+        style: this.heat.source.heatStyle(),
+        legend: this.legend.legend(),
+        hasNames: this.state.names,
+      });
+      const link = document.createElement('a');
+      link.href = URL.createObjectURL(blob);
+      link.download = `${this.state.layer}-map.png`;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    } catch (error) {
+      showStatus((error as Error).message, true);
+    } finally {
+      button.disabled = false;
+    }
   }
 
   /** Writes the state to the URL and to the snippets. */

@@ -6,33 +6,37 @@ import './banner.css';
 import './panel.css';
 import './layer-head.css';
 import './style.css';
+import './context/context.css';
+import './time/times.css';
+import './area/area.css';
 
 import { fetchCatalog, isPlane, layerOf, matrixPage, openLayer, reportMissingLayer, type Catalog, type LayerEntry } from './catalog.js';
 import { byId, showNotice, showStatus } from './dom.js';
+import { Context } from './context/context.js';
 import { showEmpty } from './empty.js';
 import { Failures } from './failures.js';
-import { basemap, fit, makeMap, WORLD } from './globe-map.js';
+import { fit, makeMap, WORLD } from './globe-map.js';
 import { GlobePage } from './globe-page.js';
 import { markKeyboardUse } from './keys.js';
 import { theme } from './theme.js';
 
 async function startGlobe(catalog: Catalog | null): Promise<void> {
   const map = makeMap();
-  let ground: { redraw(): unknown } | undefined;
-  theme(() => ground?.redraw());
+  let context: Context | null = null;
+  theme(() => context?.redraw());
   if (!catalog?.layers.length) {
     fit(map, WORLD);
     if (catalog) {
-      basemap(map, catalog);
+      context = new Context(map, catalog, true);
+      context.loadNames();
       showEmpty();
     }
     byId('map').setAttribute('aria-busy', 'false');
     return;
   }
   const page = new GlobePage(map, catalog);
-  // The heat map first, since it takes longer.
   const shown = page.start();
-  ground = basemap(map, catalog);
+  ({ context } = page);
   await shown;
 }
 

@@ -57,6 +57,7 @@ export class Panel {
     handover!.checked = state.handover;
     beyond!.value = String(state.beyond);
     compare!.checked = state.before !== null;
+    byId<HTMLInputElement>('names').checked = state.names;
     this.schemes.show(state.scheme);
     showLayer(layer, layer ? sentenceOf(layer, state.agg) : '');
     this.timeParts.controls.show(state);
@@ -121,7 +122,8 @@ export class Panel {
     else if (id === 'handover') state.handover = input.checked;
     else if (id === 'beyond') {
       if (Number.isFinite(input.valueAsNumber)) state.beyond = Math.min(Math.max(Math.round(input.valueAsNumber), 0), 18);
-    } else if (id === 'compare') state.before = input.checked ? '' : null;
+    } else if (id === 'names') state.names = input.checked;
+    else if (id === 'compare') state.before = input.checked ? '' : null;
     else return;
     this.changed(state, id);
   }

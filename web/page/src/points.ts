@@ -2,6 +2,7 @@ import L from 'leaflet';
 import { fetchJson, parametersOf, type HeatStyle, type Legend } from 'kiln-leaflet';
 
 import { BASE } from './catalog.js';
+import { filterOf } from './area/ring.js';
 import { colorize, hasFormula } from './color-scale.js';
 import { dotSize, pixelWidthM, type DotSize } from './dot-size.js';
 import { densityOf, isShape, reachOf } from './kernels.js';
@@ -17,8 +18,6 @@ const PADDING = 0.2;
 const REQUEST_PADDING = 0.5;
 /** Duration of the cross-fade between the picture of the server and that of the browser. */
 export const FADE_MS = 250;
-
-const FILTERS = ['start', 'end', 'hours', 'weekdays', 'months', 'tz', 'category'] as const;
 
 /** The values of one per pixel in the units of a style, by the width of a pixel in meters. */
 const FACTORS: Record<string, (pixelM: number) => number> = {
@@ -110,8 +109,7 @@ export class Points {
 
   /** The points in reach of the view, from the last response if it has them. Null: too many. */
   private async load(layer: string, style: HeatStyle, reach: number, signal: AbortSignal): Promise<Loaded['points'] | null> {
-    const filter: HeatStyle = {};
-    for (const name of FILTERS) if (style[name] !== undefined) Object.assign(filter, { [name]: style[name] });
+    const filter = filterOf(style);
     const key = JSON.stringify([layer, filter]);
     const needed = this.latLngBounds(this.pixelBounds(PADDING, reach));
     if (this.loaded?.key === key && this.loaded.bounds.contains(needed)) return this.loaded.points;

@@ -1,5 +1,6 @@
 import type { Catalog, HeatStyle, LayerEntry } from './catalog.js';
 import { fadesIn } from './catalog.js';
+import { parseRing, ringText, type Ring } from './area/ring.js';
 import { hasParts, NO_PARTS, partParameters, PARTS, textOf, valuesOf, type TimeParts } from './time-parts.js';
 import { browserZone, isZone } from './zones.js';
 
@@ -29,6 +30,10 @@ export interface State extends TimeParts {
   /** Whether the browser draws the points at zooms greater than `beyond`. */
   handover: boolean;
   beyond: number;
+  /** Whether coasts, borders and names are above the heat map. */
+  names: boolean;
+  /** The area whose statistics are shown. Null: none. */
+  area: Ring | null;
   /** The earlier view of a comparison, as in a URL. Null: no comparison. */
   before: string | null;
   /** Position of the divider, in percent of the map's width. */
@@ -65,7 +70,7 @@ export function initial(layer: LayerEntry | undefined, { page }: Catalog): State
   const place = { zoom: 2, lat: 20, lng: 0 };
   const configured = page?.draw_points_beyond ?? null;
   const handOver = { handover: configured !== null, beyond: configured ?? BEYOND };
-  const rest = { mode: 'tiles', span: null, time: null, zone: browserZone(), before: null, swipe: 50 } as const;
+  const rest = { mode: 'tiles', span: null, time: null, zone: browserZone(), names: true, area: null, before: null, swipe: 50 } as const;
   return { ...defaultStyle(layer), ...place, ...rest, ...NO_PARTS, categories: [], layer: layer?.name ?? '', ...handOver };
 }
 
@@ -110,9 +115,11 @@ export function write(state: State, layer: LayerEntry | undefined, catalog: Cata
   put('categories', JSON.stringify(state.categories));
   put('beyond', state.beyond);
   put('handover', state.handover ? 'on' : 'off');
+  put('names', state.names ? 'on' : 'off');
+  if (state.area) parameters.set('area', ringText(state.area));
   put('before', state.before);
   if (state.before !== null) put('swipe', state.swipe);
-  return parameters.toString().replaceAll('%2F', '/').replaceAll('%3A', ':').replaceAll('%2C', ',');
+  return parameters.toString().replaceAll('%2F', '/').replaceAll('%3A', ':').replaceAll('%2C', ',').replaceAll('%3B', ';');
 }
 
 /** Parses the fragment of a URL. Returns the state, and whether the fragment has a map position. Invalid values are replaced by defaults. */
@@ -139,6 +146,8 @@ export function read(text: string, catalog: Catalog, layers: LayerEntry[]): { st
   state.opacity = number('opacity', 5, 100) ?? state.opacity;
   state.beyond = Math.round(number('beyond', 0, 18) ?? state.beyond);
   state.handover = (choice('handover', ['on', 'off']) ?? (state.handover ? 'on' : 'off')) === 'on';
+  state.names = choice('names', ['on', 'off']) !== 'off';
+  state.area = parseRing(parameters.get('area'));
   state.swipe = number('swipe', 0, 100) ?? state.swipe;
   state.before = parameters.get('before');
   state.span = pair(parameters.get('span'), Number);

@@ -7,7 +7,7 @@ import { BASE, type Catalog, type LayerEntry, type Statistics } from '../catalog
 import { byId, debounced, make, number, points, showNotice, showStatus } from '../dom.js';
 import { matrixUrl } from '../matrix-link.js';
 import { partParameters } from '../time-parts.js';
-import { Times } from '../times.js';
+import { Times } from '../time/times.js';
 import { FloorLegend } from './floor-legend.js';
 import { fitFloor, makeFloorMap } from './floor-map.js';
 import { FloorPanel } from './floor-panel.js';

@@ -2,6 +2,7 @@ import 'leaflet/dist/leaflet.css';
 import 'kiln-leaflet/kiln-leaflet.css';
 import '../base.css';
 import '../map.css';
+import '../context/context.css';
 import '../panel.css';
 import './matrix.css';
 

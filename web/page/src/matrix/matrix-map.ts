@@ -3,7 +3,8 @@ import { kiln, KilnTileLayer, type HeatStyle, type KilnLegend } from 'kiln-leafl
 
 import { BASE, isPlane, type Catalog, type LayerEntry, type Statistics } from '../catalog.js';
 import { byId, debounced, showStatus } from '../dom.js';
-import { basemap, makeMap } from '../globe-map.js';
+import { Context } from '../context/context.js';
+import { makeMap } from '../globe-map.js';
 
 const DEBOUNCE_MS = 250;
 const MAX_ZOOM = 12;
@@ -14,7 +15,7 @@ export const hasMap = (layer: LayerEntry, { bounds }: Statistics) => !isPlane(la
 /** The heat map of the layer next to its matrix. */
 export class MatrixMap {
   private readonly map = makeMap();
-  private readonly land: { redraw(): unknown };
+  private readonly context: Context;
   private tiles: KilnTileLayer | null = null;
   private legend: KilnLegend | null = null;
   private shown = '';
@@ -26,7 +27,7 @@ export class MatrixMap {
   constructor(catalog: Catalog, private readonly layer: LayerEntry, at: [number, number, number] | null, moved: (at: [number, number, number]) => void) {
     if (at) this.map.setView([at[1], at[2]], at[0], { animate: false });
     else this.map.fitBounds(layer.bounds, { maxZoom: MAX_ZOOM, animate: false });
-    this.land = basemap(this.map, catalog);
+    this.context = new Context(this.map, catalog, true);
     this.remember();
     const later = debounced(() => {
       const { lat, lng } = this.position.wrap();
@@ -66,7 +67,10 @@ export class MatrixMap {
     }
     if (!this.tiles) {
       this.tiles = new KilnTileLayer(BASE, this.layer.name, style, { pane: 'heat', className: 'heat', updateWhenIdle: false });
-      this.tiles.on('load', () => busy(false));
+      this.tiles.on('load', () => {
+        busy(false);
+        this.context.loadNames();
+      });
       const failed = (text: string) => {
         busy(false);
         showStatus(text, true);
@@ -84,7 +88,7 @@ export class MatrixMap {
 
   /** Updates the map to the theme. */
   redraw(): void {
-    this.land.redraw();
+    this.context.redraw();
   }
 
   /** The position: zoom, latitude and longitude. */
