@@ -38,7 +38,7 @@ fn statistics_of_a_polygon_are_those_of_its_points() {
     assert_eq!(reply["categories"], json!({"names": ["bus", "tram"], "total": 2}));
     assert_eq!(
         reply["distributions"],
-        json!({"weights": {"min": 1.0, "max": 5.0, "points": [1, 2]},
+        json!({"weights": {"edges": [1.0, 3.0, 5.0], "points": [1, 2]},
             "times": {"start": "2024-01-01T00:00:00Z", "end": "2024-03-01T00:00:00Z", "points": [1, 2]},
             "categories": [{"name": "bus", "points": 2}, {"name": "tram", "points": 1}]})
     );
@@ -66,6 +66,22 @@ fn distributions_of_a_layer_count_each_point_once() {
     assert_eq!(reply["distributions"]["categories"][0], json!({"name": "bus", "points": 3}));
     let tram = server.get("/stops/statistics?zoom=0&bins=7&category=tram").ok(200).json();
     assert_eq!(tram["distributions"]["weights"]["points"], json!([1, 0, 0, 0, 0, 0, 0]));
+}
+
+#[test]
+fn bins_of_skewed_weights_have_equal_ratios() {
+    let home = tempfile::tempdir().unwrap();
+    let weights = std::iter::repeat_n("10", 998).chain(["0", "10000"]);
+    let rows: String = weights.map(|weight| format!("18,59,{weight}\n")).collect();
+    fs::write(home.path().join("towns.csv"), format!("lon,lat,people\n{rows}")).unwrap();
+    fs::write(home.path().join("kiln.toml"), "[layers.towns]\ninput = \"towns.csv\"\nweight = \"people\"\n").unwrap();
+    let reply = Server::at(home, &[]).get("/towns/statistics?zoom=0&bins=5").ok(200).json();
+    let bins = &reply["distributions"]["weights"];
+    let edges: Vec<f64> = serde_json::from_value(bins["edges"].clone()).unwrap();
+    assert_eq!(bins["points"], json!([1, 998, 0, 0, 1]));
+    assert_eq!((edges[0], edges[5]), (0.0, 10_000.0));
+    let ratios: Vec<f64> = edges[1..].windows(2).map(|pair| pair[1] / pair[0]).collect();
+    assert!(ratios.iter().all(|ratio| (ratio / ratios[0] - 1.0).abs() < 1e-9), "{edges:?}");
 }
 
 #[test]

@@ -162,7 +162,7 @@ describe('legends and values', () => {
   test('the legend has the unit of the style', async () => {
     const { page, done } = await visit(`${make('tileLayer', 'days')}
       L.kiln.legend(heat).addTo(map);`);
-    for (const [units, text] of [['per_px', 'weight per pixel'], ['per_m2', 'weight per m²'], ['per_km2', 'weight per km²']]) {
+    for (const [units, text] of [['per_px', 'weight per pixel'], ['per_m2', 'weight per m²'], ['per_km2', 'weight per 1,000 km²']]) {
       await page.evaluate((units) => heat.setStyle({ ...style, units }), units);
       await page.waitForFunction((text) => document.querySelector('.kiln-legend-unit')?.textContent === text, text);
     }
@@ -176,7 +176,7 @@ describe('legends and values', () => {
       L.kiln.value(map, heat, { categories: 2 }).onValue((event) => { window.valueEvent = event; });`);
     await page.waitForSelector('.kiln-legend-tick');
     assert.equal(await page.textContent('.kiln-legend-title'), 'Mine');
-    assert.match(await page.textContent('.kiln-legend-unit'), /^weight per km²$/);
+    assert.match(await page.textContent('.kiln-legend-unit'), /^weight per 1,000 km²$/);
     await page.evaluate(() => heat.setStyle({ ...style, agg: 'max' }));
     await page.waitForFunction(() => document.querySelector('.kiln-legend-unit')?.textContent === 'max of weight');
     await page.mouse.click(300, 200);

@@ -14,7 +14,8 @@ after(async () => {
   kiln?.stop();
 });
 
-const at = (zoom, { lat, lng } = STOCKHOLM) => `at=${zoom}/${lat}/${lng}`;
+// Without coasts and borders above the heat.
+const at = (zoom, { lat, lng } = STOCKHOLM) => `names=off&at=${zoom}/${lat}/${lng}`;
 const hash = async (page) => new URLSearchParams((await page.evaluate(() => location.hash)).slice(1));
 const status = (page, part) => page.waitForFunction((part) => document.getElementById('status').textContent.includes(part), part);
 const BY_BROWSER = 'drawn by the browser';

@@ -33,13 +33,12 @@ pub(crate) struct DistributionsReply {
     categories: Option<Vec<CategoryPoints>>,
 }
 
-/// Bins of equal width, from the minimum weight to the maximum.
+/// Bins of weights, from the minimum to the maximum. They are of equal width, or, if no weight is negative and the
+/// maximum exceeds 100 times the mean, of equal ratio from a hundredth of the mean; the first bin then starts at the minimum.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct WeightBins {
-    /// Lower edge of the first bin.
-    min: f64,
-    /// Upper edge of the last bin.
-    max: f64,
+    /// Edges of the bins, one more than the bins.
+    edges: Vec<f64>,
     /// Number of points per bin.
     points: Vec<u64>,
 }
@@ -71,13 +70,16 @@ struct CategoryPoints {
 /// The ranges of the points whose distributions are computed.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ranges {
-    pub(super) weight: Option<[f64; 2]>,
+    /// Minimum, maximum and mean.
+    pub(super) weight: Option<[f64; 3]>,
     /// First and last time.
     pub(super) time_us: Option<[i64; 2]>,
 }
 
 impl DistributionsReply {
     const MAX_CATEGORIES: usize = 50;
+    /// Weights are skewed if their maximum exceeds this multiple of their mean.
+    const SKEWED: f64 = 100.0;
 
     /// Computes the distributions of the points that pass the filter.
     pub(super) fn compute(
@@ -89,7 +91,14 @@ impl DistributionsReply {
     ) -> Result<Self> {
         let query = filter.applied_to(query.clone());
         let mut categories = CategoryCounts::default();
-        let mut weights = ranges.weight.map(|range| Bins::new(range, bins));
+        let mut weights = ranges.weight.map(|[min, max, mean]| {
+            let is_skewed = min >= 0.0 && max > Self::SKEWED * mean;
+            if is_skewed {
+                Bins::of_equal_ratio(min, mean / Self::SKEWED, max, bins)
+            } else {
+                Bins::of_equal_width(min, max, bins)
+            }
+        });
         let first = query.clone().with_weights(true).with_categories(true);
         scan(layer, &first, |batch| {
             categories.add(batch);
@@ -98,7 +107,7 @@ impl DistributionsReply {
             }
         })?;
         // In a separate scan, since a scan with times rejects points whose time is invalid.
-        let mut times = ranges.time_us.map(|[start, end]| Bins::new([0.0, (end - start) as f64], bins));
+        let mut times = ranges.time_us.map(|[start, end]| Bins::of_equal_width(0.0, (end - start) as f64, bins));
         if let (Some(times), Some([start, _])) = (&mut times, ranges.time_us) {
             scan(layer, &query.with_weights(false).with_times(true), |batch| {
                 let valid = batch.time_us().into_iter().flatten().filter(|time| **time != Points::NO_TIME);
@@ -106,7 +115,7 @@ impl DistributionsReply {
             })?;
         }
         Ok(Self {
-            weights: weights.map(|Bins { min, max, points }| WeightBins { min, max, points }),
+            weights: weights.map(|Bins { edges, points }| WeightBins { edges, points }),
             times: ranges.time_us.zip(times).map(|([start, end], Bins { points, .. })| TimeBins {
                 start: time_text(start),
                 end: time_text(end),
@@ -117,25 +126,40 @@ impl DistributionsReply {
     }
 }
 
-/// Numbers of points in bins of equal width.
+/// Numbers of points in bins.
 #[derive(Debug)]
 struct Bins {
-    min: f64,
-    max: f64,
+    /// Ascending, one more than the bins.
+    edges: Vec<f64>,
     points: Vec<u64>,
 }
 
 impl Bins {
-    fn new([min, max]: [f64; 2], bins: usize) -> Self {
-        Self { min, max, points: vec![0; bins] }
+    /// Bins of equal width from `min` to `max`.
+    fn of_equal_width(min: f64, max: f64, bins: usize) -> Self {
+        Self::new(min, max, bins, |share| min + share * (max - min))
     }
 
-    /// Counts a point. The last bin includes its upper edge. If all values are equal, they are in the first bin.
+    /// Bins of equal ratio from `low` to `max`, with the values from `min` to `low` in the first.
+    fn of_equal_ratio(min: f64, low: f64, max: f64, bins: usize) -> Self {
+        Self::new(min, max, bins, |share| low * (max / low).powf(share))
+    }
+
+    /// Bins with inner edges by their share of the bins.
+    fn new(min: f64, max: f64, bins: usize, inner: impl Fn(f64) -> f64) -> Self {
+        let mut edges = vec![min];
+        edges.extend((1..bins).map(|i| inner(i as f64 / bins as f64).clamp(min, max)));
+        edges.push(max);
+        Self { edges, points: vec![0; bins] }
+    }
+
+    /// Counts a point. A bin includes its lower edge, and the last one also its upper. If all values are equal, they are in
+    /// the first bin.
     fn add(&mut self, value: f64) {
-        let share = (value - self.min) / (self.max - self.min);
         let last = self.points.len().saturating_sub(1);
-        // A NaN, 0 / 0, becomes 0.
-        let index = ((share * self.points.len() as f64) as usize).min(last);
+        let is_equal = self.edges.first() == self.edges.last();
+        let index =
+            if is_equal { 0 } else { self.edges.partition_point(|edge| *edge <= value).saturating_sub(1).min(last) };
         if let Some(count) = self.points.get_mut(index) {
             *count += 1;
         }
@@ -184,16 +208,28 @@ mod tests {
 
     #[test]
     fn bins_contain_their_lower_edge_and_the_last_one_also_its_upper() {
-        let mut bins = Bins::new([1.0, 5.0], 4);
+        let mut bins = Bins::of_equal_width(1.0, 5.0, 4);
         for value in [1.0, 1.99, 2.0, 4.0, 5.0] {
             bins.add(value);
         }
         assert_eq!(bins.points, [2, 1, 0, 2]);
-        let mut equal = Bins::new([3.0, 3.0], 4);
+        let mut equal = Bins::of_equal_width(3.0, 3.0, 4);
         for value in [3.0, 3.0] {
             equal.add(value);
         }
         assert_eq!(equal.points, [2, 0, 0, 0]);
+    }
+
+    #[test]
+    fn bins_of_equal_ratio_spread_skewed_weights() {
+        let mut bins = Bins::of_equal_ratio(0.0, 1.0, 1000.0, 3);
+        for value in [0.0, 0.5, 9.0, 11.0, 99.0, 1000.0] {
+            bins.add(value);
+        }
+        assert_eq!(bins.points, [3, 2, 1]);
+        assert!(
+            bins.edges.iter().zip([0.0, 10.0, 100.0, 1000.0]).all(|(edge, expected)| (edge - expected).abs() < 1e-9)
+        );
     }
 
     #[test]

@@ -281,7 +281,10 @@ pub(super) fn compute(
 fn statistics_and_ranges(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> Result<(StatisticsReply, Ranges)> {
     if let (Some(totals), true) = (layer.totals(), filter.is_none()) {
         let CategoryList { first, total } = layer.categories(stop)?.unwrap_or_default();
-        let ranges = Ranges { weight: totals.weight.map(|[_, min, max]| [min, max]), time_us: totals.time_us };
+        let ranges = Ranges {
+            weight: totals.weight.map(|[sum, min, max]| [min, max, sum / totals.points as f64]),
+            time_us: totals.time_us,
+        };
         return Ok((from_totals(layer, &totals, CategoriesReply::new(first, total)), ranges));
     }
     let has_positions = layer.point_set().has_positions();
@@ -314,7 +317,7 @@ fn statistics_and_ranges(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> R
         }
     })?;
     let category_count = names.len() as u64;
-    let ranges = Ranges { weight: range, time_us: times };
+    let ranges = Ranges { weight: range.map(|[min, max]| [min, max, sum / points as f64]), time_us: times };
     let reply = StatisticsReply {
         points,
         weight,

@@ -45,7 +45,7 @@ export interface Statistics {
   categories: { names: string[]; total: number } | null;
   /** With the parameter `bins`. */
   distributions?: {
-    weights: { min: number; max: number; points: number[] } | null;
+    weights: { edges: number[]; points: number[] } | null;
     times: { start: string; end: string; points: number[] } | null;
     categories: { name: string; points: number }[] | null;
   };

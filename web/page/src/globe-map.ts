@@ -19,7 +19,7 @@ export function makeMap(): L.Map {
     zoomControl: false,
   });
   L.control.zoom({ position: 'topleft' }).addTo(map);
-  L.control.scale({ position: 'bottomright', imperial: false }).addTo(map);
+  L.control.scale({ position: 'bottomright', imperial: false, maxWidth: 130 }).addTo(map);
   map.attributionControl.setPrefix('<a href="https://leafletjs.com">Leaflet</a>');
   for (const [name, z] of Object.entries({ land: 150, before: 240, heat: 250, lines: 410, names: 420 })) map.createPane(name).style.zIndex = String(z);
   return map;

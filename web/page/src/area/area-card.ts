@@ -75,9 +75,11 @@ export class AreaCard {
       if (more > 0) parts.push(make('p', 'quiet', `and ${number(more)} more`));
     }
     const histogram = distributions?.weights;
-    if (histogram && histogram.max > histogram.min) {
+    const [min, second, max] = [0, 1, -1].map((index) => histogram?.edges.at(index) ?? 0) as [number, number, number];
+    if (histogram && max > min) {
       const ends = make('p', 'ends quiet');
-      ends.append(make('span', '', amount(histogram.min)), make('span', '', amount(histogram.max)));
+      const isEven = Math.abs((second - min) * histogram.points.length - (max - min)) < 1e-6 * (max - min);
+      ends.append(make('span', '', amount(min)), make('span', '', isEven ? '' : 'logarithmic'), make('span', '', amount(max)));
       parts.push(make('h3', '', `Points by ${weight ?? 'weight'}`), bars(histogram.points, `Histogram of ${weight ?? 'weights'}`), ends);
     }
     if (distributions?.times) {

@@ -60,7 +60,8 @@ function addHint(map: L.Map): void {
   } catch {
     // Without local storage the hint can be closed for this page view only.
   }
-  const hint = new L.Control({ position: 'bottomright' });
+  // Neither the panel nor the time bar covers this corner.
+  const hint = new L.Control({ position: 'bottomleft' });
   hint.onAdd = () => {
     const box = make('div', 'hint');
     const text = make('span', '', 'The outlines end here. For streets, set ');
