@@ -39,6 +39,7 @@ mod input_options;
 mod jobs;
 mod kiln;
 mod layer_routes;
+mod layer_uploads;
 mod legacy_bridge;
 mod masks;
 mod masks_events;

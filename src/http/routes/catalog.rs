@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header;
+use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::floor_plan::FloorPlanReply;
 use crate::color::Scheme;
+use crate::config::RESERVED;
 use crate::http::server::App;
+use crate::http::server::auth::WriteAccess;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::corners::{Corners, corners};
 use crate::layer::{Layer, remarks};
@@ -32,6 +34,33 @@ pub(crate) struct CatalogReply {
     colormaps: Vec<&'static str>,
     /// Configuration of the map page.
     page: PageReply,
+    /// Whether requests can add and change layers.
+    writes: WritesReply,
+}
+
+/// Whether requests can add and change layers.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+struct WritesReply {
+    /// `open`; `token`, if they must send the server's token; or `closed`.
+    #[schema(example = "open")]
+    access: &'static str,
+    /// Why writes are closed; null if they are not.
+    reason: Option<&'static str>,
+    /// Maximum size of a file that is uploaded, decompressed, in bytes: `limits.ingest_body`.
+    max_bytes: u64,
+    /// Names that layers cannot have.
+    reserved: [&'static str; RESERVED.len()],
+}
+
+impl WritesReply {
+    fn new(app: &App, headers: &HeaderMap) -> Self {
+        let (access, reason) = match app.write_access(headers) {
+            WriteAccess::Open => ("open", None),
+            WriteAccess::Token => ("token", None),
+            WriteAccess::Closed(reason) => ("closed", Some(reason)),
+        };
+        Self { access, reason, max_bytes: app.config.limits.ingest_body.bytes(), reserved: RESERVED }
+    }
 }
 
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -56,6 +85,8 @@ struct LayerReply {
     /// Number of points.
     #[schema(example = 135_233)]
     points: u64,
+    /// Whether requests can change the points: those of a layer of the store.
+    stored: bool,
     /// Number of rejected rows of the inputs.
     rejected: u64,
     /// Remarks on the inputs, such as ignored values; omitted if there are none.
@@ -152,12 +183,13 @@ fn floor_plan(app: &App, base: &BaseUrl, layer: &Layer) -> Option<FloorPlanReply
 /// The layers and color schemes
 #[utoipa::path(get, path = "/catalog", tag = "server",
     responses((status = 200, description = "The catalog", body = CatalogReply)))]
-pub(crate) async fn catalog(State(app): State<Arc<App>>, base: BaseUrl) -> impl IntoResponse {
+pub(crate) async fn catalog(State(app): State<Arc<App>>, base: BaseUrl, headers: HeaderMap) -> impl IntoResponse {
     let layers = app.catalog.layers().into_iter().map(|layer| LayerReply {
         name: layer.name().to_owned(),
         title: layer.title().to_owned(),
         attribution: layer.attribution().map(str::to_owned),
         points: layer.points(),
+        stored: app.stored_layer(layer.name()).is_ok(),
         rejected: layer.report().rejected,
         remarks: remarks(&without_folders(layer.report()), Parameter::key),
         crs: layer.coordinate_space().to_string(),
@@ -181,7 +213,8 @@ pub(crate) async fn catalog(State(app): State<Arc<App>>, base: BaseUrl) -> impl 
         attribution: page.attribution.clone(),
         draw_points_beyond: page.draw_points_beyond,
     };
-    let reply = CatalogReply { layers: layers.collect(), schemes: schemes.collect(), colormaps, page };
+    let writes = WritesReply::new(&app, &headers);
+    let reply = CatalogReply { layers: layers.collect(), schemes: schemes.collect(), colormaps, page, writes };
     ([(header::CACHE_CONTROL, "no-cache")], Json(reply))
 }
 

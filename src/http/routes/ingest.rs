@@ -272,20 +272,28 @@ impl IngestRequest {
             }
         };
         app.metrics.ingested(if repeated { 0 } else { accepted }, rejected, beyond_map, repeated);
+        let version = app.published(layer)?.1;
+        Ok(IngestReply { repeated, ..IngestReply::of(accepted, report, beyond_map, version, BODY_NAME) })
+    }
+}
+
+impl IngestReply {
+    /// The reply to points from one body, called `body_name` in the report, or from the files of a form.
+    pub(super) fn of(accepted: u64, report: ScanReport, beyond_map: u64, version: String, body_name: &str) -> Self {
         let reply = |rejection: Rejection| RejectionReply {
-            file: Some(rejection.input).filter(|input| input != BODY_NAME),
+            file: Some(rejection.input).filter(|input| input != body_name),
             row: rejection.row,
             reason: rejection.reason,
         };
-        Ok(IngestReply {
+        Self {
             accepted,
-            rejected,
+            rejected: report.rejected,
             remarks: remarks(&report, Parameter::key),
             rejections: report.rejections.into_iter().map(reply).collect(),
             beyond_map,
-            repeated,
-            version: app.published(layer)?.1,
-        })
+            repeated: false,
+            version,
+        }
     }
 }
 
@@ -429,7 +437,7 @@ impl App {
 }
 
 /// The filename without a compression suffix; the compression is detected from the content.
-fn without_compression_suffix(name: &str) -> &str {
+pub(super) fn without_compression_suffix(name: &str) -> &str {
     name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(name)
 }
 
@@ -446,16 +454,16 @@ pub(crate) fn add_media_types(content: &mut Value) {
 }
 
 /// The media type of a form with files.
-const FORM: &str = "multipart/form-data";
+pub(super) const FORM: &str = "multipart/form-data";
 /// The name of the body in messages.
 const BODY_NAME: &str = "body";
 /// The maximum number of rejections in a response.
-const MAX_REJECTIONS: usize = 1000;
+pub(super) const MAX_REJECTIONS: usize = 1000;
 /// The number of points above which a write needs the permit of large writes.
 const MANY_POINTS: u64 = 1 << 17;
 
 /// The media type of a body; `None` if the format is detected from the content.
-fn content_type(headers: &HeaderMap) -> Option<String> {
+pub(super) fn content_type(headers: &HeaderMap) -> Option<String> {
     // curl sends the form type by default.
     let unspecific = ["", "application/x-www-form-urlencoded"];
     Some(media_type(headers)).filter(|media_type| !unspecific.contains(&media_type.as_str()))

@@ -30,6 +30,8 @@ use crate::http::server::App;
         super::point::point,
         super::points::points,
         super::ingest::add,
+        super::replace_points::put,
+        super::inspect::inspect,
         super::layer_changes::put,
         super::layer_changes::delete,
         super::floor_plan::image,
@@ -100,7 +102,9 @@ pub(crate) async fn openapi(State(app): State<Arc<App>>) -> impl IntoResponse {
 
 /// Adds the media types of uploads, the security scheme, the names of the layers, and the schemas of path parameters.
 fn add_schemas(document: &mut Value, layers: &[&str]) {
-    super::ingest::add_media_types(&mut document["paths"]["/{layer}/points"]["post"]["requestBody"]["content"]);
+    for method in ["post", "put"] {
+        super::ingest::add_media_types(&mut document["paths"]["/{layer}/points"][method]["requestBody"]["content"]);
+    }
     document["components"]["securitySchemes"] = json!({"token": {"type": "http", "scheme": "bearer"}});
     let operations = document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
     let operations = operations.filter_map(Value::as_object_mut).flat_map(|path| path.values_mut());

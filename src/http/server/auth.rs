@@ -9,12 +9,40 @@ use super::problem::{HttpResult, Problem};
 use crate::error::Error;
 use crate::store::Store;
 
+/// Whether requests like one with the same headers can change the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WriteAccess {
+    /// They can.
+    Open,
+    /// They must send the token.
+    Token,
+    /// They cannot, for this reason.
+    Closed(&'static str),
+}
+
+const READ_ONLY: &str = "the store is read-only: store.read_only of the config is true";
+const NO_TOKEN: &str = "writes are disabled: the server has no token and listens on an address other than localhost; set \
+                        server.token of the config, or KILN_TOKEN";
+const NOT_LOCAL: &str = "without a token, writes are accepted only from programs and pages on this machine, at localhost or \
+                         127.0.0.1 and not through a proxy; set server.token of the config, or KILN_TOKEN";
+
 impl App {
+    /// Whether a client can change the store, by the headers of one of its requests.
+    pub(crate) fn write_access(&self, headers: &HeaderMap) -> WriteAccess {
+        match &self.config.server.token {
+            _ if self.config.store.read_only => WriteAccess::Closed(READ_ONLY),
+            Some(_) => WriteAccess::Token,
+            None if !self.config.server.listen.ip().is_loopback() => WriteAccess::Closed(NO_TOKEN),
+            None if !is_local(headers) => WriteAccess::Closed(NOT_LOCAL),
+            None => WriteAccess::Open,
+        }
+    }
+
     /// The store, if the request is [authorized](Self::authorize_write) to change it.
     pub(crate) fn writable_store(&self, headers: &HeaderMap) -> HttpResult<&Store> {
         self.authorize_write(headers)?;
         if self.config.store.read_only {
-            return Err(Problem::forbidden("the store is read-only: store.read_only of the config is true"));
+            return Err(Problem::forbidden(READ_ONLY));
         }
         self.store.claim().map_err(|error| match error {
             Error::Input { message, .. } => Problem::conflict(message.with_keys()),
@@ -44,16 +72,8 @@ impl App {
                 }
                 Some(_) => {}
             },
-            None if !self.config.server.listen.ip().is_loopback() => {
-                let detail = "writes are disabled: the server has no token and listens on an address other than localhost; \
-                              set server.token of the config, or KILN_TOKEN";
-                return Err(Problem::forbidden(detail));
-            }
-            None if !is_local(headers) => {
-                let detail = "without a token, writes are accepted only from programs and pages on this machine, at localhost \
-                              or 127.0.0.1 and not through a proxy; set server.token of the config, or KILN_TOKEN";
-                return Err(Problem::forbidden(detail));
-            }
+            None if !self.config.server.listen.ip().is_loopback() => return Err(Problem::forbidden(NO_TOKEN)),
+            None if !is_local(headers) => return Err(Problem::forbidden(NOT_LOCAL)),
             None => {}
         }
         Ok(())

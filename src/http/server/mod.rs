@@ -1,7 +1,7 @@
 //! The server: connections, router, middleware, and the state that all requests share.
 
 mod app;
-mod auth;
+pub(crate) mod auth;
 pub(crate) mod base_url;
 pub(crate) mod body;
 mod bundled;

@@ -64,6 +64,7 @@ enum ProblemType {
     InvalidParameter,
     MethodNotAllowed,
     NotFound,
+    PreconditionFailed,
     Timeout,
     TooLarge,
     Unauthorized,
@@ -88,6 +89,7 @@ impl ProblemType {
             Self::InvalidParameter => ("invalid-parameter", Status::BAD_REQUEST, None),
             Self::MethodNotAllowed => ("method-not-allowed", Status::METHOD_NOT_ALLOWED, None),
             Self::NotFound => ("not-found", Status::NOT_FOUND, None),
+            Self::PreconditionFailed => ("precondition-failed", Status::PRECONDITION_FAILED, None),
             Self::Timeout => ("timeout", Status::SERVICE_UNAVAILABLE, Some(5)),
             Self::TooLarge => ("too-large", Status::PAYLOAD_TOO_LARGE, None),
             Self::Unauthorized => ("unauthorized", Status::UNAUTHORIZED, None),
@@ -172,6 +174,11 @@ impl Problem {
     /// A conflict with the current state of a layer or job.
     pub(crate) fn conflict(detail: impl Into<String>) -> Box<Self> {
         Self::new(ProblemType::Conflict, detail)
+    }
+
+    /// A condition of the request's headers that the layer does not meet.
+    pub(crate) fn precondition(detail: impl Into<String>) -> Box<Self> {
+        Self::new(ProblemType::PreconditionFailed, detail)
     }
 
     /// An `Idempotency-Key` that was used for another request.

@@ -18,9 +18,9 @@ use super::app::App;
 use super::middleware::{REQUEST_ID, access};
 use super::problem::Problem;
 use crate::http::routes::{
-    area_statistics, bbox, bridge, catalog, detections, floor_plan, frames, grid, health, images, ingest, jobs,
-    layer_changes, legend, masks, matrix, matrix_body, metrics, openapi, overlays, pages, point, points, queries,
-    rooms, statistics, tile_json, tiles,
+    area_statistics, bbox, bridge, catalog, detections, floor_plan, frames, grid, health, images, ingest, inspect,
+    jobs, layer_changes, legend, masks, matrix, matrix_body, metrics, openapi, overlays, pages, point, points, queries,
+    replace_points, rooms, statistics, tile_json, tiles,
 };
 
 /// Returns the router of all routes with their middleware.
@@ -54,6 +54,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/{layer}/surface", get(pages::surface))
         .layer(CompressionLayer::new());
     let with_bodies = Router::new()
+        .route("/_/inspect", post(inspect::inspect))
         .route("/lib/heatmap.service.php", get(bridge::bridge).post(bridge::bridge))
         .route("/masks/{id}", patch(masks::style::patch).delete(masks::delete::delete))
         .route("/masks/{id}/click", post(masks::click::click))
@@ -85,7 +86,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/{layer}/{z}/{x}/{y}", get(tiles::tile));
     // These bodies are decompressed while they are read, and have their own limits.
     let points = Router::new()
-        .route("/{layer}/points", post(ingest::add))
+        .route("/{layer}/points", post(ingest::add).put(replace_points::put))
         .layer(DefaultBodyLimit::disable())
         .layer(CompressionLayer::new());
     // These bodies have limits of their own, too.

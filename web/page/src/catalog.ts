@@ -11,6 +11,8 @@ export interface LayerEntry {
   title: string;
   attribution: string | null;
   points: number;
+  /** Whether requests can change its points. */
+  stored: boolean;
   /** Corners: south and west, north and east; in degrees, or in meters on a plane. */
   bounds: [[number, number], [number, number]];
   /** Whether the points have positions. A layer without them has matrices only. */
@@ -30,6 +32,17 @@ export interface Catalog {
   layers: LayerEntry[];
   /** Color schemes, with evenly spaced colors from cold to hot. */
   schemes: { name: string; family: string; colors: string[] }[];
+  /** Missing: the server does not report it. */
+  writes?: {
+    /** Whether requests can add layers: `token` if they must send the server's token. */
+    access: 'open' | 'token' | 'closed';
+    /** Why they cannot. */
+    reason: string | null;
+    /** The maximum size of an uploaded file. */
+    max_bytes: number;
+    /** Names that layers cannot have. */
+    reserved: string[];
+  };
   /** The basemap, without which the page draws outlines of land, and the zoom beyond which the browser draws points. */
   page?: { basemap: string | null; attribution: string | null; draw_points_beyond: number | null };
 }

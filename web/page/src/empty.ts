@@ -1,19 +1,27 @@
-import { BASE, fetchCatalog } from './catalog.js';
+import { closedReason } from './add/access.js';
+import { BASE, fetchCatalog, type Catalog } from './catalog.js';
 import { byId } from './dom.js';
 
 /** The delay between two requests for the layers of a server without any, in milliseconds. */
 const POLL_MS = 3000;
 
 /** Shows how to add a layer to a server without any. The page loads again when there is one. */
-export function showEmpty(): void {
+export function showEmpty(catalog: Catalog): void {
   const name = 'points';
   byId('empty-import').textContent = `kiln import ${name}.csv --layer ${name}`;
   byId('empty-request').textContent = [`curl -X PUT '${BASE}/${name}'`, `curl '${BASE}/${name}/points' -F file=@${name}.csv`].join('\n');
+  const reason = closedReason(catalog);
+  byId('empty-add').hidden = reason !== '';
+  byId('empty-closed').hidden = reason === '';
+  byId('empty-closed').textContent = reason;
+  byId<HTMLDetailsElement>('empty-other').open = reason !== '';
+  byId('empty-choose').addEventListener('click', () => byId('add-layer').click());
   byId('empty').hidden = false;
   byId('panel').hidden = true;
   const poll = () =>
     setTimeout(() => {
-      const seen = document.visibilityState === 'visible' ? fetchCatalog() : Promise.resolve({ layers: [] });
+      // The dialog of an upload shows the layer itself.
+      const seen = document.visibilityState === 'visible' && !document.querySelector('dialog[open]') ? fetchCatalog() : Promise.resolve({ layers: [] });
       seen.then(({ layers }) => (layers.length ? location.reload() : poll()), poll);
     }, POLL_MS);
   poll();

@@ -10,6 +10,7 @@ import './context/context.css';
 import './time/times.css';
 import './area/area.css';
 
+import { acceptFiles } from './add/drop.js';
 import { fetchCatalog, isPlane, layerOf, matrixPage, openLayer, reportMissingLayer, type Catalog, type LayerEntry } from './catalog.js';
 import { byId, showNotice, showStatus } from './dom.js';
 import { Context } from './context/context.js';
@@ -29,7 +30,7 @@ async function startGlobe(catalog: Catalog | null): Promise<void> {
     if (catalog) {
       context = new Context(map, catalog, true);
       context.loadNames();
-      showEmpty();
+      showEmpty(catalog);
     }
     byId('map').setAttribute('aria-busy', 'false');
     return;
@@ -69,6 +70,7 @@ async function start(): Promise<void> {
     return null;
   });
   if (!catalog) return;
+  acceptFiles(catalog);
   const layer = layerOf(location.hash.slice(1), catalog);
   reportMissingLayer(layer);
   // Without positions there is no map.

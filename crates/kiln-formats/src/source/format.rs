@@ -12,6 +12,7 @@ use super::geopackage::GeoPackage;
 use super::json::{Json, JsonKind};
 use super::parquet::Parquet;
 use super::shapefile::Shapefile;
+use super::table::Table;
 use super::{ReadOptions, Source};
 #[cfg(feature = "xml")]
 use super::{gpx::Gpx, kml::Kml, xml::XmlTable};
@@ -174,31 +175,51 @@ impl Format {
         })
     }
 
-    /// Opens the file at `path`. `name` is the input name for messages.
+    /// Opens the file at `path` as a source of points. `name` is the input name for messages.
     pub(super) fn open(self, path: &Path, name: &str, options: &ReadOptions) -> Result<Box<dyn Source>> {
+        Ok(Box::new(TablePoints::new(self.table(path, name, options)?, options)))
+    }
+
+    /// Opens the file at `path` as a table. `name` is the input name for messages.
+    pub(super) fn table(self, path: &Path, name: &str, options: &ReadOptions) -> Result<Box<dyn Table>> {
         let name = name.to_owned();
-        let json = |dialect| -> Result<Box<dyn Source>> {
-            Ok(Box::new(TablePoints::of(Json::open(path, name.clone(), dialect, options)?, options)))
-        };
+        let json =
+            |dialect| -> Result<Box<dyn Table>> { Ok(Box::new(Json::open(path, name.clone(), dialect, options)?)) };
         Ok(match self {
-            Self::Csv => Box::new(TablePoints::of(Csv::open(path, name, options)?, options)),
-            Self::Parquet => Box::new(TablePoints::of(Parquet::open(path, name)?, options)),
-            Self::Arrow => Box::new(TablePoints::of(Arrow::open(path, name)?, options)),
+            Self::Csv => Box::new(Csv::open(path, name, options)?),
+            Self::Parquet => Box::new(Parquet::open(path, name)?),
+            Self::Arrow => Box::new(Arrow::open(path, name)?),
             Self::GeoJson => json(JsonKind::GeoJson)?,
             Self::Json => json(JsonKind::Any)?,
             Self::JsonLines => json(JsonKind::Lines)?,
-            Self::Shapefile => Box::new(TablePoints::of(Shapefile::open(path, name, options)?, options)),
+            Self::Shapefile => Box::new(Shapefile::open(path, name, options)?),
             #[cfg(feature = "xml")]
-            Self::Gpx => Box::new(TablePoints::of(XmlTable::<Gpx>::open(path, name, options)?, options)),
+            Self::Gpx => Box::new(XmlTable::<Gpx>::open(path, name, options)?),
             #[cfg(feature = "xml")]
-            Self::Kml => Box::new(TablePoints::of(XmlTable::<Kml>::open(path, name, options)?, options)),
+            Self::Kml => Box::new(XmlTable::<Kml>::open(path, name, options)?),
             #[cfg(feature = "geopackage")]
-            Self::GeoPackage => Box::new(TablePoints::of(GeoPackage::open(path, name, options)?, options)),
+            Self::GeoPackage => Box::new(GeoPackage::open(path, name, options)?),
             #[cfg(feature = "flatgeobuf")]
-            Self::FlatGeobuf => Box::new(TablePoints::of(FlatGeobuf::open(path, name)?, options)),
+            Self::FlatGeobuf => Box::new(FlatGeobuf::open(path, name)?),
             #[cfg(not(all(feature = "flatgeobuf", feature = "geopackage", feature = "xml")))]
             _ => return Err(Error::input(name, "this build does not include the reader of its format")),
         })
+    }
+
+    /// Its name for people.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Csv => "CSV",
+            Self::GeoJson => "GeoJSON",
+            Self::Json | Self::JsonLines => "JSON",
+            Self::Parquet => "Parquet",
+            Self::Arrow => "Arrow",
+            Self::Gpx => "GPX",
+            Self::Kml => "KML",
+            Self::GeoPackage => "GeoPackage",
+            Self::FlatGeobuf => "FlatGeobuf",
+            Self::Shapefile => "shapefile",
+        }
     }
 }
 

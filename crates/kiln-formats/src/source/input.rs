@@ -156,7 +156,7 @@ fn read_head(reader: &mut impl Read) -> io::Result<Vec<u8>> {
 }
 
 /// The extension in lower case.
-fn extension(path: &Path) -> Option<String> {
+pub(super) fn extension(path: &Path) -> Option<String> {
     path.extension().map(|extension| extension.to_string_lossy().to_ascii_lowercase())
 }
 
@@ -173,9 +173,9 @@ impl Source for Spooled {
 }
 
 /// A temporary file, deleted on drop.
-struct Spool {
-    file: File,
-    path: PathBuf,
+pub(super) struct Spool {
+    pub(super) file: File,
+    pub(super) path: PathBuf,
     /// The path to delete on drop, for a file with a name. An unnamed file needs none.
     _temp_path: Option<TempPath>,
 }
@@ -196,7 +196,8 @@ impl Spool {
         }
     }
 
-    fn create(needs_name: bool) -> io::Result<Self> {
+    /// Creates an empty temporary file.
+    pub(super) fn create(needs_name: bool) -> io::Result<Self> {
         #[cfg(target_os = "linux")]
         if !needs_name {
             use std::os::fd::AsRawFd;

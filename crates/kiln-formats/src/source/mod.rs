@@ -18,6 +18,7 @@ mod geopackage;
 #[cfg(feature = "xml")]
 mod gpx;
 mod input;
+mod inspect;
 mod json;
 #[cfg(feature = "xml")]
 mod kml;
@@ -36,8 +37,10 @@ mod values;
 #[cfg(feature = "xml")]
 mod xml;
 
+pub use columns::DescribedColumn;
 pub use format::MEDIA_TYPES;
 pub use input::{Inputs, open, read, read_as};
+pub use inspect::{FilePart, Inspection, inspect};
 
 #[cfg(test)]
 use kiln_core::error::Result;

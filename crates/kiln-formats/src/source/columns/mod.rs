@@ -7,6 +7,7 @@
 mod adapter;
 mod categories;
 mod coordinates;
+mod describe;
 mod find;
 mod plan;
 mod sample;
@@ -23,6 +24,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arrow_array::RecordBatch;
 
 use self::adapter::Adapter;
+pub use self::describe::DescribedColumn;
+pub(super) use self::describe::{TableDescription, describe};
 use self::plan::Plan;
 use super::batch::RowFields;
 use super::parts::scan_parts;
@@ -46,8 +49,13 @@ pub(super) struct TablePoints {
 
 impl TablePoints {
     /// A source that reads `table` with `options`.
+    pub(super) fn new(table: Box<dyn Table>, options: &ReadOptions) -> Self {
+        Self { table, options: options.clone() }
+    }
+
+    #[cfg(test)]
     pub(super) fn of(table: impl Table + 'static, options: &ReadOptions) -> Self {
-        Self { table: Box::new(table), options: options.clone() }
+        Self::new(Box::new(table), options)
     }
 }
 

@@ -28,7 +28,7 @@ use kiln_core::source::time::{DateOrder, TimeFormat, TimeReader, TimeSample, is_
 pub(super) struct Plan {
     name: String,
     /// The requested columns, in the order that batches have them.
-    columns: Vec<RequestedColumn>,
+    pub(super) columns: Vec<RequestedColumn>,
     pub(super) coordinates: CoordinateReader,
     pub(super) weight: Option<WeightColumn>,
     pub(super) time: Option<TimeColumn>,

@@ -1,0 +1,259 @@
+//! `PUT /{layer}/points`: creates a stored layer from a file, or replaces its points.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::{HeaderMap, Response, StatusCode, header};
+use axum::response::IntoResponse;
+use headers::{ContentLength, HeaderMapExt};
+
+use super::ingest::{FORM, IngestReply, MAX_REJECTIONS, PointRows, content_type, without_compression_suffix};
+use super::inspect::base_name;
+use crate::config::check_layer_name;
+use crate::error::{Error, Result};
+use crate::http::parameters::body::media_type;
+use crate::http::parameters::fields::Fields;
+use crate::http::parameters::openapi::InQuery;
+use crate::http::server::App;
+use crate::http::server::base_url::BaseUrl;
+use crate::http::server::body::{Compression, ContentLimit, RequestBody};
+use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::write_limiter::WritePermit;
+use crate::layer::{ColumnOptions, InputOptions};
+use crate::parameter::Parameter;
+use crate::parameters::{Declaration, Kind, parameter_set};
+use crate::source::{Columns, CoordinateSpace, Query, ReadOptions, Source, read_as};
+use crate::store::{Description, ExistingPoints, ImportReport, Progress, StoredLayer};
+
+parameter_set! {
+    /// The description of the layer, and the name of its file.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct UploadOptions {
+        /// Title of the layer.
+        title: String = Declaration::new(Parameter::TITLE, Kind::Label).default("that of the layer, else its name"),
+        /// Attribution of the points.
+        attribution: String =
+            Declaration::new(Parameter::ATTRIBUTION, Kind::Label).default("that of the layer, else none"),
+        /// Name of the file. Its extension selects the format where the content leaves a choice.
+        filename: String = Declaration::new(Parameter::FILENAME, Kind::Label).example("trips.csv.gz"),
+    }
+}
+
+/// Create a layer from a file, or replace its points
+///
+/// The points of the layer are those of the body, whose formats and parameters are those of `POST /{layer}/points`. A
+/// missing layer is created with them. The change is atomic: tiles have the old points or the new ones, and a request
+/// without a valid point changes nothing. Memory use does not depend on the number of points, so that
+/// `limits.ingest_points` does not apply.
+///
+/// With `If-None-Match: *`, an existing layer is not replaced, and the response is 412.
+///
+/// ```sh
+/// curl -X PUT 'localhost:3000/trips/points?weight=fare' -H 'If-None-Match: *' --data-binary @trips.csv
+/// ```
+#[utoipa::path(put, path = "/{layer}/points", operation_id = "replace_points", tag = "writes",
+    params(
+        ("layer" = String, Path, description = "1 to 64 letters A-Z, a-z, digits, _ or -; not one of the server's own names", example = "trips"),
+        ("If-None-Match" = Option<String>, Header, description = "`*` to create a layer only", example = "*"),
+        ("Content-Encoding" = Option<String>, Header, description = "gzip or zstd, if the body is compressed", example = "identity"),
+        InQuery<UploadOptions>,
+        InQuery<ColumnOptions>,
+        InQuery<InputOptions>),
+    request_body(content((PointRows = "application/json"), (PointRows = "application/x-ndjson"),
+        (super::points::FeatureCollection = "application/geo+json"))),
+    security((), ("token" = [])),
+    responses(
+        (status = 200, description = "The points were replaced", body = IngestReply),
+        (status = 201, description = "The layer was created", body = IngestReply, headers(("Location" = String))),
+        (status = 400, description = "Invalid name, body or parameter, or no valid point", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Write requests must send the token", body = Problem, content_type = "application/problem+json",
+            headers(("WWW-Authenticate" = String))),
+        (status = 403, description = "Writes are disabled, or not allowed from this origin", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The layer is read from input files, which the server does not change", body = Problem, content_type = "application/problem+json"),
+        (status = 412, description = "If-None-Match is `*`, and the layer exists", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body exceeds limits.ingest_body", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Unsupported media type", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The request timed out", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "The disk is full", body = Problem, content_type = "application/problem+json"),
+    ))]
+pub(crate) async fn put(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+    base: BaseUrl,
+    request: Request,
+) -> HttpResult<Response<Body>> {
+    let (parts, body) = request.into_parts();
+    app.writable_store(&parts.headers)?;
+    check_layer_name(&name).map_err(|detail| Problem::parameter("layer", detail))?;
+    app.check_not_input_layer(&name)?;
+    let upload = Upload::read(&app, name.clone(), &parts.headers, query.as_deref().unwrap_or_default())?;
+    if upload.creates_only && app.store.layer(&name)?.is_some() {
+        return Err(exists(&name));
+    }
+    let (body, rest) = RequestBody::of(body).await?;
+    let feed = async {
+        if let Some(rest) = rest {
+            rest.feed().await;
+        }
+    };
+    let shared = Arc::clone(&app);
+    let work = move |permit: &WritePermit| upload.replace(&shared, body, permit);
+    let (reply, is_new) = app.write_limiter.run(feed, work).await?;
+    app.maintenance.notify_points_changed(&name);
+    let location = is_new.then(|| [(header::LOCATION, base.url(&name))]);
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    Ok((status, location, [(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
+}
+
+/// The parameters and headers of an upload.
+#[derive(Debug)]
+struct Upload {
+    name: String,
+    /// Whether an existing layer is not replaced.
+    creates_only: bool,
+    /// The coordinate space of a new layer.
+    space: CoordinateSpace,
+    description: Description,
+    filename: String,
+    media_type: Option<String>,
+    compression: Compression,
+    columns: Columns,
+    options: ReadOptions,
+    limit_bytes: u64,
+}
+
+impl Upload {
+    fn read(app: &App, name: String, headers: &HeaderMap, query: &str) -> HttpResult<Self> {
+        let mut fields = Fields::from_query(query)?;
+        let UploadOptions { title, attribution, filename } = fields.read()?;
+        let columns = fields.read::<ColumnOptions>()?.columns();
+        let input: InputOptions = fields.read()?;
+        fields.finish()?;
+        if media_type(headers) == FORM {
+            return Err(Problem::media_type("a form adds points with POST; send the file itself as the body of PUT"));
+        }
+        let limit_bytes = app.config.limits.ingest_body.bytes();
+        if let Some(ContentLength(length)) = headers.typed_get().filter(|ContentLength(length)| *length > limit_bytes) {
+            let detail = format!("the body has {length} bytes, which exceeds the limit of {limit_bytes}");
+            return Err(Problem::too_large("limits.ingest_body", detail));
+        }
+        let if_none_match = headers.get(header::IF_NONE_MATCH).map(|value| value.to_str().unwrap_or_default().trim());
+        if if_none_match.is_some_and(|value| value != "*") {
+            return Err(Problem::parameter("if-none-match", "expected *, which creates a layer only"));
+        }
+        let filename = filename.as_deref().map_or("body", base_name);
+        Ok(Self {
+            name,
+            creates_only: if_none_match.is_some(),
+            space: input.coordinate_space(),
+            description: Description { title, attribution, weight: columns.weight.clone(), ..Description::default() },
+            filename: without_compression_suffix(filename).to_owned(),
+            media_type: content_type(headers),
+            compression: Compression::of(headers)?,
+            columns,
+            options: input.read_options(),
+            limit_bytes,
+        })
+    }
+
+    /// Creates the layer with the points of `body`, or replaces those of an existing one. Returns whether it was created.
+    fn replace(&self, app: &App, body: RequestBody, permit: &WritePermit) -> HttpResult<(IngestReply, bool)> {
+        let source = self.source(body, permit)?;
+        let existing = app.store.layer(&self.name)?;
+        let space = existing.as_ref().map_or(self.space, |layer| layer.coordinate_space());
+        if self.space == CoordinateSpace::Plane && space == CoordinateSpace::Globe {
+            let detail = "the layer is on the globe; points on a plane need a layer of their own";
+            return Err(Problem::parameter(Parameter::CRS.key(), detail));
+        }
+        let stop = permit.stop();
+        let query = Query::default()
+            .with_names(self.columns.clone())
+            .with_coordinate_space(space)
+            .with_max_rejections(MAX_REJECTIONS)
+            .with_stop(Some(&stop));
+        let imported = match &existing {
+            Some(_) if self.creates_only => return Err(exists(&self.name)),
+            Some(layer) => self.import(layer, &*source, &query, ExistingPoints::Replace),
+            None => app.store.create_with(&self.name, space, self.description.clone(), |layer| {
+                self.import(layer, &*source, &query, ExistingPoints::Keep)
+            }),
+        };
+        let imported = imported.map_err(|error| match error {
+            Error::Invalid { parameter: Parameter::LAYER, .. } if self.creates_only => exists(&self.name),
+            Error::Invalid { parameter: Parameter::LAYER, message } => Problem::conflict(message.with_keys()),
+            Error::Input { input, message } if input.as_os_str() == self.filename.as_str() => {
+                Problem::body(message.with_keys())
+            }
+            // A folder that is not a layer.
+            Error::Input { message, .. } if existing.is_none() => Problem::conflict(message.with_keys()),
+            error => error.into(),
+        })?;
+        if stop.load(Ordering::Relaxed) {
+            return Err(Problem::timeout("the client has disconnected"));
+        }
+        let ImportReport { report, beyond_map, points } = imported;
+        app.metrics.ingested(points, report.rejected, beyond_map, false);
+        let layer = app.stored_layer(&self.name)?;
+        let version = app.published(&layer)?.1;
+        Ok((IngestReply::of(points, report, beyond_map, version, &self.filename), existing.is_none()))
+    }
+
+    /// Copies the points of `body` to a temporary file.
+    fn source(&self, body: RequestBody, permit: &WritePermit) -> HttpResult<Box<dyn Source>> {
+        let mut limit = ContentLimit { max_bytes: self.limit_bytes, read_bytes: 0 };
+        let read = |content: &mut dyn Read| read_as(content, self.media_type.as_deref(), &self.filename, &self.options);
+        let read = body.read(self.compression, &mut limit, None, &mut || permit.grow(), read)?;
+        read.map_err(|error| match error {
+            Error::Input { message, .. } => Problem::body(message.with_keys()),
+            error => error.into(),
+        })
+    }
+
+    /// Imports the points into a layer, and names its weights.
+    fn import(
+        &self,
+        layer: &StoredLayer,
+        source: &dyn Source,
+        query: &Query<'_>,
+        existing: ExistingPoints,
+    ) -> Result<ImportReport> {
+        let before = layer.snapshot().description().clone();
+        let new = self.description.clone();
+        let description = Description {
+            title: new.title.or(before.title),
+            attribution: new.attribution.or(before.attribution),
+            weight: new.weight.or(before.weight),
+            ..before
+        };
+        let threads = crate::available_threads();
+        let import = layer.import(source, query, existing, Some(description.clone()), threads, &Progress::default());
+        let imported = import?;
+        if imported.points == 0 {
+            imported.report.require_points(std::slice::from_ref(&self.filename))?;
+            let detail =
+                "all points are beyond the edge of the map: 85.05° north or south, or outside the square of a plane";
+            return Err(Error::input(&self.filename, detail));
+        }
+        // The column that the reader has found.
+        if let Some(weight) = imported
+            .report
+            .weight
+            .clone()
+            .filter(|weight| self.columns.weight.is_none() && description.weight.as_ref() != Some(weight))
+        {
+            layer.set_description(Description { weight: Some(weight), ..description })?;
+        }
+        Ok(imported)
+    }
+}
+
+fn exists(name: &str) -> Box<Problem> {
+    Problem::precondition(format!(
+        "there is a layer `{name}` already; send the request without If-None-Match to replace its points"
+    ))
+}

@@ -1,0 +1,36 @@
+import type { Catalog } from '../catalog.js';
+
+const KEY = 'kiln.token';
+
+/** Where the token is while session storage is not available. */
+let kept = '';
+
+/** The token of the server that the visitor has entered: in session storage, which ends with the tab. */
+export function token(): string {
+  try {
+    return sessionStorage.getItem(KEY) ?? kept;
+  } catch {
+    return kept;
+  }
+}
+
+export function keepToken(text: string): void {
+  kept = text;
+  try {
+    if (text) sessionStorage.setItem(KEY, text);
+    else sessionStorage.removeItem(KEY);
+  } catch {
+    // Without session storage it is kept until the page is left.
+  }
+}
+
+/** The headers of a write request. */
+export const writeHeaders = (): Record<string, string> => (token() ? { Authorization: `Bearer ${token()}` } : {});
+
+/** Why the server accepts no layers from this page; empty if it does. */
+export function closedReason({ writes }: Catalog): string {
+  if (!writes) return 'This server does not accept layers from the page.';
+  if (writes.access !== 'closed') return '';
+  const reason = writes.reason ?? '';
+  return `This server does not accept layers from the page: ${reason}${reason.endsWith('.') ? '' : '.'}`;
+}
