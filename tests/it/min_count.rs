@@ -210,7 +210,8 @@ fn samples() -> BTreeMap<&'static str, Vec<Sample>> {
 }
 
 /// Routes that read no layer; those of jobs, metrics and stored pictures have tests of their own.
-const WITHOUT_LAYER: [&str; 14] = [
+const WITHOUT_LAYER: [&str; 15] = [
+    "/_/inspect",
     "/_/metrics",
     "/health",
     "/imgs/{filename}",

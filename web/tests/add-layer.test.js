@@ -61,19 +61,19 @@ describe('a file with points', () => {
     await choose(page, 'when', 'time');
     await choose(page, 'kind', 'category');
     assert.equal(await page.inputValue('.add-field:has-text("Title") input'), 'Taxi trips (May)');
-    assert.equal(await page.inputValue('.add-field:has-text("Name") input'), 'taxi_trips-may');
+    assert.equal(await page.inputValue('.add-field:has-text("Name") input'), 'taxi-trips-may');
     await submit(page);
     await said(page, /2 points of Taxi_trips \(May\)\.csv added\. 1 row rejected\./);
     assert.match(await page.textContent('.rejections'), /Row 3: latitude 95 is beyond ±90/);
     await page.click('text=Show on the map');
-    await shown(page, 'taxi_trips-may');
+    await shown(page, 'taxi-trips-may');
     const [, zoom, lat, lng] = /at=(\d+)\/([\d.-]+)\/([\d.-]+)/.exec(page.url());
     assert(Number(zoom) >= 9 && Math.abs(lat - 59.32) < 0.1 && Math.abs(lng - 18.05) < 0.5, page.url());
     assert.equal(await page.isVisible('dialog'), false);
-    const statistics = await kiln.json('taxi_trips-may/statistics?zoom=0');
+    const statistics = await kiln.json('taxi-trips-may/statistics?zoom=0');
     assert.deepEqual([statistics.points, statistics.weight.sum, statistics.categories.names], [2, 21.5, ['bus', 'tram']]);
     assert.match(statistics.time.start, /^2024-05-01T10/);
-    assert.equal((await layerOf(kiln, 'taxi_trips-may')).title, 'Taxi trips (May)');
+    assert.equal((await layerOf(kiln, 'taxi-trips-may')).title, 'Taxi trips (May)');
     await done();
   });
 
@@ -105,10 +105,12 @@ describe('a file with points', () => {
       const { page, done } = await visit();
       await drop(page, [name, content]);
       await page.waitForSelector('.columns');
-      const name_ = await page.inputValue('.add-field:has-text("Name") input');
-      assert.equal(name_, layer);
+      assert.equal(await page.inputValue('.add-field:has-text("Name") input'), layer);
       await submit(page);
-      await Promise.race([shown(page, layer), page.click('text=Show on the map', { timeout: 15_000 })]);
+      // Remarks of the readers are shown first.
+      const report = page.locator('text=Show on the map');
+      await report.or(page.locator('.added')).waitFor();
+      if (await report.isVisible()) await report.click();
       await shown(page, layer);
       assert((await layerOf(kiln, layer)).points >= points, name);
       await done();
@@ -150,13 +152,13 @@ describe('a layer with the same name', () => {
     await page.fill(name, 'twice');
     assert.equal(await page.isDisabled('.add-form .primary'), true);
     await page.check('text=Add the points to it');
-    await submit(page);
+    await Promise.all([page.waitForEvent('load'), submit(page)]);
     await page.waitForSelector('.added');
     assert.equal((await layerOf(kiln, 'twice')).points, 4);
     await again();
     await page.fill(name, 'twice');
     await page.check('text=Replace its 4 points');
-    await submit(page);
+    await Promise.all([page.waitForEvent('load'), submit(page)]);
     await page.waitForSelector('.added');
     assert.equal((await layerOf(kiln, 'twice')).points, 2);
     await done();

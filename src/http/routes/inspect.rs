@@ -58,7 +58,7 @@ struct ColumnReply {
     /// Name of the parameter whose column this is, such as `lon` or `weight`; null if the column is not read.
     #[schema(example = "lon")]
     role: Option<&'static str>,
-    /// The first different values, as text.
+    /// The first different values as text, or their range if they are beyond the body.
     #[schema(example = json!(["18.07", "18.03"]))]
     values: Vec<String>,
 }

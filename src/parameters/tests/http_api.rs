@@ -52,6 +52,7 @@ parameter, and `request_id` is the id of the request in the server's log.
 | 404 | `urn:kiln:not-found` | the layer, tile, picture or route does not exist |
 | 405 | `urn:kiln:method-not-allowed` | the route does not support the method; `Allow` lists the supported ones |
 | 409 | `urn:kiln:conflict` | the layer cannot be changed, the job is running, or several layers have the space |
+| 412 | `urn:kiln:precondition-failed` | the layer exists, and the request has `If-None-Match: *` |
 | 413 | `urn:kiln:too-large` | the request exceeds a limit of the configuration |
 | 415 | `urn:kiln:unsupported-media-type` | the media type or encoding of the body is not supported |
 | 422 | `urn:kiln:idempotency-key-used` | the `Idempotency-Key` was used with other content |

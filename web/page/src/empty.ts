@@ -15,7 +15,6 @@ export function showEmpty(catalog: Catalog): void {
   byId('empty-closed').hidden = reason === '';
   byId('empty-closed').textContent = reason;
   byId<HTMLDetailsElement>('empty-other').open = reason !== '';
-  byId('empty-choose').addEventListener('click', () => byId('add-layer').click());
   byId('empty').hidden = false;
   byId('panel').hidden = true;
   const poll = () =>

@@ -242,6 +242,11 @@ mod tests {
         let found = inspect(part, "cities.parquet", &ReadOptions::default(), &query).unwrap();
         assert_eq!(found.format, "Parquet");
         assert!(found.columns.iter().any(|column| column.role == Some(Role::Lon)), "{found:?}");
+        // Values beyond the known part are ranges.
+        assert!(
+            found.columns.iter().any(|column| column.values.iter().any(|value| value.contains(" to "))),
+            "{found:?}"
+        );
         let whole = FilePart { start: &file, end: &[], bytes: file.len() as u64 };
         let whole = inspect(whole, "cities.parquet", &ReadOptions::default(), &query).unwrap();
         assert!(whole.columns.iter().all(|column| !column.values.is_empty()), "{whole:?}");

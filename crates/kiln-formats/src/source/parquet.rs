@@ -13,7 +13,7 @@ use std::ops::{ControlFlow, Range};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use arrow_array::RecordBatch;
+use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, Schema};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::statistics::StatisticsConverter;
@@ -144,6 +144,17 @@ impl Table for Parquet {
 
     fn schema(&self) -> &Schema {
         &self.columns.schema
+    }
+
+    fn extent(&self, column: usize) -> Option<[ArrayRef; 2]> {
+        // The converter supports only top-level columns.
+        let [name] = &self.columns.paths.get(column)?[..] else { return None };
+        let group = self.row_groups().get(..1)?;
+        catch_panic(|| {
+            let converter = StatisticsConverter::try_new(name, self.metadata.schema(), self.metadata.parquet_schema())?;
+            Ok([converter.row_group_mins(group)?, converter.row_group_maxes(group)?])
+        })
+        .ok()
     }
 
     fn scan<'t>(&'t self, request: &'t Request<'t>) -> Result<Box<dyn TableScan + 't>> {

@@ -47,6 +47,11 @@ pub(super) trait Table: Send + Sync {
         Vec::new()
     }
 
+    /// The minimum and the maximum of a column by the statistics of the file, each an array of length 1. Default: `None`.
+    fn extent(&self, _column: usize) -> Option<[ArrayRef; 2]> {
+        None
+    }
+
     /// Starts a scan of the requested columns.
     ///
     /// # Errors

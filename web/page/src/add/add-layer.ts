@@ -34,11 +34,11 @@ export class AddLayer {
   private running: AbortController | null = null;
   private isUploading = false;
 
-  /** Opens the dialog, with the files of a drop or without any. */
-  static open(catalog: Catalog, chosen: Chosen | null): void {
+  /** Opens the dialog, with the files of a drop or without any. `picks`: the browser's own dialog opens, too. */
+  static open(catalog: Catalog, chosen: Chosen | null, picks: boolean): void {
     if (AddLayer.current?.isUploading) return;
     AddLayer.current ??= new AddLayer(catalog);
-    AddLayer.current.start(chosen);
+    AddLayer.current.start(chosen, picks);
   }
 
   private constructor(private catalog: Catalog) {
@@ -66,18 +66,20 @@ export class AddLayer {
     this.dialog.close();
   }
 
-  private start(chosen: Chosen | null): void {
+  private start(chosen: Chosen | null, picks: boolean): void {
     this.running?.abort();
     if (!this.dialog.open) this.dialog.showModal();
     const reason = closedReason(this.catalog);
     if (reason) return this.show(make('p', '', reason), command(chosen?.files[0]?.name));
     this.showChooser();
+    if (picks) this.body.querySelector('input')?.click();
     if (chosen) this.take(chosen);
   }
 
   /** Replaces the content of the dialog. */
   private show(...content: Node[]): void {
     this.say('');
+    this.dialog.classList.remove('done');
     this.body.replaceChildren(...content);
   }
 
@@ -244,7 +246,8 @@ export class AddLayer {
       }
       void this.send(file, name.input.value, mode, all, key, form);
     });
-    const about = make('p', 'quiet', `${file.name} · ${found.format} · ${bytesText(file.size)}`);
+    const count = found.columns.length;
+    const about = make('p', 'quiet', [file.name, found.format, bytesText(file.size), ...(count ? [`${number(count)} ${count === 1 ? 'column' : 'columns'}`] : [])].join(' · '));
     const columns = found.columns.length ? table.element : make('p', 'quiet', `The columns of this ${found.format} file are found by their names during the upload.`);
     const other = make('button', '', 'Other file');
     other.type = 'button';
@@ -310,6 +313,7 @@ export class AddLayer {
     go.type = 'button';
     go.addEventListener('click', () => openLayer(layer));
     this.show(...reportOf(reply), go);
+    this.dialog.classList.add('done');
     this.say(`${summary}${rejected ? ` ${number(rejected)} ${rejected === 1 ? 'row' : 'rows'} rejected.` : ''}`);
     go.focus();
   }

@@ -35,7 +35,7 @@ export class ColumnTable {
       select.addEventListener('change', () => this.choose(index));
       this.selects.push(select);
       const texts = make('span', 'column-texts');
-      texts.append(make('span', 'column-name', name), make('span', 'quiet', values.join(' · ') || 'no values among the first rows'));
+      texts.append(make('span', 'column-name', name), make('span', 'quiet', values.join(' · ') || 'no values seen'));
       row.append(texts, select);
       return row;
     });

@@ -9,17 +9,19 @@ const SHOWN_MS = 12_000;
 
 /** Accepts files that are dropped on the page, and those of the button. The rest is loaded on demand. */
 export function acceptFiles(catalog: Catalog): void {
-  const open = async (items: DataTransfer | null): Promise<void> => {
+  const open = async (items: DataTransfer | null, picks = false): Promise<void> => {
     // The list of files is gone after the first wait.
     const chosen = items && { files: [...items.files], hasFolder: [...items.items].some((item) => item.webkitGetAsEntry?.()?.isDirectory) };
     const { AddLayer } = await import('./add-layer.js');
-    AddLayer.open(catalog, chosen);
+    AddLayer.open(catalog, chosen, picks);
   };
   const button = byId<HTMLButtonElement>('add-layer');
   button.hidden = closedReason(catalog) !== '';
   button.addEventListener('click', () => void open(null));
+  byId('empty-choose').addEventListener('click', () => void open(null, true));
 
-  const hint = make('div', 'drop-hint', closedReason(catalog) || 'Drop the file to add a layer');
+  const hint = make('div', 'drop-hint');
+  hint.append(make('p', 'card', closedReason(catalog) || 'Drop the file to add a layer'));
   hint.hidden = true;
   document.body.append(hint);
   let depth = 0;

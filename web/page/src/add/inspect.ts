@@ -1,4 +1,4 @@
-import { fetchJson } from 'kiln-leaflet';
+import { fetchJson, KilnError } from 'kiln-leaflet';
 
 import { BASE } from '../catalog.js';
 import { writeHeaders } from './access.js';
@@ -14,19 +14,32 @@ export interface Inspection {
   problem: string | null;
 }
 
-/** A file of at most this size is inspected as a whole; of a larger one, the first and the last mebibyte. */
-const WHOLE_BYTES = 4 << 20;
-const PART_BYTES = 1 << 20;
+/**
+ * A file of at most `whole` bytes is inspected as a whole; of a larger one, the first and the last `part`. The smaller sizes are for
+ * servers that accept no larger bodies.
+ */
+const SIZES = [
+  { whole: 4 << 20, part: 1 << 20 },
+  { whole: 128 << 10, part: 64 << 10 },
+];
 
 /** Asks the server for the columns of a file, which are read with `parameters`. Large files are not read as a whole. */
 export async function inspect(file: File, parameters: URLSearchParams, signal: AbortSignal): Promise<Inspection> {
-  const isWhole = file.size <= WHOLE_BYTES;
-  const parts = isWhole ? [file] : [file.slice(0, PART_BYTES), file.slice(-PART_BYTES)];
+  await readable(file);
+  const [usual, small] = SIZES as [(typeof SIZES)[0], (typeof SIZES)[0]];
+  return send(file, parameters, usual, signal).catch((error: unknown) => {
+    if (error instanceof KilnError && error.status === 413 && file.size > small.whole) return send(file, parameters, small, signal);
+    throw error;
+  });
+}
+
+async function send(file: File, parameters: URLSearchParams, { whole, part }: (typeof SIZES)[0], signal: AbortSignal): Promise<Inspection> {
+  const isWhole = file.size <= whole;
+  const parts = isWhole ? [file] : [file.slice(0, part), file.slice(-part)];
   const query = new URLSearchParams(parameters);
   query.set('filename', file.name.slice(-100));
   query.set('file_bytes', String(file.size));
-  if (!isWhole) query.set('end_bytes', String(PART_BYTES));
-  await readable(file);
+  if (!isWhole) query.set('end_bytes', String(part));
   const headers = { ...writeHeaders(), 'Content-Type': 'application/octet-stream' };
   return fetchJson(`${BASE}/_/inspect?${query}`, { method: 'POST', headers, body: new Blob(parts), signal });
 }

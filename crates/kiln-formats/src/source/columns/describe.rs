@@ -19,7 +19,7 @@ pub struct DescribedColumn {
     pub name: String,
     /// What it is read as; `None` if it is not read.
     pub role: Option<Role>,
-    /// The first different values, as text.
+    /// The first different values as text, or their range if they are beyond the known part of the file.
     pub values: Vec<String>,
 }
 
@@ -67,8 +67,11 @@ pub(in crate::source) fn describe(table: &dyn Table, options: &ReadOptions, quer
     }
     let role = |index: usize| roles.iter().find(|(column, _)| *column == index).map(|(_, role)| *role);
     let columns = requested.into_iter().zip(values).enumerate();
-    let columns = columns.map(|(index, (RequestedColumn { name, .. }, values))| {
+    let columns = columns.map(|(index, (RequestedColumn { name, .. }, mut values))| {
         let name = if table.is_positional() && name.is_empty() { (index + 1).to_string() } else { name };
+        if values.is_empty() {
+            values.extend(extent(table, index));
+        }
         DescribedColumn { name, role: role(index), values }
     });
     TableDescription { columns: columns.collect(), notices, problem }
@@ -131,6 +134,16 @@ fn first_values(table: &dyn Table, columns: &[RequestedColumn]) -> Vec<Vec<Strin
         rows >= ROWS
     });
     values
+}
+
+/// The range of a column by the statistics of the file, as text.
+fn extent(table: &dyn Table, column: usize) -> Option<String> {
+    let ends = table.extent(column)?;
+    if ends.iter().any(|end| end.is_empty() || is_blank(end, 0) || is_binary(end.data_type())) {
+        return None;
+    }
+    let [first, last] = ends.map(|end| shortened(value_text(&end, 0).trim()));
+    Some(format!("{first} to {last}"))
 }
 
 /// Whether values are bytes, such as WKB.
