@@ -163,9 +163,11 @@ fn operation(method: &str, path: &str, operation: &Value) -> String {
 #[test]
 fn the_page_of_the_http_api_is_generated() {
     let mut contract = serde_json::to_value(ApiDoc::openapi()).unwrap();
-    crate::http::routes::ingest::add_media_types(
-        &mut contract["paths"]["/{layer}/points"]["post"]["requestBody"]["content"],
-    );
+    for method in ["post", "put"] {
+        crate::http::routes::ingest::add_media_types(
+            &mut contract["paths"]["/{layer}/points"][method]["requestBody"]["content"],
+        );
+    }
     let mut text = INTRODUCTION.to_owned();
     let mut documented = 0;
     for (tag, title) in SECTIONS {
