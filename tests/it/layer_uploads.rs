@@ -61,6 +61,13 @@ fn an_existing_layer_is_replaced_only_without_a_condition() {
     assert_eq!(reply["accepted"], 30);
     assert_eq!(server.totals("a").0, 30);
     assert_eq!(layer(&server, "a").unwrap()["title"], "First");
+    // The weights of a layer keep their name, as with POST.
+    server.put("fares", &json!({"weight": "fare"})).ok(201);
+    server.upload("/fares/points", &[], "lon,lat,value,fare\n1,2,3,4\n").ok(200);
+    assert_eq!(server.totals("fares"), (1, 4.0));
+    server.upload("/fares/points", &[], csv(1)).rejected(400, &["fare"]);
+    server.upload("/fares/points?weight=weight", &[], csv(1)).ok(200);
+    assert_eq!(layer(&server, "fares").unwrap()["weight"], "weight");
     server.upload("/fixed/points", &[], csv(1)).rejected(409, &["input files"]);
     server.upload("/catalog/points", &[], csv(1)).rejected(400, &["layer", "reserved"]);
     server.upload("/a.b/points", &[], csv(1)).rejected(400, &["layer"]);

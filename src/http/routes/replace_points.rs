@@ -2,7 +2,6 @@
 
 use std::io::Read;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::body::Body;
@@ -171,8 +170,10 @@ impl Upload {
             return Err(Problem::parameter(Parameter::CRS.key(), detail));
         }
         let stop = permit.stop();
+        let stored_weight = existing.as_ref().and_then(|layer| layer.snapshot().description().weight.clone());
+        let columns = Columns { weight: self.columns.weight.clone().or(stored_weight), ..self.columns.clone() };
         let query = Query::default()
-            .with_names(self.columns.clone())
+            .with_names(columns)
             .with_coordinate_space(space)
             .with_max_rejections(MAX_REJECTIONS)
             .with_stop(Some(&stop));
@@ -193,9 +194,6 @@ impl Upload {
             Error::Input { message, .. } if existing.is_none() => Problem::conflict(message.with_keys()),
             error => error.into(),
         })?;
-        if stop.load(Ordering::Relaxed) {
-            return Err(Problem::timeout("the client has disconnected"));
-        }
         let ImportReport { report, beyond_map, points } = imported;
         app.metrics.ingested(points, report.rejected, beyond_map, false);
         let layer = app.stored_layer(&self.name)?;
@@ -240,11 +238,8 @@ impl Upload {
             return Err(Error::input(&self.filename, detail));
         }
         // The column that the reader has found.
-        if let Some(weight) = imported
-            .report
-            .weight
-            .clone()
-            .filter(|weight| self.columns.weight.is_none() && description.weight.as_ref() != Some(weight))
+        if description.weight.is_none()
+            && let Some(weight) = imported.report.weight.clone()
         {
             layer.set_description(Description { weight: Some(weight), ..description })?;
         }

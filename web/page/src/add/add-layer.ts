@@ -184,7 +184,7 @@ export class AddLayer {
     let problem = found.problem;
 
     const parameters = (): URLSearchParams => {
-      const all = table.parameters(mode === 'append');
+      const all = table.parameters(mode !== 'create');
       for (const [key, { input }] of Object.entries({ crs, time_format: timeFormat, encoding })) if (input.value.trim()) all.set(key, input.value.trim());
       return all;
     };
@@ -198,7 +198,7 @@ export class AddLayer {
         exists.replaceChildren(...(layer ? choices(layer.name, layer.points, (chosen) => ((mode = chosen), update())) : []));
       }
       exists.hidden = !layer;
-      title.element.hidden = source.element.hidden = mode === 'append';
+      title.element.hidden = source.element.hidden = layer !== undefined;
       go.textContent = mode === 'append' ? 'Add the points' : mode === 'replace' ? 'Replace the points' : 'Add the layer';
       go.disabled = wrong !== '' || mode === null || problem !== null;
       if (problem !== null) this.say(sentence(friendly(problem)), true);
@@ -239,11 +239,11 @@ export class AddLayer {
       event.preventDefault();
       if (go.disabled || mode === null) return;
       const all = parameters();
-      if (mode !== 'append') {
+      if (mode === 'create') {
         if (title.input.value.trim()) all.set('title', title.input.value.trim());
         if (source.input.value.trim()) all.set('attribution', source.input.value.trim());
-        all.set('filename', file.name.slice(-100));
       }
+      if (mode !== 'append') all.set('filename', file.name.slice(-100));
       void this.send(file, name.input.value, mode, all, key, form);
     });
     const count = found.columns.length;
@@ -325,7 +325,7 @@ function choices(layer: string, count: number, choose: (mode: Mode) => void): HT
     ['append', 'Add the points to it'],
     ['replace', `Replace its ${points(count)}`],
   ] as const;
-  const legend = make('legend', '', `There is a layer ${layer} already`);
+  const legend = make('legend', '', `There is a layer “${layer}” already`);
   return [
     legend,
     ...labels.map(([mode, text]) => {

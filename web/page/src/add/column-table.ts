@@ -44,8 +44,11 @@ export class ColumnTable {
     this.mark();
   }
 
-  /** The parameters of the columns. Without a change they are left out, so that the server reads the file as it would by itself. */
-  parameters(isComplete: boolean): URLSearchParams {
+  /**
+   * The parameters of the columns. Without a change they are left out, so that the server reads the file as it would by itself; apart
+   * from the weight if `hasLayer`: an existing layer may have one of another name.
+   */
+  parameters(hasLayer: boolean): URLSearchParams {
     const parameters = new URLSearchParams();
     const isChanged = (roles: readonly Role[]) => roles.some((role) => this.columnOf(role) !== this.columns.findIndex((column) => column.role === role));
     const others = ROLES.filter((role) => !COORDINATES.includes(role));
@@ -53,7 +56,7 @@ export class ColumnTable {
       for (const role of COORDINATES) if (this.columnOf(role) >= 0) parameters.set(role, this.nameOf(this.columnOf(role)));
     }
     for (const role of others) {
-      if (!isChanged([role]) && !(isComplete && role === 'weight')) continue;
+      if (!isChanged([role]) && !(hasLayer && role === 'weight')) continue;
       parameters.set(role, this.columnOf(role) < 0 ? 'none' : this.nameOf(this.columnOf(role)));
     }
     return parameters;
