@@ -109,12 +109,17 @@ fn decompressed(compression: Compression, start: &[u8], is_complete: bool, name:
     }
 }
 
-/// Ends JSON that is cut off after the last complete element of the outermost array that has one, or else after the last
-/// line.
+/// Ends JSON that is cut off after the last complete element of the outermost array that has one, or else of the outermost
+/// object, or else after the last line.
 fn close_json(text: &mut Vec<u8>) {
-    // Each open bracket: what closes it, and the position of the last comma directly in it.
+    // Each open bracket: what closes it, and the end of the last complete value in it.
     let mut open: Vec<(u8, Option<usize>)> = Vec::new();
     let (mut is_string, mut is_escaped) = (false, false);
+    let mark = |open: &mut Vec<(u8, Option<usize>)>, end| {
+        if let Some((_, complete)) = open.last_mut() {
+            *complete = Some(end);
+        }
+    };
     for (at, &byte) in text.iter().enumerate() {
         if is_string {
             is_string = is_escaped || byte != b'"';
@@ -125,18 +130,20 @@ fn close_json(text: &mut Vec<u8>) {
             b'"' => is_string = true,
             b'{' => open.push((b'}', None)),
             b'[' => open.push((b']', None)),
-            b'}' | b']' => drop(open.pop()),
-            b',' => {
-                if let Some((b']', comma)) = open.last_mut() {
-                    *comma = Some(at);
-                }
+            b'}' | b']' => {
+                open.pop();
+                mark(&mut open, at + 1);
             }
+            b',' => mark(&mut open, at),
             _ => {}
         }
     }
-    let cut = open.iter().enumerate().find_map(|(level, (_, comma))| Some((level, (*comma)?)));
-    if let Some((level, comma)) = cut {
-        text.truncate(comma);
+    let has_elements = |(closing, complete): &(u8, Option<usize>)| *closing == b']' && complete.is_some();
+    let level = open.iter().position(has_elements).or_else(|| open.iter().position(|(_, complete)| complete.is_some()));
+    if let Some(level) = level
+        && let Some(end) = open[level].1
+    {
+        text.truncate(end);
         text.extend(open[..=level].iter().rev().map(|(closing, _)| *closing));
     } else if !open.is_empty()
         && let Some(line_end) = memchr::memrchr(b'\n', text)
@@ -220,8 +227,8 @@ mod tests {
 
     #[test]
     fn compressed_files_may_be_cut_off() {
-        let rows =
-            format!("lon,lat\n{}", (0..50_000).map(|i| format!("{}.{i},{}.5\n", i % 90, i % 50)).collect::<String>());
+        let rows: Vec<String> = (0..50_000).map(|i| format!("{}.{i},{}.5", i % 90, i % 50)).collect();
+        let rows = format!("lon,lat\n{}", rows.join("\n"));
         let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         encoder.write_all(rows.as_bytes()).unwrap();
         let gzip = encoder.finish().unwrap();
