@@ -328,3 +328,19 @@ describe('a server', () => {
     empty.stop();
   });
 });
+
+test('a file in meters becomes a layer on a plane', async () => {
+  const { page, done } = await visit();
+  await drop(page, ['hall.csv', 'x,y\n2,3\n4,5\n']);
+  await page.waitForSelector('.columns');
+  // The reader reports that it takes x and y for degrees.
+  assert.match(await status(page), /degrees/);
+  await page.click('.add-form summary');
+  await page.fill('.add-field:has-text("Coordinate system") input', 'plane');
+  await page.waitForFunction(() => !/degrees/.test(document.querySelector('.add-status').textContent));
+  await submit(page);
+  await page.waitForSelector('body.floor', { timeout: 15_000 });
+  assert.match(page.url(), /layer=hall/);
+  assert.equal((await layerOf(kiln, 'hall')).crs, 'plane');
+  await done();
+});
