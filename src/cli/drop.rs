@@ -1,14 +1,12 @@
 //! `kiln drop`: removes a layer.
 
-use std::io::{IsTerminal, Write};
-
 use clap::Args as ClapArgs;
 
+use super::confirm::{self, YES};
 use super::print_message;
 use super::store::{StoreArgs, unknown_layer};
 use super::summary::plural;
 use crate::error::{Error, Result};
-use crate::parameter::Parameter;
 
 /// Remove a layer with all its points.
 ///
@@ -54,14 +52,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
 
 /// Asks for confirmation.
 fn is_confirmed(name: &str, points: &str) -> Result<bool> {
-    let (input, mut output) = (std::io::stdin(), std::io::stderr());
-    if !input.is_terminal() || !output.is_terminal() {
-        return Err(Error::invalid(const { Parameter::new("yes") }, "required without a terminal"));
+    if !confirm::is_interactive() {
+        return Err(Error::invalid(YES, "required without a terminal"));
     }
-    let terminal_error = |error| Error::io("-", "ask for confirmation on", error);
-    let prompt = write!(output, "Remove the layer {name} with {points}? [y/N] ").and_then(|()| output.flush());
-    prompt.map_err(terminal_error)?;
-    let mut answer = String::new();
-    input.read_line(&mut answer).map_err(terminal_error)?;
-    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    confirm::is_confirmed(&format!("Remove the layer {name} with {points}?"))
 }

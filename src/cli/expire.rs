@@ -1,9 +1,9 @@
 //! `kiln expire`: removes old points.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use clap::Args as ClapArgs;
 
+use super::confirm::{self, YES};
+use super::retention::{before_us, describe};
 use super::store::{self, StoreArgs, retry_on_conflict, time_of};
 use super::summary::{grouped, plural};
 use super::{print_message, progress};
@@ -14,16 +14,25 @@ use crate::store::Progress;
 
 /// Remove the points of a layer whose time is older than a given age.
 ///
-/// Points without a time are kept. The server removes old points every hour from layers that were imported with --keep.
+/// Points without a time are kept. The command prints what it would remove, and asks for confirmation on a terminal;
+/// without one, --yes is required. The server removes old points every hour from layers that were imported with --keep.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
-  kiln expire trips --older-than 30d")]
+  kiln expire trips --older-than 30d
+  kiln expire trips --older-than 30d --dry-run
+  kiln expire trips --older-than 30d --yes")]
 pub(super) struct Args {
     /// Name of the layer
     name: String,
     /// Maximum age of the points to keep: 90s, 30m, 1h, 30d
     #[arg(long, value_name = "TIME")]
     older_than: TimeSpan,
+    /// Do not ask for confirmation
+    #[arg(short, long)]
+    yes: bool,
+    /// Print what would be removed, and remove nothing
+    #[arg(long, conflicts_with = "yes")]
+    dry_run: bool,
     #[command(flatten)]
     store: StoreArgs,
     /// Worker threads [default: one per processor]
@@ -42,8 +51,17 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if layer.snapshot().points() > 0 && layer.snapshot().summary().time_us.is_none() {
         return Err(Error::input(layer.folder(), "the points have no times"));
     }
-    let now_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let before_us = before_us(now_s, args.older_than);
+    let before_us = before_us(args.older_than);
+    let expiry = layer.snapshot().expiry(before_us);
+    if args.dry_run {
+        let summary = describe(expiry, before_us);
+        print_message(&format!("{}: {summary}; nothing was removed", layer.name()));
+        return Ok(());
+    }
+    if !args.yes && expiry.expired > 0 && !is_confirmed(layer.name(), &describe(expiry, before_us))? {
+        print_message(&format!("{}: nothing was removed", layer.name()));
+        return Ok(());
+    }
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
     let stages = Progress::default();
     // A try that was cancelled by a concurrent change may have removed some points.
@@ -67,20 +85,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The Unix time in microseconds before which points are older than `age`.
-fn before_us(now_s: u64, age: TimeSpan) -> i64 {
-    let seconds = i128::from(now_s) - i128::from(age.as_secs());
-    i64::try_from(seconds * 1_000_000).unwrap_or(i64::MIN + 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_time_limit_saturates_for_any_age() {
-        assert_eq!(before_us(100, TimeSpan::from_secs(40)), 60_000_000);
-        assert_eq!(before_us(100, TimeSpan::from_secs(140)), -40_000_000);
-        assert_eq!(before_us(100, TimeSpan::from_secs(u64::MAX)), i64::MIN + 1);
+/// Asks for confirmation.
+fn is_confirmed(name: &str, summary: &str) -> Result<bool> {
+    if !confirm::is_interactive() {
+        let detail = format!("required without a terminal: {summary}; nothing was removed from `{name}`");
+        return Err(Error::invalid(YES, detail));
     }
+    confirm::is_confirmed(&format!("{name}: {summary}. Remove the old points?"))
 }

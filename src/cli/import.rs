@@ -5,6 +5,7 @@ use std::time::Instant;
 use clap::Args as ClapArgs;
 
 use super::inputs::expand_inputs;
+use super::retention::RetainedImport;
 use super::rows::RowArgs;
 use super::signals::run_cancellable;
 use super::store::{StoreArgs, read_name};
@@ -28,7 +29,7 @@ use crate::store::{Description, ExistingPoints, ImportReport, Progress, Store, S
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln import cities.parquet --layer cities --weight population
-  kiln import 'trips/*.csv.gz' --layer trips --append --keep 30d
+  kiln import 'trips/*.csv.gz' --layer trips --append
   kiln import floor.csv --layer floor --crs plane
   kiln import 'postgres://ann@db.example/maps?table=stops' --layer stops
   kiln import visits.parquet --layer visits --title Visits --style radius=12 --style curve=sqrt
@@ -47,6 +48,9 @@ pub(super) struct Args {
     /// Replace the points of an existing layer
     #[arg(long)]
     replace: bool,
+    /// Import even if the retention of the layer removes half of the points, or more, at once
+    #[arg(short, long)]
+    yes: bool,
     #[command(flatten)]
     store: StoreArgs,
     /// Worker threads [default: one per processor]
@@ -62,7 +66,8 @@ pub(super) struct Args {
     /// Attribution of the points
     #[arg(long, value_name = "TEXT", help_heading = "Description")]
     attribution: Option<String>,
-    /// Retention: the server removes points whose time is older: 90s, 30m, 1h, 30d [default: unlimited]
+    /// Retention: the server removes points whose time is older than 90s, 30m, 1h or 30d, for data that arrives
+    /// continuously [default: unlimited]
     #[arg(long, value_name = "TIME", value_parser = read_keep, help_heading = "Description")]
     keep: Option<TimeSpan>,
 
@@ -194,8 +199,14 @@ impl Args {
         let threads = self.threads.map_or_else(crate::available_threads, usize::from);
         let read = source::Progress::default();
         let query = self.rows.query()?.with_coordinate_space(space).with_progress(Some(&read));
-        let import = || layer.import(&opened.inputs, &query, existing, description, threads, stages);
-        progress::with_stage_progress(self.quiet, &read, stages, import)
+        let prepare = || layer.prepare_import(&opened.inputs, &query, threads, stages);
+        let prepared = progress::with_stage_progress(self.quiet, &read, stages, prepare)?;
+        if !self.yes {
+            let keep_s = description.as_ref().map_or(layer.snapshot().description().keep_s, |new| new.keep_s);
+            let (prepared, is_keep_given) = (&prepared, self.keep.is_some());
+            RetainedImport { layer, prepared, existing, keep_s, is_keep_given }.confirm()?;
+        }
+        layer.commit_import(prepared, existing, description)
     }
 
     /// Checks that points were added.

@@ -1,6 +1,6 @@
 //! The command line: one file per subcommand.
 //!
-//! Exit codes: 0 success, 1 failure, 2 invalid usage.
+//! Exit codes: 0 success, 1 failure, 2 invalid usage, 130 Ctrl-C, 143 SIGTERM. `kiln serve` returns 0 after both signals.
 
 mod animate;
 mod batch;
@@ -8,6 +8,7 @@ mod clean;
 mod command_line;
 mod compact;
 mod config;
+mod confirm;
 mod console;
 mod drop;
 mod expire;
@@ -28,6 +29,7 @@ mod postgis;
 mod progress;
 mod render;
 mod resolved_layer;
+mod retention;
 mod rows;
 mod schemes;
 mod serve;

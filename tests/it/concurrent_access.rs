@@ -127,7 +127,7 @@ fn a_damaged_layer_does_not_affect_others_and_can_be_replaced() {
         &["import", "a.csv", "--layer", "lost", "--replace"],
         &["import", "a.csv", "--layer", "lost"],
         &["compact", "lost"],
-        &["expire", "lost", "--older-than", "1d"],
+        &["expire", "lost", "--older-than", "1d", "--yes"],
     ] {
         kiln(folder, args).failed(1, &["store/lost/manifest.json: it is damaged", "checksum"]);
     }

@@ -58,7 +58,7 @@ fn a_layer_is_created_extended_compacted_expired_and_dropped() {
     fs::write(home.join("a.csv"), rows(6000)).unwrap();
     let summary = kiln(
         home,
-        ["import", "a.csv", "--layer", "stops", "--title", "Stops", "--keep", "30d", "--style", "radius=9px"],
+        ["import", "a.csv", "--layer", "stops", "--title", "Stops", "--keep", "30d", "--style", "radius=9px", "-y"],
     )
     .done();
     for words in
@@ -86,7 +86,8 @@ fn a_layer_is_created_extended_compacted_expired_and_dropped() {
         assert!((edge - expected).abs() < 1e-6, "{bounds:?}");
     }
 
-    let quiet = kiln(home, ["import", "a.csv", "--layer", "stops", "--append", "--quiet", "--attribution", "City"]);
+    let quiet =
+        kiln(home, ["import", "a.csv", "--layer", "stops", "--append", "--quiet", "--attribution", "City", "--yes"]);
     assert_eq!(quiet.done(), "");
     let extended = layer(home, "stops");
     assert_eq!(
@@ -116,7 +117,7 @@ fn a_layer_is_created_extended_compacted_expired_and_dropped() {
 
     assert!(kiln(home, ["expire", "stops", "--older-than", "36500d"]).done().contains("removed 0 points"));
     // All points are years old.
-    let summary = kiln(home, ["expire", "stops", "--older-than", "1d"]).done();
+    let summary = kiln(home, ["expire", "stops", "--older-than", "1d", "--yes"]).done();
     assert!(summary.contains("stops: removed 12,000 points before ") && summary.contains(", 0 kept"), "{summary}");
     assert_eq!(layer(home, "stops")["points"], 0);
 
@@ -134,7 +135,7 @@ fn old_points_expire_and_points_without_a_time_are_kept() {
     let rows = "lon,lat,time\n1,1,1999-01-01\n2,2,2999-01-01\n3,3,\n4,4,2001-01-01\n";
     kiln_with_input(home, ["import", "-", "--layer", "events"], rows.as_bytes()).done();
     assert_eq!(layer(home, "events")["time"]["without"], 1);
-    let summary = kiln(home, ["expire", "events", "--older-than", "365d"]).done();
+    let summary = kiln(home, ["expire", "events", "--older-than", "365d", "--yes"]).done();
     assert!(summary.contains("removed 2 points") && summary.contains(", 2 kept"), "{summary}");
     assert_eq!(layer(home, "events")["time"]["first"], "2999-01-01T00:00:00Z");
     kiln_with_input(home, ["import", "-", "--layer", "places"], b"lon,lat\n1,1\n").done();
@@ -338,7 +339,7 @@ fn an_interrupted_import_changes_nothing() {
         );
         let mut message = String::new();
         std::io::Read::read_to_string(child.stderr.as_mut().unwrap(), &mut message).unwrap();
-        assert_eq!(child.wait().unwrap().code(), Some(1), "{message}");
+        assert_eq!(child.wait().unwrap().code(), Some(143), "{message}");
         assert!(message.starts_with("kiln: ") && message.contains("cancelled; the layer is unchanged"), "{message}");
         assert_eq!((files(home), layer(home, "old")), before);
     }

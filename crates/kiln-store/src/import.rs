@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::append::first_frame;
+use super::expiry::Expiry;
 use super::layer::{Change, ExistingPoints, StoredLayer, other_space};
 use super::manifest::Description;
 use super::merge::{SegmentOptions, merge, write_segment};
@@ -49,6 +50,22 @@ impl StoredLayer {
         threads: usize,
         progress: &Progress,
     ) -> Result<ImportReport> {
+        let prepared = self.prepare_import(source, query, threads, progress)?;
+        self.commit_import(prepared, existing, description)
+    }
+
+    /// Reads the points of `source` that pass `query` like [`import`](Self::import), without changing the layer:
+    /// [`commit_import`](Self::commit_import) adds them.
+    ///
+    /// # Errors
+    /// As [`import`](Self::import).
+    pub fn prepare_import(
+        &self,
+        source: &dyn Source,
+        query: &Query<'_>,
+        threads: usize,
+        progress: &Progress,
+    ) -> Result<PreparedImport> {
         let space = self.coordinate_space();
         if query.columns.space != space {
             return Err(other_space(space));
@@ -119,12 +136,54 @@ impl StoredLayer {
         if progress.is_stopped() {
             return Err(Error::Cancelled);
         }
+        Ok(PreparedImport { staging, entry, frame: frame.get().copied(), imported })
+    }
+
+    /// Adds prepared points, atomically, and sets the layer's description in the same commit, if one is given. Without
+    /// points, the layer is unchanged.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if writing to the store fails. The layer is unchanged then.
+    pub fn commit_import(
+        &self,
+        prepared: PreparedImport,
+        existing: ExistingPoints,
+        description: Option<Description>,
+    ) -> Result<ImportReport> {
+        let PreparedImport { staging, entry, frame, imported } = prepared;
         if let Some(entry) = entry {
-            let frame = frame.get().copied();
             let change = Change { added: vec![entry], existing, description, frame, ..Change::default() };
             self.commit(change, &[staging])?;
         }
         Ok(imported)
+    }
+}
+
+/// Points of an import that are not yet in the layer. They are discarded on drop.
+#[derive(Debug)]
+pub struct PreparedImport {
+    staging: StagingDir,
+    /// The segment of the points; `None` without points.
+    entry: Option<SegmentEntry>,
+    frame: Option<Frame>,
+    imported: ImportReport,
+}
+
+impl PreparedImport {
+    /// The report of the import.
+    pub fn report(&self) -> &ImportReport {
+        &self.imported
+    }
+
+    /// Counts the points with times before `before_us`, in microseconds since 1970-01-01 UTC.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the points cannot be read.
+    pub fn expiry(&self, before_us: i64) -> Result<Expiry> {
+        let Some(entry) = &self.entry else { return Ok(Expiry::default()) };
+        let frame = self.frame.unwrap_or_default();
+        let segment = Segment::open(self.staging.path(), StagingDir::SEGMENT, entry, frame)?;
+        Ok(Expiry::of_segment(&segment, before_us))
     }
 }
 

@@ -28,6 +28,7 @@ mod arrow_file;
 mod blocks;
 mod build;
 mod compaction;
+mod expiry;
 mod filter;
 mod floor_plan;
 
@@ -59,7 +60,8 @@ mod sweep;
 mod tests;
 
 pub use append::Batch;
-pub use import::ImportReport;
+pub use expiry::Expiry;
+pub use import::{ImportReport, PreparedImport};
 pub use layer::{ExistingPoints, StoredLayer};
 pub use manifest::Description;
 pub use progress::{Progress, Stage};

@@ -6,3 +6,5 @@ pub(crate) mod mask_gc;
 pub(crate) mod queue;
 pub(crate) mod scheduler;
 pub(crate) mod store;
+
+pub(crate) use store::expire_before_us;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::queue::{MaintenanceQueue, MergeQueue};
+use crate::config::TimeSpan;
 use crate::error::{Error, Result};
 use crate::http::server::App;
 use crate::http::server::clock::now_s;
-use crate::store::{Progress, StoredLayer};
+use crate::store::{Expiry, Progress, StoredLayer};
 
 /// The maximum number of rows of a small merge. Larger ones run separately, so that they do not delay small ones.
 const SMALL_ROWS: u64 = 1 << 22;
@@ -63,10 +64,11 @@ async fn expire(app: &Arc<App>) {
             // Other processes add points too.
             app.maintenance.notify_points_changed(&name);
             let expired = with_layer(app, name.clone(), |progress, layer| {
-                let Some(keep_s) = layer.snapshot().description().keep_s else { return Ok(0) };
-                let now_us = i64::try_from(now_s()).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-                let keep_us = i64::try_from(keep_s).unwrap_or(i64::MAX).saturating_mul(1_000_000);
-                layer.expire(now_us.saturating_sub(keep_us), 1, progress)
+                let snapshot = layer.snapshot();
+                let Some(keep_s) = snapshot.description().keep_s else { return Ok(0) };
+                let before_us = expire_before_us(keep_s);
+                warn_of_loss(layer.name(), keep_s, before_us, snapshot.expiry(before_us));
+                layer.expire(before_us, 1, progress)
             });
             if let Some(points) = expired.await.filter(|points| *points > 0) {
                 tracing::info!(layer = name, points, "removed expired points");
@@ -74,6 +76,34 @@ async fn expire(app: &Arc<App>) {
             }
         }
     }
+}
+
+/// The time in microseconds before which points are older than a retention.
+pub(crate) fn expire_before_us(keep_s: u64) -> i64 {
+    let [now_us, keep_us] =
+        [now_s(), keep_s].map(|seconds| i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000));
+    now_us.saturating_sub(keep_us)
+}
+
+/// Warns before a large part of a layer is removed, which is usual only of points that arrive continuously.
+fn warn_of_loss(layer: &str, keep_s: u64, before_us: i64, expiry: Expiry) {
+    if !expiry.is_large() {
+        return;
+    }
+    let time = |us: i64| jiff::Timestamp::from_microsecond(us).unwrap_or_default().to_string();
+    let [first, last] = expiry.time_us.unwrap_or_default().map(time);
+    let keep = TimeSpan::from_secs(keep_s).to_string();
+    let (points, expired, before) = (expiry.points, expiry.expired, time(before_us));
+    tracing::warn!(
+        layer,
+        expired,
+        points,
+        keep,
+        before,
+        first,
+        last,
+        "the retention of the layer removes a large part of its points"
+    );
 }
 
 /// Verifies all files once, to find damaged ones soon after the start.

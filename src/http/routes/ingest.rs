@@ -17,9 +17,10 @@ use serde_json::{Value, json};
 use twox_hash::XxHash64;
 use utoipa::ToSchema;
 
-use crate::config::check_layer_name;
+use crate::config::{TimeSpan, check_layer_name};
 use crate::error::{Error, Result};
 use crate::geo::Points;
+use crate::http::maintenance::expire_before_us;
 use crate::http::parameters::body::media_type;
 use crate::http::parameters::fields::{Fields, query_string};
 use crate::http::parameters::openapi::InQuery;
@@ -32,7 +33,7 @@ use crate::http::server::write_limiter::WritePermit;
 use crate::layer::{ColumnOptions, InputOptions, remarks};
 use crate::parameter::Parameter;
 use crate::source::{Columns, CoordinateSpace, MEDIA_TYPES, Query, ReadOptions, Rejection, ScanReport, read_as};
-use crate::store::{AppendOutcome, Batch, Description, Request as KeyedRequest, StoredLayer};
+use crate::store::{AppendOutcome, Batch, Description, Expiry, Request as KeyedRequest, StoredLayer};
 
 /// The header that identifies a retried request.
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -256,6 +257,7 @@ impl IngestRequest {
         read(&mut ingested)?;
         let IngestBatch { batch, report, beyond_map, digest, .. } = ingested;
         let (accepted, rejected) = (batch.len() as u64, report.rejected);
+        let retention = retention_remark(layer, &batch);
         let stop = permit.stop();
         if stop.load(Ordering::Relaxed) {
             return Err(Problem::timeout("the client has disconnected"));
@@ -273,7 +275,9 @@ impl IngestRequest {
         };
         app.metrics.ingested(if repeated { 0 } else { accepted }, rejected, beyond_map, repeated);
         let version = app.published(layer)?.1;
-        Ok(IngestReply { repeated, ..IngestReply::of(accepted, report, beyond_map, version, BODY_NAME) })
+        let mut reply = IngestReply::of(accepted, report, beyond_map, version, BODY_NAME);
+        reply.remarks.extend(retention);
+        Ok(IngestReply { repeated, ..reply })
     }
 }
 
@@ -295,6 +299,18 @@ impl IngestReply {
             version,
         }
     }
+}
+
+/// The remark on points that the retention of the layer removes.
+fn retention_remark(layer: &StoredLayer, batch: &Batch) -> Option<String> {
+    let keep_s = layer.snapshot().description().keep_s?;
+    let Expiry { points, expired, .. } = batch.expiry(expire_before_us(keep_s));
+    let keep = TimeSpan::from_secs(keep_s);
+    (expired > 0).then(|| {
+        format!(
+            "{expired} of {points} points are older than {keep}, the keep of the layer, and are removed within the hour"
+        )
+    })
 }
 
 impl IngestBatch<'_> {

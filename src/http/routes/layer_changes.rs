@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 
 use crate::config::{TimeSpan, check_layer_name};
 use crate::error::Error;
+use crate::http::maintenance::expire_before_us;
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::openapi::request_body;
 use crate::http::parameters::shared::RawJson;
@@ -36,7 +37,7 @@ parameter_set! {
         attribution: String = Declaration::new(Parameter::ATTRIBUTION, Kind::Label),
         /// Column of the weights, which is also their unit; `none` for points without weights.
         weight: String = Declaration::new(Parameter::WEIGHT, Kind::Label).default("the known column names"),
-        /// Retention: points whose time is older are removed: `90s`, `30m`, `1h`, `30d`.
+        /// Retention: points whose time is older are removed within the hour: `90s`, `30m`, `1h`, `30d`.
         keep: TimeSpan = Declaration::new(Parameter::KEEP, Kind::Duration).default("unlimited").example("30d"),
         /// Coordinate reference system of the points: `EPSG:4326`, degrees on the globe, or `plane`, x and y in meters.
         /// That of a layer with points cannot change.
@@ -71,6 +72,9 @@ pub(crate) struct StoredReply {
     /// Retention of the points.
     #[schema(example = "30d")]
     keep: Option<String>,
+    /// Number of points that are older than `keep`, which the server removes within the hour; 0 without `keep`.
+    #[schema(example = 0)]
+    expired: u64,
     /// Default style parameters of the layer.
     style: std::collections::BTreeMap<String, String>,
     /// Number of points.
@@ -223,6 +227,7 @@ impl App {
             weight,
             crs: snapshot.coordinate_space().to_string(),
             keep: keep_s.map(|keep| TimeSpan::from_secs(keep).to_string()),
+            expired: keep_s.map_or(0, |keep_s| snapshot.expiry(expire_before_us(keep_s)).expired),
             style,
             points,
             version,

@@ -1,0 +1,70 @@
+//! Counts of the points that are older than a time, before they are removed.
+
+use super::append::Batch;
+use super::filter::Filter;
+use super::segment::Segment;
+use super::snapshot::Snapshot;
+use kiln_core::geo::Points;
+use kiln_core::source::Query;
+
+/// The number of points that a removal by age affects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expiry {
+    /// The number of all points.
+    pub points: u64,
+    /// The number of points that are too old. Points without a time are never too old.
+    pub expired: u64,
+    /// The first and the last time of all points.
+    pub time_us: Option<[i64; 2]>,
+}
+
+impl Expiry {
+    /// Whether at least half of the points are too old: more than points that arrive continuously lose at a time.
+    pub fn is_large(&self) -> bool {
+        self.expired > 0 && self.expired >= self.points - self.expired
+    }
+
+    /// The counts of both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        let time_us = match (self.time_us, other.time_us) {
+            (Some([first, last]), Some([from, to])) => Some([first.min(from), last.max(to)]),
+            (one, other) => one.or(other),
+        };
+        Self { points: self.points + other.points, expired: self.expired + other.expired, time_us }
+    }
+
+    /// The points of a segment with times before `before_us`.
+    pub(super) fn of_segment(segment: &Segment, before_us: i64) -> Self {
+        let query = Query::default().with_end(Some(before_us));
+        let expired = match Filter::of(&query, segment) {
+            None => 0,
+            Some(None) => segment.entry.rows,
+            Some(Some(filter)) => {
+                let batches = segment.points.batch_ranges(segment.all());
+                batches.map(|(batch, rows)| filter.count(batch, rows)).sum()
+            }
+        };
+        Self { points: segment.entry.rows, expired, time_us: segment.entry.totals.time_us }
+    }
+}
+
+impl Snapshot {
+    /// Counts the points with times before `before_us`, in microseconds since 1970-01-01 UTC.
+    pub fn expiry(&self, before_us: i64) -> Expiry {
+        let of = |segment: &std::sync::Arc<Segment>| Expiry::of_segment(segment, before_us);
+        self.segments.iter().map(of).fold(Expiry::default(), Expiry::and)
+    }
+}
+
+impl Batch {
+    /// Counts the points with times before `before_us`, in microseconds since 1970-01-01 UTC.
+    pub fn expiry(&self, before_us: i64) -> Expiry {
+        let times = || self.rows.time_us.iter().copied().filter(|&time| time != Points::NO_TIME);
+        Expiry {
+            points: self.len() as u64,
+            expired: times().filter(|&time| time < before_us).count() as u64,
+            time_us: times().min().zip(times().max()).map(|(first, last)| [first, last]),
+        }
+    }
+}
