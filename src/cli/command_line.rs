@@ -8,9 +8,9 @@ use clap::{Parser, Subcommand};
 use super::console::{describe, print_message};
 use super::{
     animate, batch, clean, compact, config, drop, expire, export, grid, import, layer, layers, mask, matrix, postgis,
-    render, schemes, serve,
+    render, schemes, serve, signals,
 };
-use crate::error::Error;
+use crate::error::{Error, Result};
 
 /// Fires points into heat: weighted points in, heat-map pictures out.
 #[derive(Debug, Parser)]
@@ -48,33 +48,42 @@ pub fn run() -> ExitCode {
         Ok(line) => line.command,
         Err(error) => return usage_error(&error),
     };
-    let outcome = match command {
-        Command::Render(args) => render::run(&args),
-        Command::Export(args) => export::run(&args),
-        Command::Grid(args) => grid::run(&args),
-        Command::Matrix(args) => matrix::run(&args),
-        Command::Animate(args) => animate::run(&args),
-        Command::Mask(args) => mask::run(&args),
-        Command::Batch(args) => batch::run(&args),
-        Command::Serve(args) => serve::run(&args),
-        Command::Import(args) => import::run(&args),
-        Command::Layers(args) => layers::run(&args),
-        Command::Layer(args) => layer::run(&args),
-        Command::Compact(args) => compact::run(&args),
-        Command::Expire(args) => expire::run(&args),
-        Command::Drop(args) => drop::run(&args),
-        Command::Postgis(args) => postgis::run(&args),
-        Command::Schemes(args) => schemes::run(&args),
-        Command::Clean(args) => clean::run(&args),
-        Command::Config(args) => config::run(&args),
-    };
+    // The server completes its requests after a signal.
+    let watched = if matches!(command, Command::Serve(_)) { Ok(()) } else { signals::watch() };
+    let outcome = watched.and_then(|()| command.run());
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         // The reader may close a pipe early, as `head` does.
         Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {
             print_message(&format!("kiln: {}", describe(&error)));
-            ExitCode::from(if error.is_usage() { 2 } else { 1 })
+            let code = if error.is_usage() { 2 } else { 1 };
+            ExitCode::from(signals::exit_code().unwrap_or(code))
+        }
+    }
+}
+
+impl Command {
+    fn run(self) -> Result<()> {
+        match self {
+            Self::Render(args) => render::run(&args),
+            Self::Export(args) => export::run(&args),
+            Self::Grid(args) => grid::run(&args),
+            Self::Matrix(args) => matrix::run(&args),
+            Self::Animate(args) => animate::run(&args),
+            Self::Mask(args) => mask::run(&args),
+            Self::Batch(args) => batch::run(&args),
+            Self::Serve(args) => serve::run(&args),
+            Self::Import(args) => import::run(&args),
+            Self::Layers(args) => layers::run(&args),
+            Self::Layer(args) => layer::run(&args),
+            Self::Compact(args) => compact::run(&args),
+            Self::Expire(args) => expire::run(&args),
+            Self::Drop(args) => drop::run(&args),
+            Self::Postgis(args) => postgis::run(&args),
+            Self::Schemes(args) => schemes::run(&args),
+            Self::Clean(args) => clean::run(&args),
+            Self::Config(args) => config::run(&args),
         }
     }
 }

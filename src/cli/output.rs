@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use super::signals;
 use crate::error::{Error, Result};
 use crate::images::AtomicFile;
 use crate::parameter::Parameter;
@@ -86,8 +87,9 @@ impl Output {
     /// Moves or copies the content to the target, which replaces an existing file.
     ///
     /// # Errors
-    /// [`Error::Io`] if the target cannot be written.
+    /// [`Error::Io`] if the target cannot be written; [`Error::Cancelled`] after Ctrl-C or SIGTERM.
     pub(super) fn commit(self) -> Result<()> {
+        signals::check()?;
         match self {
             Self::File(file) => file.commit(),
             Self::Spool(spool, Target::File(path) | Target::Special(path)) => {

@@ -8,10 +8,12 @@ use tracing::level_filters::LevelFilter;
 
 use super::config::ConfigArgs;
 use super::print_message;
+use super::rows::InputArgs;
 use super::signals::StopSignal;
 use crate::config::{LogFormat, LogLevel};
 use crate::error::{Error, Result};
 use crate::http::Server;
+use crate::layer::Layer;
 
 /// Serve heat maps over HTTP: overlays for Leaflet, tiles and pictures of layers, and a map page.
 ///
@@ -19,11 +21,13 @@ use crate::http::Server;
 /// in `./store` or --store DIR. If there are none, the bundled cities and earthquakes are served. The layers of the
 /// store accept points while the server runs: PUT /NAME creates a layer, POST /NAME/points adds points. Write requests
 /// must send the token of the configuration, or come from this machine. SIGTERM and Ctrl-C stop the server after the
-/// requests in progress.
+/// requests in progress, with the exit code 0; a second one ends it at once.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln serve
   kiln serve stops.csv trips=data/trips.parquet -l 0.0.0.0:3000
+  kiln serve nyc.csv --lon pickup_x --lat pickup_y --weight fare --time pickup_at
+  kiln serve floor.csv --crs plane
   kiln serve postgres://ann@db.example/maps
   kiln serve -c kiln.toml --ttl 10m
   curl -X PUT localhost:3000/trips && curl localhost:3000/trips/points --data-binary @trips.csv
@@ -36,13 +40,15 @@ pub(super) struct Args {
     #[arg(value_name = "INPUT")]
     inputs: Vec<String>,
     #[command(flatten)]
+    rows: InputArgs,
+    #[command(flatten)]
     config: ConfigArgs,
 }
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
-    let config = args.config.resolve(&args.inputs)?;
+    let config = args.config.resolve(&args.inputs, &args.rows)?;
     log_to_stderr(config.log.level, config.log.format);
     for notice in config.deprecations() {
         tracing::warn!("{notice}");
@@ -51,17 +57,29 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let runtime = runtime.map_err(|error| Error::io("the runtime", "start", error))?;
     runtime.block_on(async {
         let server = Server::bind(config).await?;
-        let layers: Vec<String> = server.layers().map(|(name, points)| format!("{name} ({points} points)")).collect();
+        let layers: Vec<String> = server.layers().map(|layer| described(&layer)).collect();
         let (address, ms) = (server.address()?, start.elapsed().as_millis());
         tracing::debug!(layers = layers.join(", "), ms, "ready");
         // Printed regardless of the log level and format.
         print_message(&format!("Kiln serves {} at http://{address}/", layers.join(", ")));
-        server.run(StopSignal::new().received()).await;
+        let mut signal = StopSignal::new();
+        let shutdown = async {
+            signal.received().await;
+            // A second signal does not wait for the requests in progress.
+            tokio::spawn(signal.end_process());
+        };
+        server.run(shutdown).await;
         Ok(())
     })?;
     // Abandoned renders must not delay the exit.
     runtime.shutdown_background();
     Ok(())
+}
+
+/// The name, the number of points and the weight of a layer.
+fn described(layer: &Layer) -> String {
+    let weight = layer.weight().map(|weight| format!(", weighted by {weight}")).unwrap_or_default();
+    format!("{} ({} points{weight})", layer.name(), layer.points())
 }
 
 /// Initializes logging to standard error, one line per event.

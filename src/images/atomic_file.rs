@@ -3,6 +3,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tempfile::NamedTempFile;
 
@@ -14,6 +15,34 @@ use crate::error::{Error, Result};
 pub struct AtomicFile {
     path: PathBuf,
     file: NamedTempFile,
+    _listed: ListedFile,
+}
+
+/// The unfinished files of the process.
+static UNFINISHED: Mutex<Vec<PathBuf>> = Mutex::new(Vec::new());
+
+fn unfinished() -> MutexGuard<'static, Vec<PathBuf>> {
+    UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An entry in the list of unfinished files.
+#[derive(Debug)]
+struct ListedFile(PathBuf);
+
+impl ListedFile {
+    fn new(path: &Path) -> Self {
+        unfinished().push(path.to_owned());
+        Self(path.to_owned())
+    }
+}
+
+impl Drop for ListedFile {
+    fn drop(&mut self) {
+        let mut files = unfinished();
+        if let Some(index) = files.iter().position(|file| *file == self.0) {
+            files.swap_remove(index);
+        }
+    }
 }
 
 impl AtomicFile {
@@ -46,7 +75,16 @@ impl AtomicFile {
         if let Some(permissions) = permissions {
             file.as_file().set_permissions(permissions).map_err(failed)?;
         }
-        Ok(Self { path: target, file })
+        let listed = ListedFile::new(file.path());
+        Ok(Self { path: target, file, _listed: listed })
+    }
+
+    /// Removes the unfinished files of the process, which is about to end without dropping them.
+    pub fn discard_all() {
+        for path in unfinished().iter() {
+            // A file that was moved to its path in the meantime is complete.
+            let _ = fs::remove_file(path);
+        }
     }
 
     /// The file to write to.
@@ -59,7 +97,7 @@ impl AtomicFile {
     /// # Errors
     /// [`Error::Io`] if the file cannot be moved. The temporary file is removed.
     pub fn commit(self) -> Result<()> {
-        let Self { path, file } = self;
+        let Self { path, file, _listed } = self;
         file.persist(&path).map_err(|error| Error::io(&path, "write", error.error))?;
         Ok(())
     }
