@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, Subcommand};
 
 use super::job_layers::check_jobs;
 use super::output::Target;
+use super::rows::InputArgs;
 use super::{print_json, print_notes};
 use crate::config::{Config, ConfigBuilder};
 use crate::error::{Error, Result};
@@ -40,6 +41,8 @@ struct CheckArgs {
     /// Files with points, each a layer named after the file, or NAME=FILE
     #[arg(value_name = "INPUT")]
     inputs: Vec<String>,
+    #[command(flatten)]
+    rows: InputArgs,
     #[command(flatten)]
     config: ConfigArgs,
 }
@@ -99,12 +102,12 @@ pub(super) struct ConfigArgs {
 }
 
 impl ConfigArgs {
-    /// Merges the configuration from defaults, file, environment and these flags, with a layer for each of `inputs`.
-    /// Checks it, and saves it with `--save-config`.
+    /// Merges the configuration from defaults, file, environment and these flags, with a layer for each of `inputs`, whose
+    /// rows are read with `rows`. Checks it, and saves it with `--save-config`.
     ///
     /// # Errors
     /// [`Error::Config`] if a key is invalid; [`Error::Io`] if a file cannot be read or written.
-    pub(super) fn resolve(&self, inputs: &[String]) -> Result<Config> {
+    pub(super) fn resolve(&self, inputs: &[String], rows: &InputArgs) -> Result<Config> {
         let mut builder = ConfigBuilder::load(self.config.as_deref(), environment()?)?;
         let read_only = self.read_only.then(|| "true".to_owned());
         for (flag, key, text) in [
@@ -128,7 +131,7 @@ impl ConfigArgs {
             builder.set_value("--schemes", "schemes.folders", Some(self.schemes.clone().into()))?;
         }
         let mut config = builder.build()?;
-        config.add_inputs(inputs)?;
+        rows.add_to(&mut config, inputs)?;
         config.check()?;
         if let Some(path) = &self.save_config {
             save(&config, path)?;
@@ -173,7 +176,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         None if args.schema => return print_json(&Config::schema()),
         None => Config::default(),
         Some(Command::Check(args)) => {
-            let config = args.config.resolve(&args.inputs)?;
+            let config = args.config.resolve(&args.inputs, &args.rows)?;
             print_notes(&config.deprecations());
             if !config.jobs.is_empty() {
                 check_jobs(&config, &Store::open(&config.store.folder)?)?;

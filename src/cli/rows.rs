@@ -3,6 +3,7 @@
 use clap::Args as ClapArgs;
 
 use super::flags::Flags;
+use crate::config::Config;
 use crate::error::Result;
 use crate::layer::{ColumnOptions, FilterOptions, InputOptions};
 use crate::parameter::Parameter;
@@ -25,6 +26,26 @@ pub(super) struct RowArgs {
     /// Whether a file without times is an error.
     #[arg(skip)]
     requires_times: bool,
+}
+
+/// Column names and input options of the files that are layers of the server.
+#[derive(Clone, Debug, Default, ClapArgs)]
+#[command(next_help_heading = "Rows of the files", mut_arg(Parameter::CATEGORY_COLUMN.name(), |arg| arg.visible_alias("category")))]
+pub(super) struct InputArgs {
+    #[command(flatten)]
+    columns: Flags<ColumnOptions>,
+    #[command(flatten)]
+    input: Flags<InputOptions>,
+}
+
+impl InputArgs {
+    /// Adds a layer for each of `inputs` to a configuration.
+    ///
+    /// # Errors
+    /// Those of [`Config::add_inputs_with`].
+    pub(super) fn add_to(&self, config: &mut Config, inputs: &[String]) -> Result<()> {
+        config.add_inputs_with(inputs, &self.columns.0, &self.input.0)
+    }
 }
 
 impl RowArgs {

@@ -10,10 +10,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::layer::{RESERVED, check_name};
-use super::{Config, LayerConfig, Token};
+use super::{Config, LayerConfig, ReadConfig, Token};
 use crate::error::{Error, Result};
+use crate::layer::{ColumnOptions, InputOptions, Layer};
 use crate::layer_name;
+use crate::parameter::Parameter;
+use crate::parameters::ParameterSet;
 use crate::postgis::Address;
+use crate::source::Columns;
+
+/// The origin of the layers of inputs on the command line.
+const COMMAND_LINE: &str = "the command line";
 
 /// Inputs with points: paths of files, `-` for standard input, or the URL of a database. In TOML a string or a list of
 /// strings. Passwords are neither printed nor saved.
@@ -103,6 +110,20 @@ impl Config {
     /// # Errors
     /// [`Error::Config`] if a `NAME` is invalid or taken, or there are two databases.
     pub fn add_inputs(&mut self, inputs: &[String]) -> Result<()> {
+        self.add_inputs_with(inputs, &ColumnOptions::default(), &InputOptions::default())
+    }
+
+    /// Adds layers like [`add_inputs`](Self::add_inputs), with the columns and reader options of each file. Errors in
+    /// the files name flags rather than keys.
+    ///
+    /// # Errors
+    /// As [`add_inputs`](Self::add_inputs), and [`Error::Invalid`] for the first option if no input is a file.
+    pub fn add_inputs_with(
+        &mut self,
+        inputs: &[String],
+        columns: &ColumnOptions,
+        options: &InputOptions,
+    ) -> Result<()> {
         let (databases, files): (Vec<&String>, Vec<&String>) =
             inputs.iter().partition(|input| Address::is_database_url(input));
         match &databases[..] {
@@ -110,6 +131,13 @@ impl Config {
             [url] => self.postgis.url = Some(Token::from_text((*url).clone())),
             _ => return Err(Error::config("database", "only one database can be served")),
         }
+        if let Some(flag) = columns.first().or_else(|| options.first()).filter(|_| files.is_empty()) {
+            let detail = "the flag applies to files, and none is given; set the key of a layer in kiln.toml";
+            return Err(Error::invalid(flag, detail));
+        }
+        let Columns { lon, lat, weight, time, category, track, geometry } = columns.columns();
+        let read = ReadConfig::of(options);
+        let template = LayerConfig { lon, lat, geometry, weight, time, category, track, read, ..LayerConfig::default() };
         // Explicit names take precedence over derived ones.
         for (name, path) in files.iter().filter_map(|input| named(input)) {
             let error = |message: &str| Error::config(format!("{name}={path}"), message);
@@ -120,18 +148,46 @@ impl Config {
             if self.layers.contains_key(name) {
                 return Err(error("a layer of that name already exists; choose another name"));
             }
-            self.add_layer(name.to_owned(), path);
+            self.add_layer(name.to_owned(), path, &template);
         }
         for input in files.iter().filter(|input| named(input).is_none()) {
             let name = self.free_name(&name_of(input));
-            self.add_layer(name, input);
+            self.add_layer(name, input, &template);
         }
         Ok(())
     }
 
-    fn add_layer(&mut self, name: String, input: &str) {
+    fn add_layer(&mut self, name: String, input: &str, template: &LayerConfig) {
         let inputs = vec![input.to_owned()].into();
-        self.layers.insert(name, LayerConfig { inputs, ..LayerConfig::default() });
+        self.origins.set(&format!("layers.{name}"), COMMAND_LINE);
+        self.layers.insert(name, LayerConfig { inputs, ..template.clone() });
+    }
+
+    /// Whether the layer `name` is an input on the command line.
+    fn is_on_command_line(&self, name: &str) -> bool {
+        self.origins.has(&format!("layers.{name}"), COMMAND_LINE)
+    }
+
+    /// The spelling of a parameter of the layer `name`: a flag for an input on the command line, else a key.
+    pub(crate) fn spelling(&self, name: &str) -> fn(Parameter) -> String {
+        if self.is_on_command_line(name) { |parameter| parameter.flag() } else { |parameter| parameter.key().to_owned() }
+    }
+
+    /// Opens the layer `name` of inputs, configured by its section `layer`.
+    ///
+    /// # Errors
+    /// Those of [`Layer::open`]. An error of a parameter has the key of the layer, or the flag.
+    pub fn open_layer(&self, name: &str, layer: &LayerConfig) -> Result<Layer> {
+        Layer::open(layer.spec(name)?).map_err(|error| match error {
+            error if self.is_on_command_line(name) => error,
+            Error::Input { input, message } if message.parameters().next().is_some() => {
+                Error::input(input, format!("{}, as a key of [layers.{name}] in kiln.toml", message.with_keys()))
+            }
+            Error::Invalid { parameter, message } => {
+                self.error(format!("layers.{name}.{}", parameter.key()), message.with_keys())
+            }
+            other => other,
+        })
     }
 
     /// Returns `name`, or the first of `name-2`, `name-3`, … that no layer has.

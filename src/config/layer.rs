@@ -10,9 +10,9 @@ use super::inputs::Inputs;
 use super::origin::Fault;
 use super::protection::{Length, Period};
 use super::sections::with_defaults;
-use super::{Config, ReadConfig, StyleConfig, TimeSpan};
+use super::{ReadConfig, StyleConfig, TimeSpan};
 use crate::error::{Error, Result};
-use crate::layer::{Layer, LayerSpec, StyleOptions};
+use crate::layer::{LayerSpec, StyleOptions};
 use crate::layer_name;
 use crate::source::{Columns, CoordinateSpace, ReadOptions};
 
@@ -252,24 +252,6 @@ impl LayerConfig {
             return Err(Fault::key("store", message));
         }
         Ok(())
-    }
-}
-
-impl Config {
-    /// Opens the layer `name` of inputs, configured by its section `layer`.
-    ///
-    /// # Errors
-    /// Those of [`Layer::open`]. An error of a parameter has the key of the layer.
-    pub fn open_layer(&self, name: &str, layer: &LayerConfig) -> Result<Layer> {
-        Layer::open(layer.spec(name)?).map_err(|error| match error {
-            Error::Input { input, message } if message.parameters().next().is_some() => {
-                Error::input(input, format!("{}, as a key of [layers.{name}] in kiln.toml", message.with_keys()))
-            }
-            Error::Invalid { parameter, message } => {
-                self.error(format!("layers.{name}.{}", parameter.key()), message.with_keys())
-            }
-            other => other,
-        })
     }
 }
 

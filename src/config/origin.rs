@@ -96,6 +96,11 @@ impl Origins {
         self.0.insert(path.to_owned(), (origin.to_owned(), origin.to_owned()));
     }
 
+    /// Whether `origin` sets the key `path`.
+    pub(super) fn has(&self, path: &str, origin: &str) -> bool {
+        self.0.get(path).is_some_and(|(key, _)| key == origin)
+    }
+
     /// Converts `fault` to an error with its origin.
     pub(super) fn error(&self, fault: &Fault) -> Error {
         let mut path = fault.path.as_str();

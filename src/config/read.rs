@@ -1,5 +1,7 @@
 //! The keys `crs`, `order`, … of a layer or a job: options for reading its inputs.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -7,6 +9,7 @@ use super::origin::Fault;
 use super::sections::with_defaults;
 use super::style::read_options;
 use crate::layer::InputOptions;
+use crate::parameters::ParameterSet;
 use crate::source::{AxisOrder, CoordinateSpace, Quote, ReadOptions};
 
 with_defaults! {
@@ -38,6 +41,15 @@ with_defaults! {
 }
 
 impl ReadConfig {
+    /// The keys of `options`.
+    pub(super) fn of(options: &InputOptions) -> Self {
+        let InputOptions { crs, day_first, encoding, records, .. } = options.clone();
+        let texts: BTreeMap<&str, String> = options.pairs().into_iter().collect();
+        let text = |name: &str| texts.get(name).cloned();
+        let (order, time_format, quote) = (text("order"), text("time_format"), text("quote"));
+        Self { crs, order, time_format, day_first, encoding, quote, records }
+    }
+
     /// The keys that are set, with their values as text.
     fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
         let Self { crs, order, time_format, day_first, encoding, quote, records } = self;

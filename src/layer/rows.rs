@@ -25,7 +25,10 @@ parameter_set! {
             .conflicts_with(Parameter::LON),
         /// Column of the weight; `none` for points without weights. A column named `none` is selected by its number.
         pub weight: String = column(Parameter::WEIGHT)
-            .default("that of the layer, else weight, value, w or count; without any, every point has a weight of 1"),
+            .default(
+                "that of the layer, else the first of weight, value, w, count, population, pop, magnitude, mag and \
+                 intensity; without any, every point has a weight of 1",
+            ),
         /// Column of the time; `none` for points without times.
         pub time: String = column(Parameter::TIME).default("time, timestamp, datetime, date"),
         /// Column of the category; `none` for points without categories.

@@ -26,7 +26,6 @@ use crate::images::ImageFolder;
 use crate::jobs::JobContext;
 use crate::layer::{Catalog, Layer, remarks_with_rejections};
 use crate::live;
-use crate::parameter::Parameter;
 use crate::postgis::Database;
 use crate::spelling::nearest_first;
 use crate::store::Store;
@@ -66,7 +65,7 @@ pub(crate) struct App {
 /// Opens a layer of input files, and logs the remarks on them.
 fn open_input_layer(config: &Config, name: &str, layer: &LayerConfig) -> Result<Layer> {
     let layer = config.open_layer(name, layer)?;
-    for remark in remarks_with_rejections(&layer.report(), Parameter::key) {
+    for remark in remarks_with_rejections(&layer.report(), config.spelling(name)) {
         tracing::warn!(layer = name, "{remark}");
     }
     Ok(layer)

@@ -25,6 +25,7 @@ use super::request_uri::normalize;
 use super::router::router;
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::layer::Layer;
 use crate::http::maintenance::{image_gc, jobs, mask_gc, store};
 
 /// The timeout for the headers of a request, including the time since the previous one.
@@ -60,9 +61,9 @@ impl Server {
         self.listener.local_addr().map_err(|error| Error::io("listener", "read the address of", error))
     }
 
-    /// Iterates over the names of the layers and their numbers of points.
-    pub fn layers(&self) -> impl Iterator<Item = (String, u64)> {
-        self.app.catalog.layers().into_iter().map(|layer| (layer.name().to_owned(), layer.points()))
+    /// The layers by name.
+    pub fn layers(&self) -> impl Iterator<Item = Arc<Layer>> {
+        self.app.catalog.layers().into_iter()
     }
 
     /// Serves requests until `shutdown` completes, then completes the requests in progress.

@@ -455,6 +455,11 @@ impl Planner<'_> {
             ));
         }
         let column = found?.clone();
+        // A column of this name needs no remark.
+        if !is_named && !column.name.eq_ignore_ascii_case(Role::Weight.word()) && !self.table.is_positional() {
+            let text = format!("the points are weighted by the {} `{}`; set ", self.table.nouns().column, column.name);
+            self.notices.push(message!(text, Role::Weight.parameter(), " none for a weight of 1 each"));
+        }
         Some(WeightColumn { name: column.name.clone(), is_named, column: add(columns, column) })
     }
 
