@@ -1,27 +1,31 @@
 //! `GeoTIFF`: density or colors with their georeference, for GIS programs.
 //!
+//! The files are cloud-optimized: all directories come first, then the overviews, the smallest first, then the image.
 //! The tiles are [`TILE_PX`] pixels wide and high and are compressed with DEFLATE by several threads. The output does
 //! not depend on the number of threads. A file that could exceed the 4 GB of a classic TIFF is written as `BigTIFF`.
 
 mod band;
 mod cog;
+mod directory;
 mod georeference;
+mod overviews;
 mod statistics;
 mod tiles;
 
-use std::io::{self, Seek, Write};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::ops::Range;
 
-use tiff::TiffError;
-use tiff::encoder::{DirectoryEncoder, TiffEncoder, TiffKind, TiffKindBig, TiffKindStandard};
 use tiff::tags::{
     CompressionMethod, ExtraSamples, PhotometricInterpretation, PlanarConfiguration, Predictor, SampleFormat, Tag,
 };
 
 pub use self::band::Band;
 pub use self::cog::{Cog, ColorTiles};
+use self::directory::{Values, write_directory};
 pub use self::georeference::{Crs, GeoReference};
+use self::overviews::{mean_color, mean_value, overviews};
 pub use self::tiles::TILE_PX;
-use self::tiles::{MAX_TILE_BYTES, ROW_BYTES, deflate_in_order, predict_colors, predict_floats};
+use self::tiles::{MAX_TILE_BYTES, ROW_BYTES, deflate_in_order, predict, predict_colors, predict_floats};
 use super::{sides, write_error};
 use kiln_core::Result;
 use kiln_core::raster::Grid;
@@ -59,7 +63,9 @@ pub fn write_density(
         metadata: band.metadata(density),
         reference,
     };
-    image.write(out, threads, |row, columns, bytes| predict_floats(&density.row(row)[columns], bytes))
+    let smaller = overviews(density, |values| mean_value(values, band.nodata));
+    let level = |level: usize| level.checked_sub(1).map_or(density, |overview| &smaller[overview]);
+    image.write(out, threads, |index, row, columns, bytes| predict_floats(&level(index).row(row)[columns], bytes))
 }
 
 /// Writes `indices` in the colors of `palette` (RGBA, alpha not premultiplied) as four 8-bit bands.
@@ -88,7 +94,21 @@ pub fn write_colors(
         metadata: None,
         reference,
     };
-    image.write(out, threads, |row, columns, bytes| predict_colors(&indices.row(row)[columns], palette, bytes))
+    // The colors are copied only for an image that has overviews.
+    let smaller = if image.levels().len() > 1 { overviews(&colored(indices, palette), mean_color) } else { Vec::new() };
+    image.write(out, threads, |level, row, columns, bytes| match level.checked_sub(1) {
+        None => predict_colors(&indices.row(row)[columns], palette, bytes),
+        Some(overview) => predict(smaller[overview].row(row)[columns].iter().copied(), bytes),
+    })
+}
+
+/// The colors of palette indices.
+fn colored(indices: &Grid<u8>, palette: &[[u8; 4]; 256]) -> Grid<[u8; 4]> {
+    let mut colors = Grid::filled(indices.width(), indices.height(), [0; 4]);
+    for (color, index) in colors.cells_mut().iter_mut().zip(indices.cells()) {
+        *color = palette[usize::from(*index)];
+    }
+    colors
 }
 
 /// The properties of an image that its tags hold.
@@ -106,114 +126,126 @@ struct Image<'a> {
 }
 
 impl Image<'_> {
-    /// Writes the file; `fill(row, columns, bytes)` writes those cells of a row into the zeroed row of a tile.
+    /// Writes the file; `fill(level, row, columns, bytes)` writes those cells of a row into the zeroed row of a tile.
+    /// Level 0 is the image, and the next ones are its overviews.
     fn write<F>(&self, out: impl Write + Seek, threads: usize, fill: F) -> Result<()>
     where
-        F: Fn(usize, std::ops::Range<usize>, &mut [u8]) + Sync,
+        F: Fn(usize, usize, Range<usize>, &mut [u8]) + Sync,
     {
         self.reference.check()?;
-        let result = if self.max_bytes() > u64::from(u32::MAX) {
-            self.write_as::<TiffKindBig, _>(out, threads, fill)
-        } else {
-            self.write_as::<TiffKindStandard, _>(out, threads, fill)
-        };
-        result.map_err(|error| match error {
-            TiffError::IoError(source) => write_error(source),
-            other => write_error(io::Error::other(other)),
-        })
+        self.write_as(self.max_bytes() > u64::from(u32::MAX), out, threads, fill).map_err(write_error)
     }
 
-    /// The number of columns and rows of tiles.
-    fn tiles(&self) -> (usize, usize) {
-        ((self.sides.0 as usize).div_ceil(TILE_PX), (self.sides.1 as usize).div_ceil(TILE_PX))
+    /// The width and the height of the image and its overviews.
+    fn levels(&self) -> Vec<(usize, usize)> {
+        let image = (self.sides.0 as usize, self.sides.1 as usize);
+        let next = |&(width, height): &(usize, usize)| {
+            (width.max(height) > TILE_PX).then(|| (width.div_ceil(2), height.div_ceil(2)))
+        };
+        std::iter::successors(Some(image), next).collect()
     }
 
     /// An upper bound of the size of the file: that of incompressible data.
     fn max_bytes(&self) -> u64 {
-        let (columns, rows) = self.tiles();
-        // Each tile also has its offset, its length and its padding.
+        let tiles = self.levels().into_iter().map(|level| tiles(level) as u64).fold(0, u64::saturating_add);
+        // Each tile also has its offset and its length.
         let per_tile = MAX_TILE_BYTES as u64 + 24;
         let metadata = self.metadata.as_ref().map_or(0, String::len) as u64;
-        (columns as u64).saturating_mul(rows as u64).saturating_mul(per_tile).saturating_add(metadata + 4096)
+        tiles.saturating_mul(per_tile).saturating_add(metadata + 4096)
     }
 
-    fn write_as<K: TiffKind, F>(&self, out: impl Write + Seek, threads: usize, fill: F) -> Result<(), TiffError>
+    fn write_as<F>(&self, is_big: bool, mut out: impl Write + Seek, threads: usize, fill: F) -> io::Result<()>
     where
-        F: Fn(usize, std::ops::Range<usize>, &mut [u8]) + Sync,
+        F: Fn(usize, usize, Range<usize>, &mut [u8]) + Sync,
     {
-        let mut tiff = TiffEncoder::<_, K>::new_generic(out)?;
-        let mut directory = tiff.image_directory()?;
-        self.write_tags(&mut directory)?;
-
-        let (width, height) = (self.sides.0 as usize, self.sides.1 as usize);
-        let (columns, rows) = self.tiles();
-        let fill_tile = |tile: usize, bytes: &mut [u8]| {
-            let (west, north) = (tile % columns * TILE_PX, tile / columns * TILE_PX);
-            let cells = west..width.min(west + TILE_PX);
-            for (row, bytes) in (north..height).zip(bytes.chunks_exact_mut(ROW_BYTES)) {
-                fill(row, cells.clone(), bytes);
-            }
-        };
-        let (mut offsets, mut byte_counts) = (Vec::new(), Vec::new());
-        deflate_in_order(columns * rows, threads, fill_tile, |tile| {
-            offsets.push(K::convert_offset(aligned(&mut directory)?)?);
-            byte_counts.push(u32::try_from(tile.len())?);
-            directory.write_data(tile)?;
-            Ok(())
-        })?;
-        aligned(&mut directory)?;
-        directory.write_tag(Tag::TileOffsets, K::convert_slice(&offsets))?;
-        directory.write_tag(Tag::TileByteCounts, &byte_counts[..])?;
-        aligned(&mut directory)?;
-        directory.finish()
+        let levels = self.levels();
+        // The offsets and lengths of the tiles by level; they are unknown until the tiles are written.
+        let mut locations: Vec<Vec<(u64, u32)>> = levels.iter().map(|level| vec![(0, 0); tiles(*level)]).collect();
+        let head = self.head(&levels, &locations, is_big);
+        out.write_all(&head)?;
+        let mut offset = head.len() as u64;
+        for (level, &(width, height)) in levels.iter().enumerate().rev() {
+            let columns = width.div_ceil(TILE_PX);
+            let fill_tile = |tile: usize, bytes: &mut [u8]| {
+                let (west, north) = (tile % columns * TILE_PX, tile / columns * TILE_PX);
+                let cells = west..width.min(west + TILE_PX);
+                for (row, bytes) in (north..height).zip(bytes.chunks_exact_mut(ROW_BYTES)) {
+                    fill(level, row, cells.clone(), bytes);
+                }
+            };
+            let mut next = 0;
+            deflate_in_order(tiles((width, height)), threads, fill_tile, |tile| {
+                // A deflated tile has at most MAX_TILE_BYTES.
+                locations[level][next] = (offset, tile.len() as u32);
+                (next, offset) = (next + 1, offset + tile.len() as u64);
+                out.write_all(tile)
+            })?;
+        }
+        out.seek(SeekFrom::Start(0))?;
+        out.write_all(&self.head(&levels, &locations, is_big))?;
+        out.seek(SeekFrom::End(0))?;
+        out.flush()
     }
 
-    fn write_tags<W: Write + Seek, K: TiffKind>(
-        &self,
-        directory: &mut DirectoryEncoder<'_, W, K>,
-    ) -> Result<(), TiffError> {
-        directory.write_tag(Tag::ImageWidth, self.sides.0)?;
-        directory.write_tag(Tag::ImageLength, self.sides.1)?;
-        directory.write_tag(Tag::TileWidth, TILE_PX as u32)?;
-        directory.write_tag(Tag::TileLength, TILE_PX as u32)?;
-        directory.write_tag(Tag::SamplesPerPixel, self.bits_per_sample.len() as u16)?;
-        directory.write_tag(Tag::BitsPerSample, self.bits_per_sample)?;
-        directory.write_tag(Tag::SampleFormat, &vec![self.format.to_u16(); self.bits_per_sample.len()][..])?;
-        directory.write_tag(Tag::PlanarConfiguration, PlanarConfiguration::Chunky.to_u16())?;
-        directory.write_tag(Tag::PhotometricInterpretation, self.photometric.to_u16())?;
-        if self.alpha {
-            directory.write_tag(Tag::ExtraSamples, ExtraSamples::UnassociatedAlpha.to_u16())?;
+    /// The header and the directories of all levels. Its length does not depend on the locations.
+    fn head(&self, levels: &[(usize, usize)], locations: &[Vec<(u64, u32)>], is_big: bool) -> Vec<u8> {
+        let mut head = directory::header(is_big);
+        for (level, (sides, tiles)) in levels.iter().zip(locations).enumerate() {
+            write_directory(&mut head, &self.tags(level, *sides, tiles, is_big), is_big, level + 1 == levels.len());
         }
-        directory.write_tag(Tag::Compression, CompressionMethod::Deflate.to_u16())?;
-        directory.write_tag(Tag::Predictor, self.predictor.to_u16())?;
+        head
+    }
 
-        let GeoReference { crs, west, north, pixel_width, pixel_height } = *self.reference;
-        aligned(directory)?;
-        directory.write_tag(Tag::ModelPixelScaleTag, &[pixel_width, pixel_height, 0.0][..])?;
-        directory.write_tag(Tag::ModelTiepointTag, &[0.0, 0.0, 0.0, west, north, 0.0][..])?;
-        if let Some((keys, citations)) = crs.keys() {
-            directory.write_tag(Tag::GeoKeyDirectoryTag, &keys[..])?;
-            directory.write_tag(Tag::GeoAsciiParamsTag, citations)?;
+    /// The tags of a level, in ascending order.
+    fn tags(
+        &self,
+        level: usize,
+        (width, height): (usize, usize),
+        tiles: &[(u64, u32)],
+        is_big: bool,
+    ) -> Vec<(u16, Values)> {
+        let short = |value: u16| Values::Short(vec![value]);
+        let samples = self.bits_per_sample.len();
+        let offsets = tiles.iter().map(|(offset, _)| *offset);
+        let offsets = if is_big {
+            Values::Long8(offsets.collect())
+        } else {
+            Values::Long(offsets.map(|offset| offset as u32).collect())
+        };
+        let mut tags = vec![
+            (Tag::NewSubfileType.to_u16(), Values::Long(vec![u32::from(level > 0)])),
+            (Tag::ImageWidth.to_u16(), Values::Long(vec![width as u32])),
+            (Tag::ImageLength.to_u16(), Values::Long(vec![height as u32])),
+            (Tag::BitsPerSample.to_u16(), Values::Short(self.bits_per_sample.to_vec())),
+            (Tag::Compression.to_u16(), short(CompressionMethod::Deflate.to_u16())),
+            (Tag::PhotometricInterpretation.to_u16(), short(self.photometric.to_u16())),
+            (Tag::SamplesPerPixel.to_u16(), short(samples as u16)),
+            (Tag::PlanarConfiguration.to_u16(), short(PlanarConfiguration::Chunky.to_u16())),
+            (Tag::Predictor.to_u16(), short(self.predictor.to_u16())),
+            (Tag::TileWidth.to_u16(), short(TILE_PX as u16)),
+            (Tag::TileLength.to_u16(), short(TILE_PX as u16)),
+            (Tag::TileOffsets.to_u16(), offsets),
+            (Tag::TileByteCounts.to_u16(), Values::Long(tiles.iter().map(|(_, length)| *length).collect())),
+        ];
+        if self.alpha {
+            tags.push((Tag::ExtraSamples.to_u16(), short(ExtraSamples::UnassociatedAlpha.to_u16())));
         }
-        if let Some(metadata) = &self.metadata {
-            aligned(directory)?;
-            directory.write_tag(GDAL_METADATA, metadata.as_str())?;
+        tags.push((Tag::SampleFormat.to_u16(), Values::Short(vec![self.format.to_u16(); samples])));
+        if level == 0 {
+            tags.extend(directory::georeference(self.reference));
+            tags.extend(self.metadata.clone().map(|text| (GDAL_METADATA.to_u16(), Values::Ascii(text))));
         }
-        if let Some(nodata) = self.nodata {
-            aligned(directory)?;
+        tags.extend(self.nodata.map(|nodata| {
             let text = if nodata.is_nan() { "nan".to_owned() } else { f64::from(nodata).to_string() };
-            directory.write_tag(Tag::GdalNodata, text.as_str())?;
-        }
-        Ok(())
+            (Tag::GdalNodata.to_u16(), Values::Ascii(text))
+        }));
+        tags
     }
 }
 
-/// Pads the file to a multiple of 8 bytes, the alignment of the widest type, and returns the offset.
-fn aligned<W: Write + Seek, K: TiffKind>(directory: &mut DirectoryEncoder<'_, W, K>) -> Result<u64, TiffError> {
-    let end = directory.write_data(&[0_u8; 0][..])?;
-    let padding = end.wrapping_neg() % 8;
-    directory.write_data(&[0_u8; 8][..padding as usize])?;
-    Ok(end + padding)
+/// The number of tiles of an image.
+fn tiles((width, height): (usize, usize)) -> usize {
+    width.div_ceil(TILE_PX) * height.div_ceil(TILE_PX)
 }
 
 #[cfg(test)]
@@ -322,6 +354,23 @@ mod tests {
     }
 
     #[test]
+    fn the_directories_and_the_smallest_overview_come_first() {
+        let mut decoder = Decoder::new(Cursor::new(density_bytes(&density(1000, 700), None, &MERCATOR, 2))).unwrap();
+        let mut sides = Vec::new();
+        let mut first_tiles = Vec::new();
+        loop {
+            sides.push(decoder.dimensions().unwrap());
+            first_tiles.push(decoder.get_tag_u64_vec(Tag::TileOffsets).unwrap()[0]);
+            if !decoder.more_images() {
+                break;
+            }
+            decoder.next_image().unwrap();
+        }
+        assert_eq!(sides, [(1000, 700), (500, 350), (250, 175)]);
+        assert!(first_tiles.is_sorted_by(|one, next| one > next), "{first_tiles:?}");
+    }
+
+    #[test]
     fn the_output_does_not_depend_on_the_number_of_threads() {
         let density = density(1000, 700);
         let single = density_bytes(&density, None, &MERCATOR, 0);
@@ -343,16 +392,17 @@ mod tests {
             reference: &MERCATOR,
         };
         let mut file = Cursor::new(Vec::new());
-        let fill = |row, columns: std::ops::Range<usize>, bytes: &mut [u8]| {
-            predict_floats(&density.row(row)[columns], bytes);
+        let half = overviews(&density, |values| mean_value(values, Some(f32::NAN)));
+        let fill = |level: usize, row, columns: Range<usize>, bytes: &mut [u8]| {
+            predict_floats(&level.checked_sub(1).map_or(&density, |level| &half[level]).row(row)[columns], bytes);
         };
-        image((300, 260)).write_as::<TiffKindBig, _>(&mut file, 2, fill).unwrap();
+        image((300, 260)).write_as(true, &mut file, 2, fill).unwrap();
         let bytes = file.into_inner();
         assert_eq!(bytes[..4], [b'I', b'I', 43, 0]);
         assert_eq!(floats(&bytes), floats(&density_bytes(&density, None, &MERCATOR, 1)));
 
-        assert!(image((32_000, 32_000)).max_bytes() < 1 << 32);
-        assert!(image((32_768, 32_768)).max_bytes() > 1 << 32);
+        assert!(image((28_000, 28_000)).max_bytes() < 1 << 32);
+        assert!(image((28_672, 28_672)).max_bytes() > 1 << 32);
     }
 
     #[test]

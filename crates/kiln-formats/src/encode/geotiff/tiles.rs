@@ -5,7 +5,6 @@ use std::sync::mpsc;
 use std::thread;
 
 use flate2::{Compress, FlushCompress, Status};
-use tiff::TiffError;
 
 /// The side of a tile, in pixels.
 pub const TILE_PX: usize = 256;
@@ -39,9 +38,13 @@ pub(super) fn predict_floats(cells: &[f32], bytes: &mut [u8]) {
 
 /// The horizontal predictor: each color minus the previous color.
 pub(super) fn predict_colors(cells: &[u8], palette: &[[u8; 4]; 256], bytes: &mut [u8]) {
+    predict(cells.iter().map(|&index| palette[usize::from(index)]), bytes);
+}
+
+/// The horizontal predictor of colors.
+pub(super) fn predict(colors: impl Iterator<Item = [u8; 4]>, bytes: &mut [u8]) {
     let mut previous = [0; 4];
-    for (&index, pixel) in cells.iter().zip(bytes.as_chunks_mut::<PIXEL_BYTES>().0) {
-        let color = palette[usize::from(index)];
+    for (color, pixel) in colors.zip(bytes.as_chunks_mut::<PIXEL_BYTES>().0) {
         *pixel = std::array::from_fn(|sample| color[sample].wrapping_sub(previous[sample]));
         previous = color;
     }
@@ -55,8 +58,8 @@ pub(super) fn deflate_in_order(
     count: usize,
     threads: usize,
     fill: impl Fn(usize, &mut [u8]) + Sync,
-    mut write: impl FnMut(&[u8]) -> Result<(), TiffError>,
-) -> Result<(), TiffError> {
+    mut write: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
     let threads = threads.clamp(1, count);
     let fill = &fill;
     thread::scope(|scope| {
@@ -161,10 +164,10 @@ mod tests {
             |_, _| {},
             |_| {
                 written += 1;
-                if written == 3 { Err(io::Error::from(io::ErrorKind::StorageFull).into()) } else { Ok(()) }
+                if written == 3 { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
             },
         );
-        assert!(matches!(error, Err(TiffError::IoError(_))), "{error:?}");
+        assert!(error.is_err_and(|error| error.kind() == io::ErrorKind::StorageFull));
         assert_eq!(written, 3);
     }
 }
