@@ -6,12 +6,13 @@ use std::time::Instant;
 use clap::Args as ClapArgs;
 use indicatif::HumanBytes;
 
+use super::confirm::{self, YES};
 use super::resolved_layer::ResolvedLayer;
 use super::rows::RowArgs;
 use super::signals::run_cancellable;
 use super::store::StoreArgs;
 use super::style::StyleArgs;
-use super::summary::plural;
+use super::summary::{grouped, plural};
 use super::{print_message, print_notes, progress, summary};
 use crate::error::{Error, Result};
 use crate::export::{BinsExport, BinsExportReport, Format, Progress, TileExport};
@@ -26,7 +27,7 @@ use crate::parameter::Parameter;
 /// an extension it is a folder of {z}/{x}/{y}.png. The tiles are the same as those of `kiln serve`. Empty tiles are
 /// omitted, and identical ones are stored once.
 ///
-/// The output is written atomically. An interrupted export resumes when the same command is run again.
+/// The number of tiles is printed before the export starts. The output is written atomically. An interrupted export resumes when the same command is run again.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln export trips -o trips.pmtiles --zoom 0-10
@@ -58,6 +59,9 @@ pub(super) struct Args {
     style: StyleArgs,
     #[command(flatten)]
     rows: RowArgs,
+    /// Do not ask for confirmation of an export of more tiles than `limits.export_tiles` of the configuration, 1,000,000
+    #[arg(short, long)]
+    yes: bool,
     /// Worker threads [default: one per processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -80,8 +84,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let export = TileExport { layer: &layer, query, style, zooms: args.zoom, bounds: args.bounds, threads };
     let progress = Progress::default();
     let target = Path::new(output.trim_end_matches(['/', std::path::MAIN_SEPARATOR]));
-    let work =
-        || progress::with_export_progress(args.quiet, &progress, "tiles", || export.write(target, format, &progress));
+    let work = || {
+        args.confirm_tiles(&export, export.max_tiles(target, format, &progress)?)?;
+        progress::with_export_progress(args.quiet, &progress, "tiles", || export.write(target, format, &progress))
+    };
     let exported = run_cancellable(|| progress.stop(), work).map_err(|error| match error {
         Error::Cancelled => Error::input(output, "cancelled; run the same command again to resume"),
         other => other,
@@ -91,6 +97,33 @@ pub(super) fn run(args: &Args) -> Result<()> {
         print_message(&summary::exported(&exported, layer.name(), args.zoom, output, start.elapsed()));
     }
     Ok(())
+}
+
+impl Args {
+    /// Prints the number of tiles, and asks for confirmation of many.
+    fn confirm_tiles(&self, export: &TileExport<'_>, tiles: u64) -> Result<()> {
+        let limit = self.store.load()?.limits.export_tiles;
+        let (name, zoom, count) = (export.layer.name(), self.zoom, plural(tiles, "tile"));
+        if tiles <= limit || self.yes {
+            if !self.quiet {
+                print_message(&format!("exporting {name}, zoom {zoom}: at most {count}"));
+            }
+            return Ok(());
+        }
+        let exceeds =
+            format!("zoom {zoom} of {name} has up to {count}, more than limits.export_tiles, {}", grouped(limit));
+        if !confirm::is_interactive() {
+            let detail = format!(
+                "required without a terminal: {exceeds}; or use a lower --zoom, smaller --bounds or a higher limit"
+            );
+            return Err(Error::invalid(YES, detail));
+        }
+        if confirm::is_confirmed(&format!("{exceeds}. Export?"))? {
+            Ok(())
+        } else {
+            Err(Error::input(name, "nothing was exported"))
+        }
+    }
 }
 
 /// Writes counts and weight sums instead of tiles.

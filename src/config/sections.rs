@@ -158,6 +158,9 @@ with_defaults! {
         /// Maximum number of cells of an occupancy grid or a matrix.
         #[schemars(range(min = 1, max = 100_000_000))]
         pub cells: u64 = 1_000_000,
+        /// Number of tiles above which `kiln export` asks for confirmation.
+        #[schemars(range(min = 1, max = 1_u64 << 50))]
+        pub export_tiles: u64 = 1_000_000,
         /// Maximum radius of a dot in pixels; of a radius on the ground, in pixels at the equator.
         #[schemars(range(min = 1, max = 1024))]
         pub radius_px: f64 = 512.0,

@@ -26,6 +26,7 @@ mod progress;
 mod pyramid_walk;
 mod sqlite;
 mod staging_dir;
+mod tile_count;
 mod tile_export;
 mod tile_renderer;
 mod tileset_metadata;

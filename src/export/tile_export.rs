@@ -47,6 +47,15 @@ pub struct TileExportReport {
     pub resumed: u64,
 }
 
+/// The images and zooms of an export.
+pub(super) struct Plan<'a> {
+    pub(super) metadata: TilesetMetadata<'a>,
+    /// The images of a COG.
+    pyramid: Option<cog::Pyramid>,
+    /// The bounds of the tiles.
+    pub(super) tile_bounds: Bounds,
+}
+
 impl TileExport<'_> {
     /// Writes the tiles to `target`. An earlier export is replaced once all tiles are finished.
     ///
@@ -55,6 +64,12 @@ impl TileExport<'_> {
     /// if it cannot be written; [`Error::Cancelled`] if `progress` was stopped. After the last two, the same export
     /// resumes: it renders only the missing tiles.
     pub fn write(&self, target: &Path, format: Format, progress: &Progress) -> Result<TileExportReport> {
+        self.check()?;
+        self.write_checked(target, format, progress)
+    }
+
+    /// Rejects a layer or a style that cannot be exported.
+    pub(super) fn check(&self) -> Result<()> {
         if !self.layer.coordinate_space().wraps() {
             return Err(Error::invalid(
                 Parameter::LAYER,
@@ -75,45 +90,52 @@ impl TileExport<'_> {
             self.style.canvas_with_reach(&tile)?;
             self.style.check_radius_at(&tile, south.abs().max(north.abs()))?;
         }
-        self.write_checked(target, format, progress)
+        Ok(())
+    }
+
+    /// The images and zooms of the export.
+    pub(super) fn plan(&self, format: Format) -> Result<Plan<'_>> {
+        let mut metadata = TilesetMetadata::of(self.layer, &self.style, self.zooms, self.bounds)?;
+        let [west, south, east, north] = metadata.bounds_deg;
+        let bounds = self.bounds.unwrap_or(Bounds { west, south, east, north });
+        let pyramid = (format == Format::Cog).then(|| cog::Pyramid::new(bounds, self.zooms)).transpose()?;
+        if let Some(pyramid) = &pyramid {
+            metadata.zooms.first = pyramid.first_zoom();
+        }
+        // At low zooms, dots reach into tiles beyond the bounds of the metadata. A COG, however, is cut at its bounds.
+        let tile_bounds = if pyramid.is_some() { bounds } else { self.bounds.unwrap_or(Bounds::WORLD) };
+        Ok(Plan { metadata, pyramid, tile_bounds })
+    }
+
+    /// The query for the points of the tiles.
+    pub(super) fn scan_query<'q>(&'q self, progress: &'q Progress) -> Query<'q> {
+        let style = &self.style;
+        self.query
+            .clone()
+            .with_names(self.layer.query().columns.names)
+            .with_coordinate_space(CoordinateSpace::Globe)
+            .with_weights(style.aggregation != Aggregation::Count && style.blend == Blend::Add)
+            .with_stop(Some(progress.stopped()))
     }
 
     fn write_checked(&self, target: &Path, format: Format, progress: &Progress) -> Result<TileExportReport> {
         let style = &self.style;
-        let mut metadata = TilesetMetadata::of(self.layer, style, self.zooms, self.bounds)?;
-        let [west, south, east, north] = metadata.bounds_deg;
-        let bounds = self.bounds.unwrap_or(Bounds { west, south, east, north });
-        let pyramid = (format == Format::Cog).then(|| cog::Pyramid::new(bounds, self.zooms)).transpose()?;
+        let Plan { metadata, pyramid, tile_bounds } = self.plan(format)?;
         let (encoding, header_bytes) = match &pyramid {
             Some(pyramid) => (Encoding::Colors, pyramid.header_bytes()?),
             None => (Encoding::Png, HEAD_BYTES),
         };
-        if let Some(pyramid) = &pyramid {
-            metadata.zooms.first = pyramid.first_zoom();
-        }
-        if format == Format::Folder {
-            folder::check(target)?;
-        } else if target.is_dir() {
-            return Err(Error::io(target, "write", std::io::ErrorKind::IsADirectory.into()));
-        }
+        check_target(target, format)?;
         let key = ExportKey::new(format, self.layer, &self.query, style, metadata.zooms, self.bounds).to_text()?;
         let staging = StagingDir::open(target)?;
         let mut journal = ExportJournal::open(&staging, &key, header_bytes)?;
         progress.resume(journal.tile_count());
         let walk = PyramidWalk {
             layer: self.layer,
-            query: self
-                .query
-                .clone()
-                .with_names(self.layer.query().columns.names)
-                .with_coordinate_space(CoordinateSpace::Globe)
-                .with_weights(style.aggregation != Aggregation::Count && style.blend == Blend::Add)
-                .with_stop(Some(progress.stopped())),
+            query: self.scan_query(progress),
             style,
             zooms: metadata.zooms.all(),
-            // At low zooms, dots reach into tiles beyond the bounds of the metadata. A COG, however, is cut at its
-            // bounds.
-            bounds: if pyramid.is_some() { bounds } else { self.bounds.unwrap_or(Bounds::WORLD) },
+            bounds: tile_bounds,
             encoding,
             threads: self.threads,
             progress,
@@ -143,4 +165,15 @@ impl TileExport<'_> {
         staging.commit(finished)?;
         Ok(report)
     }
+}
+
+/// Rejects a target that an export must not replace.
+pub(super) fn check_target(target: &Path, format: Format) -> Result<()> {
+    if format == Format::Folder {
+        return folder::check(target);
+    }
+    if target.is_dir() {
+        return Err(Error::io(target, "write", std::io::ErrorKind::IsADirectory.into()));
+    }
+    Ok(())
 }

@@ -439,8 +439,9 @@ fn a_full_disk_is_reported_keeps_the_old_file_and_the_export_can_be_resumed() {
     let expected = fs::read(home.join("whole.pmtiles")).unwrap();
     fs::write(home.join("disk/out.pmtiles"), "old").unwrap();
     fs::write(home.join("disk/filler"), vec![1; 1024 * 1024 - expected.len() / 2 - 40_000]).unwrap();
+    let quiet_export = |output: &str| export(home, output, &[&FIXED_SPAN[..], &["-q"]].concat());
     let export = |output: &str| export(home, output, &FIXED_SPAN);
-    export("disk/out.pmtiles").failed(1, &["disk/.out.pmtiles.part/", "cannot write: No space left on device"]);
+    quiet_export("disk/out.pmtiles").failed(1, &["disk/.out.pmtiles.part/", "cannot write: No space left on device"]);
     assert_eq!(fs::read(home.join("disk/out.pmtiles")).unwrap(), b"old");
     fs::remove_file(home.join("disk/filler")).unwrap();
     let summary = export("disk/out.pmtiles").done();
@@ -449,7 +450,7 @@ fn a_full_disk_is_reported_keeps_the_old_file_and_the_export_can_be_resumed() {
     fs::remove_file(home.join("disk/out.pmtiles")).unwrap();
     for output in ["disk/out.mbtiles", "disk/out", "disk/out.tif"] {
         fs::write(home.join("disk/filler"), vec![1; 1024 * 1024 - 36_000]).unwrap();
-        export(output).failed(1, &["disk/", "cannot write: "]);
+        quiet_export(output).failed(1, &["disk/", "cannot write: "]);
         assert!(!home.join(output).exists());
         fs::remove_file(home.join("disk/filler")).unwrap();
         export(output).done();
@@ -480,7 +481,7 @@ fn invalid_exports_are_rejected_in_one_line() {
     export(home, "out.pmtiles", &["--zoom", "9-3"]).failed(2, &["zoom"]);
     export(home, "out.pmtiles", &["--zoom", "3", "--weight", "w"]).failed(2, &["--weight", "`spots` is a layer"]);
     export(home, "out.pmtiles", &["--zoom", "0-20", "--radius", "500km"]).failed(2, &["--radius"]);
-    export(home, "none/out.pmtiles", &["--zoom", "1"]).failed(1, &["none/out.pmtiles", "cannot write"]);
+    export(home, "none/out.pmtiles", &["--zoom", "1", "-q"]).failed(1, &["none/out.pmtiles", "cannot write"]);
     kiln(home, ["export", "sports", "-o", "a.pmtiles", "--zoom", "1"]).failed(1, &["no layer `sports`", "spots"]);
     kiln(home, ["export", "none.csv", "-o", "a.pmtiles", "--zoom", "1"]).failed(1, &["none.csv"]);
     fs::create_dir(home.join("mine")).unwrap();
@@ -540,4 +541,36 @@ fn pyarrow_reads_bins_that_sum_up_to_the_layer_at_every_zoom() {
     ] {
         kiln(home, [&["export", "spots", "--zoom", "1"][..], args].concat()).failed(2, &[words]);
     }
+}
+
+#[test]
+fn the_number_of_tiles_is_printed_first_and_many_require_a_confirmation() {
+    let home = home();
+    let home = home.path();
+    let bound = |summary: &str| -> u64 {
+        let first = summary.lines().next().unwrap();
+        let count = first.split("at most ").nth(1).unwrap_or_else(|| panic!("{summary}"));
+        count.split(' ').next().unwrap().replace(',', "").parse().unwrap()
+    };
+    for (output, zoom) in [("a.pmtiles", "0-6"), ("a.mbtiles", "3-7"), ("a/", "4"), ("a.tif", "5")] {
+        let summary = export(home, output, &["--zoom", zoom]).done();
+        let tiles: u64 = {
+            let line = summary.lines().nth(1).unwrap();
+            let count = line.split(": ").nth(1).unwrap().split(' ').next().unwrap();
+            count.replace(',', "").parse().unwrap()
+        };
+        let bound = bound(&summary);
+        assert!(bound >= tiles && tiles > 0, "{summary}");
+        // Close to the number of tiles, where the blocks are probed.
+        assert!(bound <= 20 * tiles, "{summary}");
+    }
+    let many = ["--zoom", "0-22"];
+    let words =
+        ["--yes: required without a terminal", "zoom 0-22 of spots has up to ", "limits.export_tiles, 1,000,000"];
+    export(home, "many.pmtiles", &many).failed(2, &words);
+    fs::write(home.join("kiln.toml"), "[limits]\nexport_tiles = 5\n").unwrap();
+    export(home, "few.pmtiles", &["--zoom", "0-4"]).failed(2, &["--yes", "tiles, more than limits.export_tiles, 5"]);
+    assert!(!home.join("few.pmtiles").exists() && !home.join("many.pmtiles").exists());
+    export(home, "few.pmtiles", &["--zoom", "0-4", "--yes"]).done();
+    assert!(home.join("few.pmtiles").exists());
 }
