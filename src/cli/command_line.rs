@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use super::console::{describe, print_message};
 use super::{
@@ -11,6 +11,7 @@ use super::{
     render, schemes, serve, signals,
 };
 use crate::error::{Error, Result};
+use crate::spelling::{did_you_mean, nearest_of};
 
 /// Fires points into heat: weighted points in, heat-map pictures out.
 #[derive(Debug, Parser)]
@@ -96,13 +97,47 @@ fn usage_error(error: &clap::Error) -> ExitCode {
         return ExitCode::from(error.exit_code() as u8);
     }
     let text = error.render().to_string();
+    let hint = suggestion(error);
     // The rest is an excerpt of the usage in `--help`.
     let lines = text
         .lines()
         .map(str::trim)
         .take_while(|line| !line.starts_with("Usage:"))
-        .filter(|line| !line.is_empty() && !line.starts_with("For more information"));
+        .filter(|line| !line.is_empty() && !line.starts_with("For more information"))
+        .filter(|line| hint.is_empty() || !line.starts_with("tip:"));
     let line = lines.collect::<Vec<_>>().join("; ").replace(":; ", ": ");
-    print_message(&format!("kiln: {}", line.trim_start_matches("error: ")));
+    let hint = if hint.is_empty() { hint } else { format!("; {}", hint.trim_end()) };
+    print_message(&format!("kiln: {}{hint}", line.trim_start_matches("error: ")));
     ExitCode::from(2)
+}
+
+/// The hint on an unknown flag or subcommand, by the same rule as for keys and parameters.
+fn suggestion(error: &clap::Error) -> String {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        _ => String::new(),
+    };
+    let root = CommandLine::command();
+    match error.kind() {
+        ErrorKind::InvalidSubcommand => {
+            let known = root.get_subcommands().map(clap::Command::get_name);
+            did_you_mean(&nearest_of(&text(ContextKind::InvalidSubcommand), known, []))
+        }
+        ErrorKind::UnknownArgument => {
+            // The subcommands in the arguments lead to the command whose flag is unknown.
+            let find = |command: &clap::Command, name: String| command.find_subcommand(name).cloned();
+            let named = std::env::args().skip(1).take_while(|argument| !argument.starts_with('-'));
+            let command = named.fold(root, |command, name| find(&command, name).unwrap_or(command));
+            let flags: Vec<String> = command
+                .get_arguments()
+                .filter_map(clap::Arg::get_long_and_visible_aliases)
+                .flatten()
+                .map(|name| format!("--{name}"))
+                .collect();
+            let unknown = text(ContextKind::InvalidArg);
+            let flags = flags.iter().map(String::as_str).filter(|_| unknown.starts_with("--"));
+            did_you_mean(&nearest_of(&unknown, flags, []))
+        }
+        _ => String::new(),
+    }
 }

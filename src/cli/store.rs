@@ -11,7 +11,7 @@ use super::signals::run_cancellable;
 use crate::config::{Config, check_layer_name};
 use crate::error::{Error, Result};
 use crate::layer_name;
-use crate::spelling::{did_you_mean, nearest};
+use crate::spelling::{did_you_mean, nearest_of};
 use crate::store::{Progress, Store, StoredLayer};
 
 /// The flags for the location of the store.
@@ -54,7 +54,7 @@ pub(super) fn layer(store: &Store, name: &str) -> Result<Arc<StoredLayer>> {
 /// The error of an unknown layer, with a suggestion.
 pub(super) fn unknown_layer(store: &Store, name: &str) -> Error {
     let names = store.names().unwrap_or_default();
-    let near = nearest(name, names.iter().map(String::as_str), str::to_lowercase);
+    let near = nearest_of(name, [], names.iter().map(String::as_str));
     let hint = match did_you_mean(&near) {
         none if none.is_empty() && names.is_empty() => "the store has no layers".to_owned(),
         none if none.is_empty() => "`kiln layers` lists all".to_owned(),

@@ -137,7 +137,8 @@ impl Config {
         }
         let Columns { lon, lat, weight, time, category, track, geometry } = columns.columns();
         let read = ReadConfig::of(options);
-        let template = LayerConfig { lon, lat, geometry, weight, time, category, track, read, ..LayerConfig::default() };
+        let template =
+            LayerConfig { lon, lat, geometry, weight, time, category, track, read, ..LayerConfig::default() };
         // Explicit names take precedence over derived ones.
         for (name, path) in files.iter().filter_map(|input| named(input)) {
             let error = |message: &str| Error::config(format!("{name}={path}"), message);
@@ -170,7 +171,11 @@ impl Config {
 
     /// The spelling of a parameter of the layer `name`: a flag for an input on the command line, else a key.
     pub(crate) fn spelling(&self, name: &str) -> fn(Parameter) -> String {
-        if self.is_on_command_line(name) { |parameter| parameter.flag() } else { |parameter| parameter.key().to_owned() }
+        if self.is_on_command_line(name) {
+            |parameter| parameter.flag()
+        } else {
+            |parameter| parameter.key().to_owned()
+        }
     }
 
     /// Opens the layer `name` of inputs, configured by its section `layer`.

@@ -38,6 +38,9 @@ pub const RESERVED: [&str; 18] = [
     "tiles",
 ];
 
+/// The reserved names that are routes of the API.
+pub const ROUTES: [&str; 8] = ["health", "catalog", "docs", "overlays", "queries", "jobs", "masks", "openapi.json"];
+
 with_defaults! {
     /// A layer: points from files or a database, and their style.
     #[schemars(title = "a layer")]
@@ -281,6 +284,7 @@ mod tests {
         for bad in ["", "a b", "å", "a/b", "a.b", &"x".repeat(65)] {
             assert!(check_name(bad).is_err(), "{bad}");
         }
+        assert!(ROUTES.iter().all(|route| RESERVED.contains(route)));
         for reserved in RESERVED {
             assert!(check_name(reserved).is_err_and(|message| message.contains("server's own")), "{reserved}");
         }

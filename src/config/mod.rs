@@ -65,7 +65,7 @@ pub use builder::ConfigBuilder;
 pub use floor_plan::FloorPlanConfig;
 pub use inputs::Inputs;
 pub use job::{JobConfig, PlaceConfig};
-pub use layer::{LayerConfig, RESERVED, check_name as check_layer_name};
+pub use layer::{LayerConfig, RESERVED, ROUTES, check_name as check_layer_name};
 pub use protection::{Length, Period};
 pub use proxy_range::ProxyRange;
 pub use quantity::{ByteSize, TimeSpan};

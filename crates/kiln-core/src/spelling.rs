@@ -30,6 +30,24 @@ pub fn nearest<'n>(word: &str, known: impl IntoIterator<Item = &'n str>, key: im
     near.into_iter().map(|(_, candidate)| candidate).collect()
 }
 
+/// Up to three of the `reserved` and other `known` words that are similar to `word`, the reserved words first: they are
+/// meant more often than names that anybody can choose. Case, `-` and `_` are ignored.
+pub fn nearest_of<'n>(
+    word: &str,
+    reserved: impl IntoIterator<Item = &'n str>,
+    known: impl IntoIterator<Item = &'n str>,
+) -> Vec<&'n str> {
+    let key = |word: &str| word.to_lowercase().replace('-', "_");
+    let mut near = nearest(word, reserved, key);
+    for known in nearest(word, known, key) {
+        if !near.contains(&known) {
+            near.push(known);
+        }
+    }
+    near.truncate(3);
+    near
+}
+
 /// The hint `did you mean a or b? ` with the `nearest` words and a trailing space; empty if there are none.
 pub fn did_you_mean(nearest: &[&str]) -> String {
     if nearest.is_empty() { String::new() } else { format!("did you mean {}? ", nearest.join(" or ")) }
@@ -45,6 +63,16 @@ mod tests {
         assert_eq!(nearest_first("pop", names)[0], "POPULATION");
         assert_eq!(nearest_first("Weight", names)[0], "weigth");
         assert_eq!(nearest_first("nome", names)[..2], ["name", "id"]);
+    }
+
+    #[test]
+    fn reserved_words_are_suggested_before_names() {
+        let reserved = ["catalog", "health", "openapi.json"];
+        assert_eq!(nearest_of("catalogue", reserved, ["cities"]), ["catalog"]);
+        assert_eq!(nearest_of("catalogs", reserved, ["catalogs2", "cities"]), ["catalog", "catalogs2"]);
+        assert_eq!(nearest_of("Citys", reserved, ["cities"]), ["cities"]);
+        assert_eq!(nearest_of("min-count", ["min_count"], []), ["min_count"]);
+        assert!(nearest_of("zebra", reserved, ["cities"]).is_empty());
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::StyleOptions;
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, ParameterSet};
+use crate::spelling::{did_you_mean, nearest_of};
 
 /// The parameters of a request. Reading a parameter removes it; [`finish`](Self::finish) rejects the remaining ones as
 /// unknown.
@@ -125,10 +126,9 @@ impl Fields {
         const MAX_SUGGESTION_BYTES: usize = 64;
         let Some(name) = self.values.keys().next() else { return Ok(()) };
         let known = self.known.iter().copied().filter(|_| name.len() <= MAX_SUGGESTION_BYTES);
-        let near = crate::spelling::nearest_first(name, known);
+        let hint = did_you_mean(&nearest_of(name, known, []));
         let all = self.known.join(", ");
-        let near = near.first().map(|near| format!("did you mean {near}? ")).unwrap_or_default();
-        Err(Problem::parameter(name, format!("unknown parameter; {near}expected one of {all}")))
+        Err(Problem::parameter(name, format!("unknown parameter; {hint}expected one of {all}")))
     }
 }
 

@@ -15,7 +15,7 @@ use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::jobs::{Job, JobState, Outcome, Run, StartError, Subject};
-use crate::spelling::nearest_first;
+use crate::spelling::{did_you_mean, nearest_of};
 
 /// The jobs of the configuration.
 #[derive(Debug, Serialize, ToSchema)]
@@ -130,9 +130,8 @@ pub(crate) async fn run(
         Err(StartError::Running) => Err(Problem::conflict(format!("the job `{name}` is already running"))),
         Err(StartError::Unknown) => {
             let jobs = app.config.jobs.iter().map(|job| job.name.as_str());
-            let near = nearest_first(&name, jobs);
-            let near = near.first().map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-            Err(Problem::not_found(format!("there is no job of that name{near}")))
+            let hint = did_you_mean(&nearest_of(&name, [], jobs));
+            Err(Problem::not_found(format!("there is no job of that name; {hint}GET /jobs lists all")))
         }
     }
 }

@@ -17,7 +17,7 @@ use super::rooms::LayerRooms;
 use super::schemes::Schemes;
 use super::spaces::Spaces;
 use super::write_limiter::WriteLimiter;
-use crate::config::{Config, LayerConfig, StoreConfig};
+use crate::config::{Config, LayerConfig, ROUTES, StoreConfig};
 use crate::error::{Error, Result};
 use crate::http::maintenance::queue::MaintenanceQueue;
 use crate::http::maintenance::scheduler::Scheduler;
@@ -27,7 +27,7 @@ use crate::jobs::JobContext;
 use crate::layer::{Catalog, Layer, remarks_with_rejections};
 use crate::live;
 use crate::postgis::Database;
-use crate::spelling::nearest_first;
+use crate::spelling::{did_you_mean, nearest_of};
 use crate::store::Store;
 
 /// The application state, shared by all requests.
@@ -185,9 +185,14 @@ impl App {
                 return Problem::not_found(format!("there is no such layer; a name has at most {MAX_BYTES} bytes"));
             }
             let layers = self.catalog.layers();
-            let near = nearest_first(name, layers.iter().map(|layer| layer.name()));
-            let near = near.first().map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-            Problem::not_found(format!("there is no layer `{name}`{near}"))
+            let near = nearest_of(name, ROUTES, layers.iter().map(|layer| layer.name()));
+            // The slash tells a route from a layer.
+            let near: Vec<String> = near
+                .into_iter()
+                .map(|near| if ROUTES.contains(&near) { format!("/{near}") } else { near.to_owned() })
+                .collect();
+            let hint = did_you_mean(&near.iter().map(String::as_str).collect::<Vec<_>>());
+            Problem::not_found(format!("there is no layer `{name}`; {hint}/catalog lists all"))
         })
     }
 

@@ -25,8 +25,8 @@ use super::request_uri::normalize;
 use super::router::router;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::layer::Layer;
 use crate::http::maintenance::{image_gc, jobs, mask_gc, store};
+use crate::layer::Layer;
 
 /// The timeout for the headers of a request, including the time since the previous one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
