@@ -41,7 +41,8 @@ use crate::source::{CoordinateSpace, Query};
   kiln animate trips --every 1d -o trips.png
   kiln animate quakes.geojson --every 6h --weight mag --radius 300km --bounds world --size 900 -o quakes.png
   kiln animate trips --every 1h --start 2024-05-01 --end 2024-05-02 -o frames/
-  ffmpeg -framerate 4 -pattern_type glob -i 'frames/*.png' trips.mp4
+  ffmpeg -framerate 4 -pattern_type glob -i 'frames/*.png' -vf 'pad=ceil(iw/2)*2:ceil(ih/2)*2:color=white' -pix_fmt yuv420p \
+    -movflags +faststart trips.mp4
 
 Tables, and files of more than 2 million points, are read again for each frame. For large files, run `kiln import` first,
 and animate the layer.")]

@@ -9,6 +9,8 @@ use kiln::encode::geotiff::{Band, Crs, GeoReference, write_colors, write_density
 use kiln::raster::Grid;
 use serde_json::{Value, json};
 
+use crate::arrow::python;
+
 /// The output of `gdalinfo` for a file; needs the package `gdal-bin`.
 pub(crate) fn gdalinfo(path: &Path) -> Value {
     let run = Command::new("gdalinfo").args(["-json", "-stats"]).arg(path).output();
@@ -210,5 +212,30 @@ fn gdal_reads_colors_as_four_bands_with_alpha() {
                 colors.as_flattened().iter().copied().map(f64::from).collect::<Vec<_>>()
             );
         }
+    }
+}
+
+/// Validates `out.tif` as a cloud-optimized GeoTIFF.
+const VALIDATE: &str = "
+import json
+from rio_cogeo.cogeo import cog_info, cog_validate
+valid, errors, warnings = cog_validate('out.tif', strict=True)
+print(json.dumps([valid, errors, warnings, [level.Decimation for level in cog_info('out.tif').IFD]]))
+";
+
+#[test]
+fn rendered_files_are_cloud_optimized() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let cities = crate::kiln::data("cities.parquet");
+    for (size, more, decimations) in [
+        ("1500x900", &[][..], json!([0, 2, 4, 8])),
+        ("1100", &["--bands", "rgba"], json!([0, 2, 4, 8])),
+        ("600x300", &["--agg", "mean"], json!([0, 2, 4])),
+        ("200x100", &[], json!([0])),
+    ] {
+        let render = ["render", cities.to_str().unwrap(), "--bounds", "world", "--size", size, "-o", "out.tif"];
+        crate::kiln::kiln(home, [&render[..], more].concat()).done();
+        assert_eq!(python(home, VALIDATE), json!([true, [], [], decimations]), "{size} {more:?}");
     }
 }

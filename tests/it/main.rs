@@ -66,6 +66,7 @@ mod render;
 mod retention;
 mod rooms;
 mod schemes;
+mod serve_columns;
 mod server;
 mod server_lifecycle;
 mod server_pages;

@@ -114,7 +114,7 @@ fn invalid_inputs_and_options_are_reported_at_startup() {
     fs::write(folder.path().join("bad.csv"), "lon,lat\nx,y\n").unwrap();
     kiln(&["bad.csv"]).failed(1, &["bad.csv", "row 1"]);
     fs::write(folder.path().join("gtfs.csv"), "stop,place\n1,2\n").unwrap();
-    kiln(&["gtfs.csv"]).failed(1, &["gtfs.csv", "lon", "[layers.gtfs]"]);
+    kiln(&["gtfs.csv"]).failed(1, &["gtfs.csv", "name one with --lon"]);
     kiln(&["--ttl", "soon"]).failed(2, &["ttl", "1h"]);
     fs::write(folder.path().join("file"), "").unwrap();
     kiln(&["--images", "file/imgs"]).failed(1, &["file/imgs"]);

@@ -61,7 +61,7 @@ pub struct Columns {
     pub lon: Option<String>,
     /// Latitude or y: `lat`, `latitude`, `y`.
     pub lat: Option<String>,
-    /// Weight: `weight`, `value`, `w`, `count`.
+    /// Weight: `weight`, `value`, `w`, `count`, `population`, `pop`, `magnitude`, `mag`, `intensity`.
     pub weight: Option<String>,
     /// Time: `time`, `timestamp`, `datetime`, `date`.
     pub time: Option<String>,

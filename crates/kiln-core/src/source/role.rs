@@ -44,9 +44,7 @@ impl Role {
         match self {
             Self::Lon => &["lon", "lng", "long", "longitude", "x"],
             Self::Lat => &["lat", "latitude", "y"],
-            Self::Weight => {
-                &["weight", "value", "w", "count", "population", "pop", "magnitude", "mag", "intensity"]
-            }
+            Self::Weight => &["weight", "value", "w", "count", "population", "pop", "magnitude", "mag", "intensity"],
             Self::Time => &["time", "timestamp", "datetime", "date"],
             Self::Category => &["category", "type", "class", "kind", "space_id", "space"],
             Self::Track => &["track", "track_id", "trajectory", "object_id", "person_id", "device_id"],
