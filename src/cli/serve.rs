@@ -60,9 +60,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
         let layers: Vec<String> = server.layers().map(|layer| described(&layer)).collect();
         let (address, ms) = (server.address()?, start.elapsed().as_millis());
         tracing::debug!(layers = layers.join(", "), ms, "ready");
+        // From here on, a signal stops the server after its requests.
+        let mut signal = StopSignal::new();
         // Printed regardless of the log level and format.
         print_message(&format!("Kiln serves {} at http://{address}/", layers.join(", ")));
-        let mut signal = StopSignal::new();
         let shutdown = async {
             signal.received().await;
             // A second signal does not wait for the requests in progress.

@@ -87,6 +87,7 @@ fn every_key_can_be_set_by_its_variable() {
         ("KILN_LIMITS_PIXELS", "65536"),
         ("KILN_LIMITS_RADIUS_PX", "64"),
         ("KILN_LIMITS_CELLS", "1000"),
+        ("KILN_LIMITS_EXPORT_TILES", "1000"),
         ("KILN_QUERIES_TTL", "5m"),
         ("KILN_QUERIES_MAX_COUNT", "5"),
         ("KILN_LIMITS_MASK_CELLS", "1000"),

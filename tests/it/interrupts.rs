@@ -4,6 +4,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -16,7 +17,9 @@ fn interrupted(home: &Path, args: &[&str], delay: Duration, signal: &str) -> Opt
     let mut child = start(home, args);
     std::thread::sleep(delay);
     send(&child, signal);
-    child.wait().unwrap().code()
+    let status = child.wait().unwrap();
+    // A signal before the handler is installed terminates the process, which a shell reports in the same way.
+    status.code().or(status.signal().map(|signal| 128 + signal))
 }
 
 fn start(home: &Path, args: &[&str]) -> Child {

@@ -85,7 +85,7 @@ fn a_weight_is_found_by_the_same_rule_everywhere() {
 
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
-    let rows = "lon,lat,mag,pop,count\n1,2,6,40,500\n3,4,7,50,\n";
+    let rows = "lon,lat,mag,pop\n1,2,6,40\n3,4,7,50\n";
     let notes = |args: &[&str]| {
         let import = ["import", "-", "--layer", "a", "--replace"];
         kiln_with_input(home, import.iter().chain(args), rows.as_bytes()).done()
@@ -93,8 +93,8 @@ fn a_weight_is_found_by_the_same_rule_everywhere() {
     let weight = || crate::import::layer(home, "a")["weight"].clone();
     let note = notes(&[]);
     // The first of the list that the file has.
-    assert!(note.contains("weighted by the column `count`; set --weight none"), "{note}");
-    assert_eq!(weight()["sum"], 501.0);
+    assert!(note.contains("weighted by the column `pop`; set --weight none"), "{note}");
+    assert_eq!(weight()["sum"], 90.0);
     // An explicit column or none takes precedence, without a note.
     assert!(!notes(&["--weight", "mag"]).contains("weighted by"));
     assert_eq!((&weight()["name"], &weight()["sum"]), (&json!("mag"), &json!(13.0)));

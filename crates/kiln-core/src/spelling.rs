@@ -31,17 +31,28 @@ pub fn nearest<'n>(word: &str, known: impl IntoIterator<Item = &'n str>, key: im
 }
 
 /// Up to three of the `reserved` and other `known` words that are similar to `word`, the reserved words first: they are
-/// meant more often than names that anybody can choose. Case, `-` and `_` are ignored.
+/// meant more often than names that anybody can choose. A word with the same start, such as `city` and `cities`, is similar
+/// as well. Case, `-` and `_` are ignored.
 pub fn nearest_of<'n>(
     word: &str,
     reserved: impl IntoIterator<Item = &'n str>,
     known: impl IntoIterator<Item = &'n str>,
 ) -> Vec<&'n str> {
     let key = |word: &str| word.to_lowercase().replace('-', "_");
-    let mut near = nearest(word, reserved, key);
-    for known in nearest(word, known, key) {
-        if !near.contains(&known) {
-            near.push(known);
+    let start = key(word);
+    let has_same_start = |known: &&str| {
+        let (known, length) = (key(known), start.chars().count());
+        let same = start.chars().zip(known.chars()).take_while(|(one, other)| one == other).count();
+        same >= 3 && 4 * same >= 3 * length
+    };
+    let known: Vec<&str> = known.into_iter().collect();
+    let same_start = known.iter().copied().filter(has_same_start);
+    let mut near: Vec<&str> = Vec::new();
+    for word in
+        nearest(word, reserved, key).into_iter().chain(nearest(word, known.iter().copied(), key)).chain(same_start)
+    {
+        if !near.contains(&word) {
+            near.push(word);
         }
     }
     near.truncate(3);
@@ -72,6 +83,7 @@ mod tests {
         assert_eq!(nearest_of("catalogs", reserved, ["catalogs2", "cities"]), ["catalog", "catalogs2"]);
         assert_eq!(nearest_of("Citys", reserved, ["cities"]), ["cities"]);
         assert_eq!(nearest_of("min-count", ["min_count"], []), ["min_count"]);
+        assert_eq!(nearest_of("city", reserved, ["cities", "flights"]), ["cities"]);
         assert!(nearest_of("zebra", reserved, ["cities"]).is_empty());
     }
 

@@ -126,7 +126,9 @@ impl Fields {
         const MAX_SUGGESTION_BYTES: usize = 64;
         let Some(name) = self.values.keys().next() else { return Ok(()) };
         let known = self.known.iter().copied().filter(|_| name.len() <= MAX_SUGGESTION_BYTES);
-        let hint = did_you_mean(&nearest_of(name, known, []));
+        // The others are often aliases of the first.
+        let near = nearest_of(name, known, []);
+        let hint = did_you_mean(near.get(..1).unwrap_or_default());
         let all = self.known.join(", ");
         Err(Problem::parameter(name, format!("unknown parameter; {hint}expected one of {all}")))
     }

@@ -455,8 +455,9 @@ impl Planner<'_> {
             ));
         }
         let column = found?.clone();
-        // A column of this name needs no remark.
-        if !is_named && !column.name.eq_ignore_ascii_case(Role::Weight.word()) && !self.table.is_positional() {
+        // Columns of these names are weights by their name; others are a quantity that may be meant otherwise.
+        let is_plain = ["weight", "value", "w", "count"].iter().any(|name| column.name.eq_ignore_ascii_case(name));
+        if !is_named && !is_plain && !self.table.is_positional() {
             let text = format!("the points are weighted by the {} `{}`; set ", self.table.nouns().column, column.name);
             self.notices.push(message!(text, Role::Weight.parameter(), " none for a weight of 1 each"));
         }
