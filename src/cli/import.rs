@@ -34,6 +34,7 @@ use crate::store::{Description, ExistingPoints, ImportReport, Progress, Store, S
   kiln import 'postgres://ann@db.example/maps?table=stops' --layer stops
   kiln import visits.parquet --layer visits --title Visits --style radius=12 --style curve=sqrt
   psql -c \"copy stops to stdout csv header\" | kiln import - --layer stops --replace")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(super) struct Args {
     /// Files with points, or quoted patterns of files such as 'data/*.csv'; `-` reads standard input, and postgres://…
     /// a table

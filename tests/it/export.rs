@@ -564,7 +564,8 @@ fn the_number_of_tiles_is_printed_first_and_many_require_a_confirmation() {
         // Close to the number of tiles, where the blocks are probed.
         assert!(bound <= 20 * tiles, "{summary}");
     }
-    let many = ["--zoom", "0-22"];
+    // A background has tiles everywhere.
+    let many = ["--zoom", "0-22", "--background", "navy"];
     let words =
         ["--yes: required without a terminal", "zoom 0-22 of spots has up to ", "limits.export_tiles, 1,000,000"];
     export(home, "many.pmtiles", &many).failed(2, &words);
