@@ -93,20 +93,20 @@ parameter_set! {
         pub end: TimeBound = Declaration::new(Parameter::END, Kind::Time).aliases(&["stop"]),
         /// Only points in these hours of the day, in the time zone `tz`: a list of hours and ranges, such as `7-9`, from
         /// 7:00 to 9:59, or `22-4`.
-        pub hours: Hours = Declaration::new(Parameter::HOURS, Kind::Text).value_name("HOURS").example("7-9,16-18"),
+        pub hours: Hours = Declaration::new(Parameter::HOURS, Kind::Text).list().value_name("HOURS").example("7-9,16-18"),
         /// Only points on these days of the week, in the time zone `tz`: names and ranges, such as `mon-fri`.
         pub weekdays: Weekdays =
-            Declaration::new(Parameter::WEEKDAYS, Kind::Text).value_name("DAYS").example("mon-fri"),
+            Declaration::new(Parameter::WEEKDAYS, Kind::Text).list().value_name("DAYS").example("mon-fri"),
         /// Only points in these months, in the time zone `tz`: names or numbers and ranges, such as `6-8` or `dec-feb`.
-        pub months: Months = Declaration::new(Parameter::MONTHS, Kind::Text).value_name("MONTHS").example("6-8"),
+        pub months: Months = Declaration::new(Parameter::MONTHS, Kind::Text).list().value_name("MONTHS").example("6-8"),
         /// Time zone of hours, days of the week, months and other parts of the local time, and of `start` and `end` without
         /// an offset from UTC: its name in the IANA database. Times of the data without an offset are in UTC.
         pub zone: String = Declaration::new(Parameter::TZ, Kind::Name)
             .value_name("ZONE")
             .default("UTC")
             .example("Europe/Paris"),
-        /// Only points of this category or these categories: an array in JSON, a repeated flag, or names separated by
-        /// commas in a query string. The category of a detection indoors is its space, such as a floor.
+        /// Only points of this category or these categories: an array in JSON, a repeated flag, or in a query string a
+        /// repeated parameter or names separated by commas. The category of a detection indoors is its space, such as a floor.
         pub categories: Vec<String> = Declaration::new(Parameter::CATEGORY, Kind::Texts).aliases(&["space_id"]),
     }
 }

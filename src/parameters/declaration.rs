@@ -26,6 +26,8 @@ pub struct Declaration {
     pub conflict: Option<Parameter>,
     /// Whether the command line has a flag for the parameter.
     pub has_flag: bool,
+    /// Whether a repeated parameter of a query string adds to the list, as of [`Kind::Texts`].
+    pub is_list: bool,
     /// Whether requests must set the parameter.
     pub is_required: bool,
     /// Whether the parameter is accepted only for clients of earlier versions.
@@ -45,6 +47,7 @@ impl Declaration {
             value_name: None,
             conflict: None,
             has_flag: true,
+            is_list: matches!(kind, Kind::Texts),
             is_required: false,
             is_deprecated: false,
         }
@@ -90,6 +93,12 @@ impl Declaration {
     #[must_use]
     pub const fn without_flag(self) -> Self {
         Self { has_flag: false, ..self }
+    }
+
+    /// Makes the value a list, with commas between its parts: a repeated parameter of a query string adds to it.
+    #[must_use]
+    pub const fn list(self) -> Self {
+        Self { is_list: true, ..self }
     }
 
     /// Makes the parameter required in requests.

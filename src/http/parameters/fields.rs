@@ -1,6 +1,7 @@
 //! Request parameters by name, from a query string, a form or a JSON object.
 
 use std::borrow::Cow;
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
@@ -24,11 +25,15 @@ pub(crate) struct Fields {
     values: BTreeMap<String, Value>,
     /// The names of the parameters that were read, for the message about an unknown one.
     known: Vec<&'static str>,
+    /// The aliases by which parameters were given, after their keys.
+    aliases: Vec<[&'static str; 2]>,
 }
 
 #[derive(Debug)]
 enum Value {
     Text(String),
+    /// The values of a parameter that a query string repeats: at least two.
+    Repeated(Vec<String>),
     Json(Box<RawValue>),
 }
 
@@ -37,9 +42,13 @@ impl Value {
     const MAX_BYTES: usize = 8192;
 
     /// Converts the value to the text format of a parameter of `kind`.
-    fn into_text(self, name: &str, kind: Kind) -> HttpResult<String> {
+    fn into_text(self, name: &str, declaration: &Declaration) -> HttpResult<String> {
+        let kind = declaration.kind;
         let text = match self {
             Self::Text(text) => text,
+            Self::Repeated(_) if !declaration.is_list => return Err(Problem::parameter(name, "it is given twice")),
+            Self::Repeated(texts) if kind == Kind::Texts => joined(name, &texts)?,
+            Self::Repeated(texts) => texts.join(","),
             Self::Json(json) => json_to_text(name, json.get(), kind)?,
         };
         match kind {
@@ -63,8 +72,20 @@ impl Fields {
     pub(crate) fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> HttpResult<Self> {
         let mut fields = Self::default();
         for (name, value) in pairs {
-            if fields.values.insert(name.clone(), Value::Text(value)).is_some() {
-                return Err(Problem::parameter(&name, "it is given twice"));
+            match fields.values.entry(name) {
+                Entry::Vacant(entry) => {
+                    entry.insert(Value::Text(value));
+                }
+                Entry::Occupied(mut entry) => {
+                    let first = std::mem::replace(entry.get_mut(), Value::Repeated(Vec::new()));
+                    let mut texts = match first {
+                        Value::Text(text) => vec![text],
+                        Value::Repeated(texts) => texts,
+                        Value::Json(_) => Vec::new(),
+                    };
+                    texts.push(value);
+                    entry.insert(Value::Repeated(texts));
+                }
             }
         }
         Ok(fields)
@@ -80,7 +101,7 @@ impl Fields {
                 return Err(Problem::parameter(&name, "it is given twice"));
             }
         }
-        Ok(Self { values, known: Vec::new() })
+        Ok(Self { values, ..Self::default() })
     }
 
     fn take(&mut self, name: &'static str) -> Option<Value> {
@@ -106,8 +127,12 @@ impl Fields {
                 if let Some(first) = given.replace(name) {
                     return Err(Problem::parameter(name, format!("it is given twice, also as {first}")));
                 }
+                let key = entry.declaration.parameter.key();
+                if name != key {
+                    self.aliases.push([key, name]);
+                }
                 let is_decoded = matches!(value, Value::Text(_));
-                let text = value.into_text(name, entry.declaration.kind)?;
+                let text = value.into_text(name, &entry.declaration)?;
                 let is_time = entry.declaration.kind == Kind::Time || entry.declaration.parameter == Parameter::COMPARE;
                 entry.set(&mut options, &text).map_err(|error| match error {
                     Error::Invalid { message, .. } if is_decoded && is_time && lacks_plus(&text) => {
@@ -119,6 +144,12 @@ impl Fields {
             }
         }
         Ok(options)
+    }
+
+    /// The name by which a parameter was given: its key, or an alias. It is that of messages.
+    pub(crate) fn name_of(&self, parameter: Parameter) -> &'static str {
+        let key = parameter.key();
+        self.aliases.iter().find(|[known, _]| *known == key).map_or(key, |[_, name]| name)
     }
 
     /// Rejects parameters that were not read.
@@ -174,6 +205,14 @@ impl<'de> Deserialize<'de> for Members {
         }
         deserializer.deserialize_map(MembersVisitor)
     }
+}
+
+/// A JSON array of the texts of a repeated parameter. Each is a JSON array, or texts separated by commas.
+fn joined(name: &str, texts: &[String]) -> HttpResult<String> {
+    let lists = texts.iter().map(|text| <Vec<String> as crate::parameters::Value>::read(text.trim(), Kind::Texts));
+    let lists: Result<Vec<Vec<String>>, _> = lists.collect();
+    let lists = lists.map_err(|message| Problem::parameter(name, message.with_keys()))?;
+    Ok(serde_json::Value::from(lists.concat()).to_string())
 }
 
 /// Converts JSON to the text format of a parameter of `kind`.
@@ -315,7 +354,10 @@ mod tests {
         fields.read::<StyleOptions>().unwrap();
         let unknown = to_json(&fields.finish().unwrap_err());
         assert!(unknown.contains("radios") && unknown.contains("did you mean radius?"), "{unknown}");
-        assert!(to_json(&Fields::from_query("a=1&a=2").unwrap_err()).contains("twice"));
+        assert!(style("radius=1&radius=1").contains("it is given twice"));
+        let mut unknown = Fields::from_query("a=1&a=2").unwrap();
+        unknown.read::<StyleOptions>().unwrap();
+        assert!(to_json(&unknown.finish().unwrap_err()).contains("a: unknown parameter"));
         for query in ["end=2024&stop=2025", "space_id=a&category=a"] {
             let aliases = Fields::from_query(query).unwrap().read::<FilterOptions>().unwrap_err();
             assert!(to_json(&aliases).contains("given twice, also as"), "{query}");
@@ -349,6 +391,32 @@ mod tests {
         assert_eq!(categories(Fields::from_query("category=[\"a,b\"]")), ["a,b"]);
         assert_eq!(categories(Fields::from_json(br#"{"category": "a,b"}"#)), ["a,b"]);
         assert_eq!(categories(Fields::from_json(br#"{"category": ["a", "b"]}"#)), ["a", "b"]);
+    }
+
+    #[test]
+    fn a_repeated_parameter_adds_to_its_list() {
+        let read = |query: &str| Fields::from_query(query).unwrap().read::<FilterOptions>();
+        let categories = |query: &str| read(query).unwrap().categories.unwrap();
+        assert_eq!(categories("category=bus&category=tram"), ["bus", "tram"]);
+        assert_eq!(categories("category=bus,ferry&start=2024&category=[\"a,b\"]&category="), ["bus", "ferry", "a,b"]);
+        assert_eq!(categories("space_id=a&space_id=b"), ["a", "b"]);
+        assert!(to_json(&read("category=bus&category=[1]").unwrap_err()).contains("list of texts"));
+        let times = |query: &str| {
+            let FilterOptions { hours, weekdays, months, .. } = read(query).unwrap();
+            format!("{hours:?} {weekdays:?} {months:?}")
+        };
+        assert_eq!(
+            times("hours=7-9&weekdays=mon&months=6&hours=16&weekdays=fri&months=dec"),
+            times("hours=7-9,16&weekdays=mon,fri&months=6,dec")
+        );
+        // Whatever a set declares as a list may be repeated, and nothing else.
+        for declaration in FilterOptions::declarations().chain(StyleOptions::declarations()) {
+            let name = declaration.parameter.key();
+            let fields = || Fields::from_query(&format!("{name}=1&{name}=1")).unwrap();
+            let problems = [fields().read::<FilterOptions>().err(), fields().read::<StyleOptions>().err()];
+            let is_twice = problems.iter().flatten().any(|problem| problem.detail().contains("it is given twice"));
+            assert_eq!(is_twice, !declaration.is_list, "{name}");
+        }
     }
 
     #[test]

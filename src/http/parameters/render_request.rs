@@ -10,13 +10,15 @@ use super::layer_style::{LayerStyle, style_key};
 use super::pixel_ratio::PixelRatio;
 use crate::color::Scheme;
 use crate::config::LimitsConfig;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Extent};
 use crate::http::server::digest::keyed_digest;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::{Blend, Layer, Radius, Style, StyleOptions, Units};
 use crate::raster::Aggregation;
-use crate::source::{CoordinateSpace, PointSet, PointWithin, Query, ResidentPoints, points_within};
+use crate::source::{
+    CoordinateSpace, PointOrder, PointSet, PointsWithin, Query, ResidentPoints, ScanReport, points_within,
+};
 
 /// The points of a picture.
 #[derive(Clone, Debug)]
@@ -60,22 +62,62 @@ impl Subject {
         }
     }
 
-    /// Returns the first `max` points within `bounds` that pass `filter`, and their total number.
+    /// Returns the points within `bounds` that pass `filter`, with their weights; if there are more than `max`, those that
+    /// `order` selects.
     pub(crate) fn points_within(
         &self,
         filter: &Filter,
         space: CoordinateSpace,
         bounds: Bounds,
-        max: usize,
+        (max, order): (usize, PointOrder),
         stop: &AtomicBool,
-    ) -> Result<(Vec<PointWithin>, u64)> {
+    ) -> Result<PointsWithin> {
+        self.scan_within(filter, space, bounds, (max, order), false, stop)
+    }
+
+    /// Returns the points as [`points_within`](Self::points_within) does, also with their times and categories, if the
+    /// input has them.
+    pub(crate) fn points_with_columns_within(
+        &self,
+        filter: &Filter,
+        space: CoordinateSpace,
+        bounds: Bounds,
+        selection: (usize, PointOrder),
+        stop: &AtomicBool,
+    ) -> Result<PointsWithin> {
+        let scan = |with_columns| self.scan_within(filter, space, bounds, selection, with_columns, stop);
+        match scan(true) {
+            // Reading times rejects the rows whose time is invalid. A point without its time is better than none.
+            Ok(found) if self.rejects_more(&found.report) => scan(false),
+            Err(Error::Input { .. }) => scan(false),
+            found => found,
+        }
+    }
+
+    /// Whether a scan rejected points that the subject has.
+    fn rejects_more(&self, scanned: &ScanReport) -> bool {
+        let all = self.point_set().report();
+        // Live tables and stored layers have no report.
+        all.read > 0 && (scanned.rejected > all.rejected || scanned.read < all.valid())
+    }
+
+    fn scan_within(
+        &self,
+        filter: &Filter,
+        space: CoordinateSpace,
+        bounds: Bounds,
+        (max, order): (usize, PointOrder),
+        with_columns: bool,
+        stop: &AtomicBool,
+    ) -> Result<PointsWithin> {
         filter.check(&self.query())?;
         // The east of bounds that cross the antimeridian is greater than 180.
         let wrap = if space.wraps() && bounds.east < bounds.west { 360.0 } else { 0.0 };
         let bounds = Bounds { east: bounds.east + wrap, ..bounds };
         let query =
             filter.applied_to(self.query()).with_coordinate_space(space).with_weights(true).with_stop(Some(stop));
-        points_within(self.point_set(), &query, bounds, max).map_err(|error| filter.request_error(error))
+        let query = query.with_times(with_columns).with_categories(with_columns);
+        points_within(self.point_set(), &query, bounds, max, order).map_err(|error| filter.request_error(error))
     }
 
     /// The number of points.

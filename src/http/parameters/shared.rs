@@ -20,8 +20,13 @@ pub(crate) const SIZE: Declaration = Declaration::new(Parameter::SIZE, Kind::Siz
      extend beyond the poles of the map has fewer rows.",
 );
 
-/// The zooms of tiles. Those of the globe begin at 0, which [`check_zoom`](super::tile_address::check_zoom) checks.
-pub(crate) const ZOOM: Kind = Kind::Number { min: PlaneTile::MIN_ZOOM as f64, max: PlaneTile::MAX_ZOOM as f64 };
+/// A zoom of tiles. Those of the globe begin at 0, which [`check_zoom`](super::tile_address::check_zoom) checks.
+pub(crate) const ZOOM: Declaration = Declaration::new(
+    Parameter::ZOOM,
+    Kind::Number { min: PlaneTile::MIN_ZOOM as f64, max: PlaneTile::MAX_ZOOM as f64 },
+)
+.aliases(&["z"])
+.example("10");
 
 pub(crate) const TITLE: Declaration = Declaration::new(Parameter::TITLE, Kind::Label).doc("Title of the legend.");
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::tile_address::tile_zooms;
+use crate::error::Error;
 use crate::geo::Zooms;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::Layer;
@@ -21,10 +22,11 @@ impl ZoomRange {
         Self { first, last }
     }
 
-    /// Parses `5`, `0-10` or, for a layer on a plane, also `-3` and `-3-4`.
-    pub(crate) fn read(layer: &Layer, text: &str) -> HttpResult<Self> {
+    /// Parses `5`, `0-10` or, for a layer on a plane, also `-3` and `-3-4`, from the parameter `name`.
+    pub(crate) fn read(layer: &Layer, name: &str, text: &str) -> HttpResult<Self> {
         if layer.coordinate_space().wraps() {
-            let Zooms { first, last } = text.parse()?;
+            let zooms = text.parse().map_err(|error: Error| Problem::parameter(name, error.into_message().with_keys()));
+            let Zooms { first, last } = zooms?;
             return Ok(Self { first: first as i8, last: last as i8 });
         }
         let [min, max] = tile_zooms(layer);
@@ -37,7 +39,7 @@ impl ZoomRange {
             (Some(first), Some(last)) if first <= last => Ok(Self { first, last }),
             _ => {
                 let detail = format!("`{text}` is neither a zoom from {min} to {max} nor a range such as -2-7");
-                Err(Problem::parameter("zoom", detail))
+                Err(Problem::parameter(name, detail))
             }
         }
     }

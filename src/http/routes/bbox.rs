@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Response, header};
 use crate::config::EmptyTile;
 use crate::geo::Bounds;
 use crate::http::parameters::area::{Area, PolygonBody};
+use crate::http::parameters::bounds_crs::{BoundsCrs, BoundsCrsOptions};
 use crate::http::parameters::canvas_parameters::{PolarRows, canvas};
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::layer_style::LayerStyle;
@@ -24,14 +25,15 @@ use crate::layer::{FilterOptions, Size, StyleOptions};
 /// A picture of any bounds
 ///
 /// The picture has exactly the requested size; `@2x`, `@3x` or `@4x` before `.png` multiplies the pixels per side, for
-/// high-density screens. With `.tif` the response is a `GeoTIFF` of the values as 32-bit floats; sums and counts are
+/// high-density screens. `/{layer}/bbox/{bbox-epsg-3857}/256x256.png?crs=3857` is a URL template of raster tiles for Mapbox
+/// and MapLibre. With `.tif` the response is a `GeoTIFF` of the values as 32-bit floats; sums and counts are
 /// per pixel. The file has the name, the unit and the statistics of its band.
-#[utoipa::path(get, path = "/{layer}/bbox/{bounds}/{size}", tag = "layers",
+#[utoipa::path(get, path = "/{layer}/bbox/{bounds}/{size}", operation_id = "get_picture", tag = "layers",
     params(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
-        ("bounds" = String, Path, description = "Bounds in degrees: west,south,east,north", example = "-12,35,32,60"),
+        ("bounds" = String, Path, description = "Bounds as west,south,east,north: in degrees, in the coordinates of `crs`, or in meters for a layer on a plane", example = "-12,35,32,60"),
         ("size" = String, Path, description = "Width x height in pixels, followed by .png or .tif: 800x600.png, 800x600@2x.png, 800x600.tif", example = "800x600.png"),
-        InQuery<ProjectionOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
+        InQuery<BoundsCrsOptions>, InQuery<ProjectionOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The picture", content((Vec<u8> = "image/png"), (Vec<u8> = "image/tiff")),
             headers(("ETag" = String), ("Cache-Control" = String))),
@@ -54,12 +56,12 @@ pub(crate) async fn picture(
 ///
 /// The body is a GeoJSON Polygon or MultiPolygon, or a Feature or FeatureCollection of these; all other parameters are
 /// those of GET.
-#[utoipa::path(post, path = "/{layer}/bbox/{bounds}/{size}", tag = "layers",
+#[utoipa::path(post, path = "/{layer}/bbox/{bounds}/{size}", operation_id = "draw_picture_within", tag = "layers",
     params(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
-        ("bounds" = String, Path, description = "Bounds in degrees: west,south,east,north", example = "-12,35,32,60"),
+        ("bounds" = String, Path, description = "Bounds as west,south,east,north: in degrees, in the coordinates of `crs`, or in meters for a layer on a plane", example = "-12,35,32,60"),
         ("size" = String, Path, description = "Width x height in pixels, followed by .png or .tif: 800x600.png, 800x600@2x.png, 800x600.tif", example = "800x600.png"),
-        InQuery<ProjectionOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
+        InQuery<BoundsCrsOptions>, InQuery<ProjectionOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     request_body(content((PolygonBody = "application/geo+json"), (PolygonBody = "application/json"))),
     responses(
         (status = 200, description = "The picture", content((Vec<u8> = "image/png"), (Vec<u8> = "image/tiff")), headers(("Cache-Control" = String))),
@@ -145,11 +147,13 @@ fn read_request(
 ) -> HttpResult<(RenderRequest, Format)> {
     let layer = app.layer(layer)?;
     let mut fields = Fields::from_query(query)?;
+    let crs = BoundsCrs::read(&mut fields)?;
     let mut style = LayerStyle::read(&app.schemes, &layer, &mut fields)?;
     fields.finish()?;
     style.filter = style.filter.within(area);
 
     let bounds: Bounds = bounds.parse()?;
+    let bounds = crs.to_layer(&layer, Some(bounds))?.unwrap_or(bounds);
     let malformed = || {
         Problem::parameter("size", format!("`{size}` is not a size such as 800x600.png, 800x600@2x.png or 800x600.tif"))
     };

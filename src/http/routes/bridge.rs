@@ -63,7 +63,7 @@ pub(crate) enum BridgeReply {
         data: Vec<[f64; 2]>,
         /// Total number of points within the bounds.
         total: u64,
-        /// Whether `data` contains only the first points.
+        /// Whether `data` is a sample of the points within the bounds, of which each was as probable.
         truncated: bool,
     },
 }
@@ -130,7 +130,7 @@ impl BridgeRequest {
 const KNOWN: [&str; 6] = ["png", "dotSize", "opacity", "scheme", "projection", "layer"];
 
 /// The legacy request of the old page, with GET
-#[utoipa::path(get, path = "/lib/heatmap.service.php", tag = "bridge",
+#[utoipa::path(get, path = "/lib/heatmap.service.php", operation_id = "get_legacy_heatmap", tag = "bridge",
     params(
         ("png" = Option<bool>, Query, description = "Whether to render a picture; if false, the response contains the points. Default: true"),
         ("dotSize" = Option<f64>, Query, description = "Dot size of the old library in pixels. Default: 150"),
@@ -191,9 +191,9 @@ async fn handle(app: &Arc<App>, request: &BridgeRequest) -> HttpResult<BridgeRep
     };
     let subject = Subject::Layer(Arc::clone(&layer));
     if !is_picture {
-        let (points, total) = subject.fetch_points_within(app, &Filter::default(), bounds, projection).await?;
-        let data: Vec<[f64; 2]> = points.into_iter().map(|(lon, lat, _)| [lat, lon]).collect();
-        let truncated = (data.len() as u64) < total;
+        let found = subject.fetch_points_within(app, &Filter::default(), bounds, projection).await?;
+        let (truncated, total) = (found.is_truncated(), found.total);
+        let data: Vec<[f64; 2]> = found.points.into_iter().map(|point| [point.lat, point.lon]).collect();
         return Ok(BridgeReply::Points { success: true, filename: false, data, total, truncated });
     }
     let to_pixels =

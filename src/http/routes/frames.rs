@@ -69,7 +69,7 @@ parameter_set! {
         every: TimeSpan = Declaration::new(Parameter::EVERY, Kind::Duration).example("1d").required(),
         /// Zoom of the tiles that the span applies to, from 0 except on a plane; a fraction is rounded to the nearest
         /// integer.
-        zoom: Zoom = Declaration::new(Parameter::ZOOM, ZOOM).default("the zoom of TileJSON's `center`").example("3"),
+        zoom: Zoom = ZOOM.default("the zoom of TileJSON's `center`").example("3"),
     }
 }
 
@@ -78,7 +78,7 @@ parameter_set! {
 /// One frame per time interval, from the first point to the last or from `start` to `end`, and a common span of values
 /// for the colors of all frames, computed from the eight frames with the most points. The span applies to the tiles of
 /// one zoom: a player requests it again after zooming, or sets `vmin` and `vmax`.
-#[utoipa::path(get, path = "/{layer}/frames", tag = "layers",
+#[utoipa::path(get, path = "/{layer}/frames", operation_id = "get_frames", tag = "layers",
     params(("layer" = String, Path, description = "A layer of the catalog", example = "earthquakes"), InQuery<FramesOptions>, InQuery<TileSize>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The frames", body = FramesReply),
@@ -95,12 +95,13 @@ pub(crate) async fn frames(
     let layer = app.layer(&layer)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
     let FramesOptions { every, zoom } = fields.read()?;
+    let zoom_name = fields.name_of(Parameter::ZOOM);
     let style = TileStyle::read(&app.schemes, &layer, &mut fields)?;
     fields.finish()?;
     let every = every
         .ok_or_else(|| Problem::parameter("every", "missing; expected the duration of a frame, such as 1h or 1d"))?;
     let zoom = match zoom {
-        Some(zoom) => check_zoom(&layer, "zoom", zoom)?,
+        Some(zoom) => check_zoom(&layer, zoom_name, zoom)?,
         None => default_zoom(&layer, style.side_px),
     };
     let tile = TileAddress::first_of(&layer, zoom)?;

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use crate::error::{Error, Result};
 use crate::http::parameters::body::{body_fields, media_type};
+use crate::http::parameters::bounds_crs::{BoundsCrs, BoundsCrsOptions};
 use crate::http::parameters::fields::{Fields, query_string};
 use crate::http::parameters::filter::Filter;
 use crate::http::parameters::openapi::{InQuery, request_body};
@@ -48,7 +49,7 @@ parameter_set! {
 
 request_body! {
     /// The parameters of a grid, with the rooms as `polygons`.
-    GridBody(GridOptions, FilterOptions, GridFormatOptions, GridStyleOptions),
+    GridBody(GridOptions, BoundsCrsOptions, FilterOptions, GridFormatOptions, GridStyleOptions),
     example: {"resolution": 0.5, "start": "2024-01-01T00:00:00Z", "end": "2024-01-08T00:00:00Z"}
 }
 
@@ -114,9 +115,9 @@ pub(crate) struct GridMetadata {
 ///
 /// Counts the points per cell, or reduces their weights, over any span of time: as JSON, CSV, Parquet, GeoJSON or a
 /// picture. Sums are exact, so the grids of consecutive time ranges add up to that of the whole range.
-#[utoipa::path(get, path = "/{layer}/grid", operation_id = "grid", tag = "layers",
+#[utoipa::path(get, path = "/{layer}/grid", operation_id = "get_grid", tag = "layers",
     params(("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
-        InQuery<GridOptions>, InQuery<GridFormatOptions>, InQuery<FilterOptions>, InQuery<GridStyleOptions>),
+        InQuery<GridOptions>, InQuery<BoundsCrsOptions>, InQuery<GridFormatOptions>, InQuery<FilterOptions>, InQuery<GridStyleOptions>),
     responses(
         (status = 200, description = "The grid",
             content((GridReply = "application/json"), (String = "text/csv"), (Vec<u8> = "application/vnd.apache.parquet"),
@@ -145,9 +146,9 @@ pub(crate) async fn grid(
 ///
 /// The body is a JSON object with the parameters of GET, of which `polygons` are rooms: a GeoJSON FeatureCollection. Or
 /// the body is the FeatureCollection itself, and the parameters are in the query string.
-#[utoipa::path(post, path = "/{layer}/grid", operation_id = "grid_of_body", tag = "layers",
+#[utoipa::path(post, path = "/{layer}/grid", operation_id = "compute_grid", tag = "layers",
     params(("layer" = String, Path, description = "A layer of the catalog", example = "cities")),
-    request_body(content((GridBody = "application/json"), (Object = "application/geo+json"))),
+    request_body = GridBody,
     responses(
         (status = 200, description = "The grid",
             content((GridReply = "application/json"), (String = "text/csv"), (Vec<u8> = "application/vnd.apache.parquet"),
@@ -223,6 +224,7 @@ impl GridWork {
     /// Reads the parameters; `polygons` is a body of rooms.
     async fn read(app: &Arc<App>, layer: Arc<Layer>, mut fields: Fields, polygons: Option<String>) -> HttpResult<Self> {
         let mut options: GridOptions = fields.read()?;
+        options.bounds = BoundsCrs::read(&mut fields)?.to_layer(&layer, options.bounds)?;
         let GridFormatOptions { format } = fields.read()?;
         let styles: GridStyleOptions = fields.read()?;
         let filter = Filter::read(&mut fields)?;

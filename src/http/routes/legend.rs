@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use crate::encode::Tick;
 use crate::geo::Bounds;
+use crate::http::parameters::bounds_crs::{BoundsCrs, BoundsCrsOptions};
 use crate::http::parameters::canvas_parameters::{PolarRows, canvas, fitted_canvas};
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::layer_style::LayerStyle;
@@ -26,7 +27,7 @@ use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::scale::SpanReply;
 use crate::layer::{FilterOptions, Size, StyleOptions};
 use crate::parameter::Parameter;
-use crate::parameters::{Declaration, parameter_set};
+use crate::parameters::parameter_set;
 
 /// The legend of a picture.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -65,7 +66,7 @@ parameter_set! {
         pixel_ratio: f64 = PIXEL_RATIO,
         /// Zoom, for the legend of tiles instead of a picture, from 0 except on a plane; a fraction is rounded to the
         /// nearest integer.
-        zoom: Zoom = Declaration::new(Parameter::ZOOM, ZOOM).example("10"),
+        zoom: Zoom = ZOOM,
         bounds: Bounds = BOUNDS.default("fitted to the layer"),
     }
 }
@@ -83,15 +84,17 @@ fn read_request(app: &App, layer: &str, query: &str) -> HttpResult<(RenderReques
     let layer = app.layer(layer)?;
     let mut fields = Fields::from_query(query)?;
     let LegendOptions { title, pixel_ratio, zoom, bounds } = fields.read()?;
+    let bounds = BoundsCrs::read(&mut fields)?.to_layer(&layer, bounds)?;
     let title = title.unwrap_or_else(|| layer.title().to_owned());
     let ratio = pixel_ratio.unwrap_or(1.0) as f32;
+    let zoom_name = fields.name_of(Parameter::ZOOM);
     if let Some(zoom) = zoom {
         if bounds.is_some() {
-            return Err(Problem::parameter("zoom", "zoom and bounds are mutually exclusive; omit one of them"));
+            return Err(Problem::parameter(zoom_name, "zoom and bounds are mutually exclusive; omit one of them"));
         }
         let style = TileStyle::read(&app.schemes, &layer, &mut fields)?;
         fields.finish()?;
-        let tile = TileAddress::first_of(&layer, check_zoom(&layer, "zoom", zoom)?)?;
+        let tile = TileAddress::first_of(&layer, check_zoom(&layer, zoom_name, zoom)?)?;
         return Ok((style.request(&app.config.limits, &layer, tile, PixelRatio::ONE)?, title, ratio));
     }
     let SizeOptions { size } = fields.read()?;
@@ -111,8 +114,8 @@ fn read_request(app: &App, layer: &str, query: &str) -> HttpResult<(RenderReques
 ///
 /// The parameters are those of the picture, or of tiles if `zoom` is set. Without `bounds` and `zoom`, the legend is
 /// that of a picture of the whole layer.
-#[utoipa::path(get, path = "/{layer}/legend.png", tag = "layers", params(("layer" = String, Path, example = "cities"), InQuery<LegendOptions>,
-        InQuery<SizeOptions>, InQuery<ProjectionOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
+#[utoipa::path(get, path = "/{layer}/legend.png", operation_id = "get_legend_image", tag = "layers", params(("layer" = String, Path, description = "A layer of the catalog", example = "cities"), InQuery<LegendOptions>,
+        InQuery<BoundsCrsOptions>, InQuery<SizeOptions>, InQuery<ProjectionOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The legend", content_type = "image/png", body = Vec<u8>,
             headers(("ETag" = String), ("Cache-Control" = String))),
@@ -146,8 +149,8 @@ pub(crate) async fn legend_png(
 ///
 /// The parameters are those of the picture, or of tiles if `zoom` is set. Without `bounds` and `zoom`, the legend is
 /// that of a picture of the whole layer.
-#[utoipa::path(get, path = "/{layer}/legend.json", tag = "layers", params(("layer" = String, Path, example = "cities"), InQuery<LegendOptions>,
-        InQuery<SizeOptions>, InQuery<ProjectionOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
+#[utoipa::path(get, path = "/{layer}/legend.json", operation_id = "get_legend", tag = "layers", params(("layer" = String, Path, description = "A layer of the catalog", example = "cities"), InQuery<LegendOptions>,
+        InQuery<BoundsCrsOptions>, InQuery<SizeOptions>, InQuery<ProjectionOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The legend", body = LegendReply),
         (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),

@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::{Error, Result};
+use crate::http::parameters::bounds_crs::{BoundsCrs, BoundsCrsOptions};
 use crate::http::parameters::fields::{Fields, query_string};
 use crate::http::parameters::filter::Filter;
 use crate::http::parameters::openapi::InQuery;
@@ -106,9 +107,9 @@ pub(crate) enum MatrixKeyReply {
 /// Groups the points by two axes, such as the hour and the day of the week, and counts them or aggregates their values: as
 /// JSON, as data of Chart.js, as CSV or as a chart. A part of the time is that of the time zone `tz`. Cells without points
 /// are missing.
-#[utoipa::path(get, path = "/{layer}/matrix", operation_id = "matrix", tag = "layers",
+#[utoipa::path(get, path = "/{layer}/matrix", operation_id = "get_matrix", tag = "layers",
     params(("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
-        InQuery<MatrixOptions>, InQuery<MatrixFormatOptions>, InQuery<FilterOptions>, InQuery<MatrixStyleOptions>),
+        InQuery<MatrixOptions>, InQuery<BoundsCrsOptions>, InQuery<MatrixFormatOptions>, InQuery<FilterOptions>, InQuery<MatrixStyleOptions>),
     responses(
         (status = 200, description = "The matrix",
             content((MatrixReply = "application/json"), (String = "text/csv"), (Vec<u8> = "image/png"),
@@ -143,7 +144,8 @@ struct MatrixWork {
 
 impl MatrixWork {
     fn read(app: &App, layer: Arc<Layer>, mut fields: Fields) -> HttpResult<Self> {
-        let options: MatrixOptions = fields.read()?;
+        let mut options: MatrixOptions = fields.read()?;
+        options.bounds = BoundsCrs::read(&mut fields)?.to_layer(&layer, options.bounds)?;
         let MatrixFormatOptions { format } = fields.read()?;
         let styles: MatrixStyleOptions = fields.read()?;
         let filter = Filter::read(&mut fields)?;

@@ -4,21 +4,25 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{Response, header};
+use axum::http::{HeaderMap, Response, header};
 use axum::response::IntoResponse;
 use prometheus_client::encoding::text::encode;
 
 use crate::http::server::App;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::text_metrics::{accepts_open_metrics, classic_format};
 
 /// Metrics for Prometheus
-#[utoipa::path(get, path = "/_/metrics", tag = "server",
+///
+/// The format is the classic text format of Prometheus, or OpenMetrics if the header `Accept` names it, as that of Prometheus
+/// does.
+#[utoipa::path(get, path = "/_/metrics", operation_id = "get_metrics", tag = "server",
     responses(
-        (status = 200, description = "Metrics in the OpenMetrics text format", body = String,
-            content_type = "application/openmetrics-text"),
+        (status = 200, description = "The metrics",
+            content((String = "text/plain"), (String = "application/openmetrics-text"))),
         (status = 500, description = "The metrics could not be encoded", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn metrics(State(app): State<Arc<App>>) -> HttpResult<Response<Body>> {
+pub(crate) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> HttpResult<Response<Body>> {
     let metrics = &app.metrics;
     metrics.working.set(app.pool.working() as i64);
     metrics.waiting.set(app.pool.waiting() as i64);
@@ -30,8 +34,15 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>) -> HttpResult<Response<
     set_jobs(&app);
     let mut text = String::new();
     encode(&mut text, &metrics.registry).map_err(|_| Problem::internal("the metrics cannot be encoded"))?;
-    let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    Ok(([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-store")], text).into_response())
+    let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let content_type = if accepts_open_metrics(accepted) {
+        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    } else {
+        text = classic_format(&text);
+        "text/plain; version=0.0.4; charset=utf-8"
+    };
+    let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-store"), (header::VARY, "accept")];
+    Ok((headers, text).into_response())
 }
 
 /// Sets the gauges of the current layers.

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::geo::{Bounds, Projection};
 use crate::http::parameters::area::Area;
 use crate::http::parameters::body::body_fields;
+use crate::http::parameters::bounds_crs::{BoundsCrs, BoundsCrsOptions};
 use crate::http::parameters::canvas_parameters::{
     PolarRows, canvas, check_coordinate_space, coordinate_space_of, default_projection, fitted_canvas,
 };
@@ -47,7 +48,7 @@ pub(crate) struct PointsReply {
     points: Vec<(f64, f64, f32)>,
     /// Total number of points within the bounds.
     total: u64,
-    /// Whether `points` contains only the first points.
+    /// Whether `points` is a sample of the points within the bounds, of which each was as probable.
     truncated: bool,
     /// Requested bounds.
     #[schema(value_type = Vec<Vec<f64>>)]
@@ -84,7 +85,7 @@ parameter_set! {
 
 request_body! {
     /// A picture to render: points, bounds, size, projection, filter and style.
-    OverlayRequest(OverlayOptions, ProjectionOptions, FilterOptions, StyleOptions),
+    OverlayRequest(OverlayOptions, BoundsCrsOptions, ProjectionOptions, FilterOptions, StyleOptions),
     example: {
         "layer": "cities", "bounds": [[35, -12], [60, 32]], "size": [800, 600],
         "radius": 12, "scheme": "fire", "opacity": 0.8
@@ -125,6 +126,7 @@ pub(crate) async fn create(
 ) -> HttpResult<Response<axum::body::Body>> {
     let mut fields = body_fields(&headers, &body)?;
     let OverlayOptions { layer, points: inline, bounds, size, png, polygon } = fields.read()?;
+    let crs = BoundsCrs::read(&mut fields)?;
     let ProjectionOptions { projection } = fields.read()?;
     let style: StyleOptions = fields.read()?;
     let filter = Filter::read(&mut fields)?;
@@ -162,6 +164,7 @@ pub(crate) async fn create(
             return Err(Problem::parameter("layer", detail));
         }
     };
+    let bounds = crs.to_space(coordinate_space_of(projection), bounds)?;
     let options = style.or(defaults);
     let scheme = app.schemes.find(options.scheme.as_deref())?;
     if !png.unwrap_or(true) {
@@ -269,9 +272,9 @@ async fn points_response(
     bounds: Bounds,
     projection: Projection,
 ) -> HttpResult<Response<axum::body::Body>> {
-    let (points, total) = subject.fetch_points_within(app, filter, bounds, projection).await?;
-    let points: Vec<(f64, f64, f32)> = points.into_iter().map(|(lon, lat, weight)| (lat, lon, weight)).collect();
-    let truncated = (points.len() as u64) < total;
+    let found = subject.fetch_points_within(app, filter, bounds, projection).await?;
+    let (truncated, total) = (found.is_truncated(), found.total);
+    let points = found.points.into_iter().map(|point| (point.lat, point.lon, point.weight)).collect();
     let reply = PointsReply { points, total, truncated, bounds: corners(bounds) };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
 }
@@ -312,7 +315,7 @@ fn legend_path(request: &RenderRequest, span: &SpanReply) -> Option<String> {
 /// The legend of a given span
 ///
 /// The `legend` in the response of POST /overlays is usually a URL of this route.
-#[utoipa::path(get, path = "/overlays/legend.png", tag = "overlays", params(InQuery<SpanLegendOptions>, InQuery<StyleOptions>),
+#[utoipa::path(get, path = "/overlays/legend.png", operation_id = "get_span_legend_image", tag = "overlays", params(InQuery<SpanLegendOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The legend", content_type = "image/png", body = Vec<u8>,
             headers(("ETag" = String), ("Cache-Control" = String))),

@@ -41,12 +41,15 @@ pub(crate) struct PointReply {
     /// Percentage of the non-empty pixels of the zoom's tiles with this value or less; null if there is no value.
     #[schema(example = 87.5)]
     percentile: Option<f64>,
-    /// Number of points within the radius of the pixel's center; for a stored layer or a live table, the points of the
-    /// pixels whose centers are within the radius.
+    /// Number of points within the radius of the pixel's center; for more than a million of a stored layer or a live table,
+    /// the points of the pixels whose centers are within the radius.
     points: u64,
     /// Most frequent categories of these points, in descending order; null if `categories` is 0, and for more than a
     /// million points.
     categories: Option<Vec<CategoryReply>>,
+    /// Number of these points in no listed category: in less frequent ones, or in none; null if `categories` is.
+    #[schema(example = 3)]
+    other_points: Option<u64>,
     /// Radius in pixels.
     #[schema(example = 20.0)]
     radius_px: f64,
@@ -55,28 +58,20 @@ pub(crate) struct PointReply {
     radius_m: f64,
     /// Zoom of the tiles.
     z: i8,
-    #[serde(flatten)]
-    location: LocationReply,
-}
-
-/// A requested location.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[serde(untagged)]
-enum LocationReply {
-    Globe {
-        /// Requested longitude.
-        #[schema(example = 18.07)]
-        lon: f64,
-        /// Requested latitude.
-        #[schema(example = 59.33)]
-        lat: f64,
-    },
-    Plane {
-        /// Requested x in meters, of a layer on a plane.
-        x: f64,
-        /// Requested y in meters, of a layer on a plane.
-        y: f64,
-    },
+    /// Requested longitude, of a layer on the globe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 18.07)]
+    lon: Option<f64>,
+    /// Requested latitude, of a layer on the globe.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 59.33)]
+    lat: Option<f64>,
+    /// Requested x in meters, of a layer on a plane.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    x: Option<f64>,
+    /// Requested y in meters, of a layer on a plane.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    y: Option<f64>,
 }
 
 /// A category and its number of points.
@@ -95,7 +90,7 @@ parameter_set! {
     pub(crate) struct PointOptions {
         /// Zoom of the tiles, with 256 pixels per side, from 0 except on a plane; a fraction is rounded to the nearest
         /// integer.
-        zoom: Zoom = Declaration::new(Parameter::Z, ZOOM).default("the zoom of TileJSON's `center`").example("10"),
+        zoom: Zoom = ZOOM.default("the zoom of TileJSON's `center`").example("10"),
         /// Maximum number of categories in the response, the most frequent ones within the radius.
         categories: u64 = Declaration::new(Parameter::CATEGORIES, Kind::Integer { min: 0, max: MAX_CATEGORIES })
             .default("0")
@@ -107,7 +102,7 @@ parameter_set! {
 ///
 /// The value is that of the tile's pixel at the location, for a zoom and the style parameters and filters of the tile.
 /// Parameters that only affect colors (`vmin`, `curve`, `scheme`, …) are validated and have no effect.
-#[utoipa::path(get, path = "/{layer}/point/{lon},{lat}", tag = "layers",
+#[utoipa::path(get, path = "/{layer}/point/{lon},{lat}", operation_id = "get_value_at", tag = "layers",
     params(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
         ("lon" = f64, Path, description = "Longitude in degrees, -540 to 540; on a plane, x in meters", example = 18.07),
@@ -130,7 +125,7 @@ pub(crate) async fn point(
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
     let PointOptions { zoom, categories } = fields.read()?;
     let zoom = match zoom {
-        Some(zoom) => check_zoom(&layer, "z", zoom)?,
+        Some(zoom) => check_zoom(&layer, fields.name_of(Parameter::ZOOM), zoom)?,
         None => default_zoom(&layer, TileStyle::SIDE_PX),
     };
     let max_categories = categories.unwrap_or(0);
@@ -150,28 +145,34 @@ pub(crate) async fn point(
         let (value, unit) = request.value(&shared, stop)?;
         let shading = value.map(|value| Ok((request.shading(&shared, stop)?, value))).transpose()?;
         let rank = shading.and_then(|(shading, value)| shading.and_then(|(shading, _)| shading.rank(value)));
-        let points = points_around(&request, disc, stop)?;
-        let categories = (max_categories > 0 && points <= MAX_CATEGORY_POINTS).then(|| {
-            let counts = categories_around(&request, disc, stop)?;
-            Ok(counts
-                .into_iter()
-                .take(max_categories as usize)
-                .map(|(points, name)| CategoryReply { name, points })
-                .collect())
-        });
-        Ok((value, unit, rank.map(|rank| rank * 100.0), points, categories.transpose()?))
+        let nearby = Nearby::count(&request, disc, max_categories as usize, stop)?;
+        Ok((value, unit, rank.map(|rank| rank * 100.0), nearby))
     };
-    let (value, unit, percentile, points, categories) = app.pool.run(work).await?;
+    let (value, unit, percentile, Nearby { points, categories, other_points }) = app.pool.run(work).await?;
     let Disc { radius_px, radius_m, .. } = disc;
-    let location = if is_globe { LocationReply::Globe { lon, lat } } else { LocationReply::Plane { x: lon, y: lat } };
-    let reply = PointReply { value, unit, percentile, points, categories, radius_px, radius_m, z: zoom, location };
+    let [globe, plane] = [is_globe, !is_globe].map(|is_given| is_given.then_some((lon, lat)).unzip());
+    let reply = PointReply {
+        value,
+        unit,
+        percentile,
+        points,
+        categories,
+        other_points,
+        radius_px,
+        radius_m,
+        z: zoom,
+        lon: globe.0,
+        lat: globe.1,
+        x: plane.0,
+        y: plane.1,
+    };
     Ok(([(header::CACHE_CONTROL, app.config.server.cache_control.clone())], Json(reply)).into_response())
 }
 
 /// The maximum number of categories in a response.
 const MAX_CATEGORIES: u64 = 50;
-/// The maximum number of points whose categories are counted.
-const MAX_CATEGORY_POINTS: u64 = 1_000_000;
+/// The maximum number of points that are counted one by one.
+const MAX_EXACT_POINTS: u64 = 1_000_000;
 
 /// Parses `lon,lat`.
 fn read_location(text: &str) -> HttpResult<(f64, f64)> {
@@ -288,40 +289,55 @@ fn distance_m(from: [f64; 2], to: [f64; 2]) -> f64 {
     2.0 * EARTH_RADIUS_M * square.min(1.0).sqrt().asin()
 }
 
-/// Counts the points within the radius of the center of the request's single pixel.
-fn points_around(request: &RenderRequest, disc: Disc, stop: &AtomicBool) -> Result<u64> {
-    let canvas = &request.canvas;
-    let query = request.filter.applied_to(request.subject.query()).with_stop(Some(stop));
-    let points = request.subject.point_set();
-    if points.is_aggregated() {
-        return points_of_cells(points, &query, canvas, disc).map_err(|error| request.filter.request_error(error));
-    }
-    let mut count = 0;
-    scan_around(request, disc, false, stop, |points, is_near| {
-        let locations = points.lon().iter().zip(points.lat());
-        count += locations.filter(|&(&lon, &lat)| is_near(lon, lat)).count() as u64;
-    })?;
-    Ok(count)
+/// The points within the radius of the center of a request's single pixel.
+#[derive(Debug)]
+struct Nearby {
+    points: u64,
+    /// The most frequent categories; `None` if they are not requested, or there are too many points.
+    categories: Option<Vec<CategoryReply>>,
+    /// The number of points in no category of `categories`.
+    other_points: Option<u64>,
 }
 
-/// Counts the categories of the points within the radius of the center of the request's single pixel, in descending
-/// order.
-fn categories_around(request: &RenderRequest, disc: Disc, stop: &AtomicBool) -> Result<Vec<(u64, String)>> {
-    let mut counts: HashMap<String, u64> = HashMap::new();
-    scan_around(request, disc, true, stop, |points, is_near| {
-        let Some(categories) = points.category() else { return };
-        for (index, (&lon, &lat)) in points.lon().iter().zip(points.lat()).enumerate() {
-            let Some(name) = categories.name(index).filter(|_| is_near(lon, lat)) else { continue };
-            if let Some(count) = counts.get_mut(name) {
-                *count += 1;
-            } else {
-                counts.insert(name.to_owned(), 1);
+impl Nearby {
+    /// Counts the points and up to `max_categories` categories. Both are counted in one scan, so that they agree; the cells
+    /// of an aggregated layer are used only for more points than a scan may read.
+    fn count(request: &RenderRequest, disc: Disc, max_categories: usize, stop: &AtomicBool) -> Result<Self> {
+        let point_set = request.subject.point_set();
+        if point_set.is_aggregated() {
+            let query = request.filter.applied_to(request.subject.query()).with_stop(Some(stop));
+            let cells = points_of_cells(point_set, &query, &request.canvas, disc);
+            let points = cells.map_err(|error| request.filter.request_error(error))?;
+            if points > MAX_EXACT_POINTS {
+                return Ok(Self { points, categories: None, other_points: None });
             }
         }
-    })?;
-    let mut sorted: Vec<(u64, String)> = counts.into_iter().map(|(name, count)| (count, name)).collect();
-    sorted.sort_unstable_by(|(count, name), (other, other_name)| other.cmp(count).then(name.cmp(other_name)));
-    Ok(sorted)
+        let mut points = 0;
+        let mut counts: HashMap<String, u64> = HashMap::new();
+        scan_around(request, disc, max_categories > 0, stop, |batch, is_near| {
+            for (index, (&lon, &lat)) in batch.lon().iter().zip(batch.lat()).enumerate() {
+                if !is_near(lon, lat) {
+                    continue;
+                }
+                points += 1;
+                let Some(name) = batch.category().and_then(|categories| categories.name(index)) else { continue };
+                if let Some(count) = counts.get_mut(name) {
+                    *count += 1;
+                } else if points <= MAX_EXACT_POINTS {
+                    counts.insert(name.to_owned(), 1);
+                }
+            }
+        })?;
+        if max_categories == 0 || points > MAX_EXACT_POINTS {
+            return Ok(Self { points, categories: None, other_points: None });
+        }
+        let mut categories: Vec<CategoryReply> =
+            counts.into_iter().map(|(name, points)| CategoryReply { name, points }).collect();
+        categories.sort_unstable_by(|one, other| other.points.cmp(&one.points).then_with(|| one.name.cmp(&other.name)));
+        categories.truncate(max_categories);
+        let listed: u64 = categories.iter().map(|category| category.points).sum();
+        Ok(Self { points, categories: Some(categories), other_points: Some(points - listed) })
+    }
 }
 
 /// Calls `each` with batches of the points around the request's single pixel, and with a function that checks whether a

@@ -171,6 +171,7 @@ parameter_set! {
     pub(crate) struct StatisticsOptions {
         /// Zooms of the tiles: one, or a range such as `3-8`; on a plane also `-2-5`.
         zooms: String = Declaration::new(Parameter::ZOOM, Kind::Zooms)
+            .aliases(&["z"])
             .default("0-12; minzoom to maxzoom of TileJSON for a layer on a plane")
             .example("0-4"),
     }
@@ -180,7 +181,7 @@ parameter_set! {
 ///
 /// The response contains the number, weights, bounds, times and categories of the points, and for each zoom the
 /// distribution of the values of its tiles. The style parameters are those of tiles.
-#[utoipa::path(get, path = "/{layer}/statistics", tag = "layers",
+#[utoipa::path(get, path = "/{layer}/statistics", operation_id = "get_statistics", tag = "layers",
     params(("layer" = String, Path, description = "A layer of the catalog", example = "cities"), InQuery<StatisticsOptions>, InQuery<DistributionOptions>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "The statistics", body = StatisticsReply),
@@ -199,7 +200,7 @@ pub(crate) async fn statistics(
     let DistributionOptions { bins } = fields.read()?;
     let bins = bins.map(|bins| bins as usize);
     let zooms = match zooms {
-        Some(text) => ZoomRange::read(&layer, &text)?,
+        Some(text) => ZoomRange::read(&layer, fields.name_of(Parameter::ZOOM), &text)?,
         None => default_zooms(&layer),
     };
     let tiles = TileStyle::read_sized(&app.schemes, &layer, &mut fields, TileStyle::SIDE_PX)?;

@@ -28,6 +28,7 @@ pub(crate) mod schemes;
 mod serve;
 pub(crate) mod spaces;
 mod stored;
+pub(crate) mod text_metrics;
 pub(crate) mod write_limiter;
 
 pub(crate) use app::App;

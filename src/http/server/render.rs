@@ -18,7 +18,7 @@ use crate::http::parameters::canvas_parameters::coordinate_space_of;
 use crate::http::parameters::filter::Filter;
 use crate::http::parameters::render_request::{RenderRequest, Subject};
 use crate::layer::{Heatmap, Shading, Style, render_shaded};
-use crate::source::PointWithin;
+use crate::source::{PointOrder, PointsWithin};
 
 /// A rendered picture.
 #[derive(Clone, Debug)]
@@ -142,18 +142,18 @@ impl RenderRequest {
 }
 
 impl Subject {
-    /// Returns the points within bounds as longitude, latitude and weight, up to `limits.answer_points` of the config,
-    /// and their total number.
+    /// Returns the points within bounds, or a sample of `limits.answer_points` of the config.
     pub(crate) async fn fetch_points_within(
         self,
         app: &App,
         filter: &Filter,
         bounds: Bounds,
         projection: Projection,
-    ) -> HttpResult<(Vec<PointWithin>, u64)> {
+    ) -> HttpResult<PointsWithin> {
         let filter = filter.clone();
         let (space, max) = (coordinate_space_of(projection), app.config.limits.answer_points as usize);
-        app.pool.run(move |stop| self.points_within(&filter, space, bounds, max, stop)).await
+        let selection = (max, PointOrder::Sample);
+        app.pool.run(move |stop| self.points_within(&filter, space, bounds, selection, stop)).await
     }
 }
 

@@ -137,6 +137,7 @@ fn cors(origins: &[String]) -> CorsLayer {
         REQUEST_ID,
         points::TOTAL,
         points::TRUNCATED,
+        points::ORDER,
         grid::BOUNDS,
         grid::SPAN,
         grid::HEIGHT_SCALE,

@@ -10,8 +10,8 @@ use crate::geo::{Bounds, Canvas, Categories, Points, Polygon, Projection};
 use crate::occupancy::{Cell, Group, GroupKey, OccupancyGrid};
 use crate::raster::Reduction;
 use crate::source::{
-    Comparison, MemorySource, Operand, Operator, PointColumns, PointSet, Query, Source, points_within, scan_cells,
-    scan_count,
+    Comparison, MemorySource, Operand, Operator, PointColumns, PointOrder, PointSet, Query, Source, points_within,
+    scan_cells, scan_count,
 };
 
 const HOUR_US: i64 = 3_600_000_000;
@@ -241,7 +241,7 @@ proptest! {
             prop_assert_eq!(report, scanned);
         }
         let bounds = Bounds::new(0.3, 0.2, 3.1, 2.4).unwrap();
-        let within = points_within(&points, &query, bounds, 7).unwrap();
-        prop_assert!(within.1 == 0 || within.1 >= min_count);
+        let within = points_within(&points, &query, bounds, 7, PointOrder::Sample).unwrap();
+        prop_assert!(within.total == 0 || within.total >= min_count);
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod memory_source;
 pub mod parts;
 mod point_columns;
 mod point_set;
+mod points_within;
 mod progress;
 mod query;
 mod read_options;
@@ -31,11 +32,12 @@ pub use point_set::{
     CategoryList, Description, PointSet, Provider, TableColumn, Totals, scan_cells, scan_count, scan_each, scan_range,
     scan_sample,
 };
+pub use points_within::{PointOrder, PointWithin, PointsWithin, points_within};
 pub use progress::Progress;
 pub use query::{ColumnSelection, Columns, Filter, Query, ScanContext};
 pub use read_options::{AxisOrder, Quote, ReadOptions};
 pub use report::{IgnoredValues, Notice, Rejection, ScanReport};
-pub use resident_points::{PointWithin, ResidentPoints, points_within};
+pub use resident_points::ResidentPoints;
 pub use role::Role;
 pub use time::parse_time_us;
 

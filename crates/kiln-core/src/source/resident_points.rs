@@ -9,7 +9,7 @@ use super::memory_source::{check_filters, row_fields};
 use super::parts::scan_parts;
 use super::{ColumnSelection, PointColumns, PointSet, Query, ScanReport, Sink, Source};
 use crate::error::Result;
-use crate::geo::{Bounds, Categories, Extent, Points};
+use crate::geo::{Categories, Extent, Points};
 
 /// The points of an input in memory, in input order: 16 bytes per point, plus 4 for weights, 8 for times, 4 for
 /// categories and 8 for tracks.
@@ -162,47 +162,12 @@ impl PointSet for ResidentPoints {
     }
 }
 
-/// The longitude, latitude and weight of a point.
-pub type PointWithin = (f64, f64, f32);
-
-/// The first `max` points of `source` inside `bounds`, edges included, in input order; and the total number of points
-/// inside.
-///
-/// # Errors
-/// If the input cannot be read.
-pub fn points_within(
-    source: &dyn Source,
-    query: &Query<'_>,
-    bounds: Bounds,
-    max: usize,
-) -> Result<(Vec<PointWithin>, u64)> {
-    let wraps = query.columns.space.wraps();
-    let width = bounds.east - bounds.west;
-    let (mut found, mut total) = (Vec::new(), 0);
-    let mut sink = |batch: Points<'_>| {
-        for i in 0..batch.len() {
-            let (lon, lat) = (batch.lon()[i], batch.lat()[i]);
-            // The longitude in the copy of the world of the bounds.
-            let turns = if wraps { ((lon - bounds.west) / 360.0).floor() } else { 0.0 };
-            let lon = lon - 360.0 * turns;
-            if (0.0..=width).contains(&(lon - bounds.west)) && (bounds.south..=bounds.north).contains(&lat) {
-                total += 1;
-                if found.len() < max {
-                    found.push((lon, lat, batch.weight().map_or(1.0, |weight| weight[i])));
-                }
-            }
-        }
-        ControlFlow::Continue(())
-    };
-    source.scan(&query.clone().with_near(Some(bounds)), &mut [&mut sink])?;
-    Ok((found, total))
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::error::Error;
+    use crate::geo::Bounds;
     use crate::source::{CoordinateSpace, MemorySource};
 
     fn resident(lon: &[f64], lat: &[f64]) -> ResidentPoints {
@@ -257,15 +222,6 @@ mod tests {
         let mut sink = |_: Points<'_>| ControlFlow::Continue(());
         let error = bare.scan(&Query::default().with_end(Some(6)), &mut [&mut sink]).unwrap_err();
         assert_eq!(error.to_string(), "points: these points in memory have no time to filter by");
-    }
-
-    #[test]
-    fn points_within_bounds_are_counted_beyond_the_limit() {
-        let points = resident(&[10.0, 11.0, 12.0, 179.0, -179.0], &[0.0; 5]);
-        let bounds = |west, east| Bounds { west, south: -1.0, east, north: 0.0 };
-        let within = |west, east, max| points_within(&points, &Query::default(), bounds(west, east), max).unwrap();
-        assert_eq!(within(10.0, 12.0, 2), (vec![(10.0, 0.0, 1.0), (11.0, 0.0, 1.0)], 3));
-        assert_eq!(within(178.0, 182.0, 9), (vec![(179.0, 0.0, 1.0), (181.0, 0.0, 1.0)], 2));
     }
 
     #[test]
