@@ -66,3 +66,4 @@ tools:
 	@ls /usr/share/postgresql/*/extension/postgis.control >/dev/null 2>&1 || scripts/install.sh postgresql postgresql-postgis
 	@scripts/page.sh tools
 	@scripts/readers.sh
+	@scripts/client_generators.sh

@@ -164,7 +164,12 @@ impl Kind {
             Self::Texts if in_body => {
                 json!({"type": ["string", "array", "null"], "items": {"type": "string"}})
             }
-            Self::Bounds if in_body => types(&["string", "array"]),
+            // A repeated parameter adds to the list.
+            Self::Texts => json!({"type": "array", "items": {"type": "string"}}),
+            Self::Bounds if in_body => {
+                let edge_or_corner = json!({"type": ["number", "array"], "items": {"type": "number"}});
+                json!({"type": ["string", "array", "null"], "items": edge_or_corner})
+            }
             Self::Size | Self::Pair if in_body => {
                 json!({"type": ["string", "integer", "array", "null"], "items": {"type": "integer"}})
             }

@@ -36,12 +36,39 @@ test('an operation can be executed, and its picture is shown', async () => {
   await page.goto(`${kiln.url}/docs`);
   await page.click('.opblock-summary-path[data-path="/{layer}/legend.png"]');
   await page.click('.opblock.is-open .try-out__btn');
-  await page.selectOption('.opblock.is-open tr[data-param-name="layer"] select', 'one');
-  for (const name of ['bounds', 'radius', 'opacity', 'scheme', 'zoom']) {
+  await page.fill('.opblock.is-open tr[data-param-name="layer"] input', 'one');
+  for (const name of ['bounds', 'crs', 'radius', 'opacity', 'scheme', 'zoom']) {
     await page.fill(`.opblock.is-open tr[data-param-name="${name}"] input`, name === 'zoom' ? '5' : '');
   }
   await page.click('.opblock.is-open .execute');
   const picture = await page.waitForSelector('.opblock.is-open .response-col_description img');
   await page.waitForFunction((picture) => picture.complete && picture.naturalWidth > 100, picture);
   await done();
+});
+
+test('every link leads to an operation, a section or a document of the server', async () => {
+  const { page, done } = await chromium.page({}, [kiln.url]);
+  await page.goto(`${kiln.url}/docs`);
+  await page.waitForSelector('.opblock');
+  const links = await page.$$eval('a[href]', (anchors) => anchors.map(({ href, textContent }) => ({ href, text: textContent.replaceAll('\u200b', '').trim() })));
+  const { paths } = await kiln.json('openapi.json');
+  const operations = Object.entries(paths).flatMap(([path, methods]) => Object.values(methods).map((operation) => ({ path, ...operation })));
+  const addresses = new Map(operations.map(({ path, tags, operationId }) => [`${kiln.url}/docs#/${tags[0]}/${operationId}`, path]));
+  const sections = new Set(operations.map(({ tags }) => `${kiln.url}/docs#/${tags[0]}`));
+  for (const { href, text } of links) {
+    if (href.includes('#')) {
+      assert(addresses.get(href) === text || sections.has(href), `${text} leads to ${href}`);
+    } else {
+      assert.equal((await fetch(href)).status, 200, `${text} leads to ${href}`);
+    }
+  }
+  assert(links.length > addresses.size && addresses.size > 50, `${links.length} links`);
+  await done();
+  // A link that somebody sends opens its operation.
+  const [deep, path] = [...addresses].find(([address]) => address.endsWith('/get_tile'));
+  const second = await chromium.page({}, [kiln.url]);
+  await second.page.goto(deep);
+  const open = await second.page.waitForSelector('.opblock.is-open .opblock-summary-path');
+  assert.equal((await open.textContent()).replaceAll('\u200b', '').trim(), path);
+  await second.done();
 });

@@ -77,7 +77,9 @@ pub(crate) use request_body;
 fn example_of(declaration: &Declaration) -> Option<Value> {
     let number = |text| serde_json::from_str(text).ok();
     let is_number = matches!(declaration.kind, Kind::Number { .. } | Kind::Integer { .. });
-    declaration.example.map(|text| number(text).filter(|_| is_number).unwrap_or_else(|| text.into()))
+    let is_list = declaration.kind == Kind::Texts;
+    let example = |text| if is_list { json!([text]) } else { Value::from(text) };
+    declaration.example.map(|text| number(text).filter(|_| is_number).unwrap_or_else(|| example(text)))
 }
 
 /// Converts a JSON schema to utoipa's type.

@@ -181,7 +181,7 @@ fn floor_plan(app: &App, base: &BaseUrl, layer: &Layer) -> Option<FloorPlanReply
 }
 
 /// The layers and color schemes
-#[utoipa::path(get, path = "/catalog", tag = "server",
+#[utoipa::path(get, path = "/catalog", operation_id = "get_catalog", tag = "server",
     responses((status = 200, description = "The catalog", body = CatalogReply)))]
 pub(crate) async fn catalog(State(app): State<Arc<App>>, base: BaseUrl, headers: HeaderMap) -> impl IntoResponse {
     let layers = app.catalog.layers().into_iter().map(|layer| LayerReply {

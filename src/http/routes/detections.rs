@@ -108,7 +108,7 @@ pub(crate) struct HeatmapReply {
 ///
 /// Compatible with the Heatmap API of Butlr: the body and the response have its members. Any cell size and any span of
 /// time are supported.
-#[utoipa::path(post, path = "/v3/detections", operation_id = "detections", tag = "bridge", request_body = DetectionsRequest,
+#[utoipa::path(post, path = "/v3/detections", operation_id = "query_detections", tag = "bridge", request_body = DetectionsRequest,
     responses(
         (status = 200, description = "The grid", body = DetectionsReply),
         (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),

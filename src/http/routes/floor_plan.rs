@@ -78,7 +78,7 @@ impl FloorPlanReply {
 ///
 /// The image as it was uploaded, or that of `floorplan.image` of the config. With the `v` of `floorplan.json`, the response
 /// may be cached indefinitely.
-#[utoipa::path(get, path = "/{layer}/floorplan", operation_id = "floor_plan", tag = "layers",
+#[utoipa::path(get, path = "/{layer}/floorplan", operation_id = "get_floor_plan_image", tag = "layers",
     params(("layer" = String, Path, description = "A layer on a plane", example = "floor"), InQuery<TileVersion>),
     responses(
         (status = 200, description = "The image", content((Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/webp")),
@@ -113,7 +113,7 @@ pub(crate) async fn image(
 }
 
 /// The bounds and the size of a floor plan
-#[utoipa::path(get, path = "/{layer}/floorplan.json", operation_id = "floor_plan_json", tag = "layers",
+#[utoipa::path(get, path = "/{layer}/floorplan.json", operation_id = "get_floor_plan", tag = "layers",
     params(("layer" = String, Path, description = "A layer on a plane", example = "floor")),
     responses(
         (status = 200, description = "The floor plan", body = FloorPlanReply),
@@ -141,7 +141,7 @@ pub(crate) async fn describe(
 /// layer. A request that fails changes nothing.
 #[utoipa::path(put, path = "/{layer}/floorplan", operation_id = "put_floor_plan", tag = "writes",
     params(("layer" = String, Path, description = "A layer of the store, on a plane", example = "floor"), InQuery<FloorPlanOptions>),
-    request_body(content((Vec<u8> = "image/png"), (Vec<u8> = "image/jpeg"), (Vec<u8> = "image/webp"))),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     security((), ("token" = [])),
     responses(
         (status = 200, description = "The plan was replaced", body = FloorPlanReply),

@@ -17,7 +17,7 @@ use crate::images::ImageName;
 /// A picture created by POST /overlays
 ///
 /// A picture never changes. It is removed some time after its `expires_at`.
-#[utoipa::path(get, path = "/imgs/{filename}", tag = "overlays",
+#[utoipa::path(get, path = "/imgs/{filename}", operation_id = "get_overlay_image", tag = "overlays",
     params(("filename" = String, Path, description = "The `filename` in the response of POST /overlays", example = "1732158000-67e5504410b1426f9247bb680e5fe0c8.png")),
     responses(
         (status = 200, description = "The picture", content_type = "image/png", body = Vec<u8>,

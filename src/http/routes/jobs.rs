@@ -89,7 +89,7 @@ pub(crate) struct StartedReply {
 ///
 /// Jobs are `[[jobs]]` tables of the configuration. The server runs them on their schedules; runs of a job do not
 /// overlap.
-#[utoipa::path(get, path = "/jobs", tag = "server",
+#[utoipa::path(get, path = "/jobs", operation_id = "list_jobs", tag = "server",
     responses((status = 200, description = "All jobs; may be empty", body = JobsReply)))]
 pub(crate) async fn jobs(State(app): State<Arc<App>>) -> impl IntoResponse {
     let jobs = app.scheduler.planner().jobs().map(|(job, state, since, next)| reply(job, state, since, next)).collect();
@@ -103,7 +103,7 @@ pub(crate) async fn jobs(State(app): State<Arc<App>>) -> impl IntoResponse {
 /// ```
 ///
 /// The response is sent immediately; `GET /jobs` returns the outcome of the run. The schedule is not affected.
-#[utoipa::path(post, path = "/jobs/{name}/run", tag = "server",
+#[utoipa::path(post, path = "/jobs/{name}/run", operation_id = "run_job", tag = "server",
     params(("name" = String, Path, description = "Name of a job", example = "rain")),
     security((), ("token" = [])),
     responses(

@@ -92,7 +92,7 @@ pub(crate) struct StoredReply {
 ///
 /// A new layer has no points: `POST /{layer}/points` adds them. An existing layer keeps its points; the body replaces
 /// its description, and without a body nothing changes. The folder of the store is created with its first layer.
-#[utoipa::path(put, path = "/{layer}", tag = "writes",
+#[utoipa::path(put, path = "/{layer}", operation_id = "put_layer", tag = "writes",
     params(("layer" = String, Path, description = "1 to 64 letters A-Z, a-z, digits, _ or -; not one of the server's own names", example = "trips")),
     request_body(content = Option<LayerRequest>, content_type = "application/json"),
     security((), ("token" = [])),
@@ -135,7 +135,7 @@ pub(crate) async fn put(
 /// ```sh
 /// curl -X DELETE localhost:3000/trips -H 'Authorization: Bearer TOKEN'
 /// ```
-#[utoipa::path(delete, path = "/{layer}", tag = "writes",
+#[utoipa::path(delete, path = "/{layer}", operation_id = "delete_layer", tag = "writes",
     params(("layer" = String, Path, description = "A layer of the store", example = "trips")),
     security((), ("token" = [])),
     responses(

@@ -76,7 +76,7 @@ pub(crate) struct TableReply {
 ///
 /// Draws the matrix or the points in the body: a JSON object with the values and the appearance, a JSON array of rows or
 /// points, or CSV. Parameters of the query string override those of a JSON object.
-#[utoipa::path(post, path = "/matrix", operation_id = "matrix_of_body", tag = "matrices",
+#[utoipa::path(post, path = "/matrix", operation_id = "draw_matrix", tag = "matrices",
     params(InQuery<TableColumnOptions>, InQuery<MatrixTableOptions>, InQuery<ChartFormatOptions>, InQuery<MatrixStyleOptions>),
     request_body(content((MatrixBody = "application/json"), (String = "text/csv"))),
     responses(

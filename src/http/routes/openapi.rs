@@ -1,21 +1,18 @@
 //! `GET /openapi.json`: the `OpenAPI` document.
 
-use std::sync::Arc;
-
 use axum::Json;
-use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
 use utoipa::OpenApi;
 
 use crate::geo::{MAX_MERCATOR_LAT_DEG, PlaneTile, TileCoord};
-use crate::http::server::App;
+use crate::layer_name;
 
 /// The `OpenAPI` 3.1 document of the server.
 #[derive(Debug, OpenApi)]
 #[openapi(
-    info(title = "Kiln", description = "Heat maps from weighted points: PNG overlays with their bounds.",
+    info(title = "Kiln", description = "Heat maps from weighted points: tiles, pictures, values and statistics of layers.",
         license(name = "MIT OR Apache-2.0")),
     servers((url = ".")),
     paths(
@@ -88,56 +85,88 @@ use crate::http::server::App;
 pub(crate) struct ApiDoc;
 
 /// The API description
-#[utoipa::path(get, path = "/openapi.json", tag = "server",
+#[utoipa::path(get, path = "/openapi.json", operation_id = "get_openapi", tag = "server",
     responses((status = 200, description = "OpenAPI 3.1", body = Object)))]
-pub(crate) async fn openapi(State(app): State<Arc<App>>) -> impl IntoResponse {
-    let document = serde_json::to_value(ApiDoc::openapi()).map(|mut document| {
-        let layers = app.catalog.layers();
-        let layers: Vec<&str> = layers.iter().map(|layer| layer.name()).collect();
-        add_schemas(&mut document, &layers);
-        document
-    });
-    ([(header::CACHE_CONTROL, "no-cache")], Json(document.unwrap_or_default()))
+pub(crate) async fn openapi() -> impl IntoResponse {
+    ([(header::CACHE_CONTROL, "no-cache")], Json(document()))
 }
 
-/// Adds the media types of uploads, the security scheme, the names of the layers, and the schemas of path parameters.
-fn add_schemas(document: &mut Value, layers: &[&str]) {
-    for method in ["post", "put"] {
-        super::ingest::add_media_types(&mut document["paths"]["/{layer}/points"][method]["requestBody"]["content"]);
-    }
+/// The complete document: that of the macros with the security scheme, the schemas of path parameters and of binary bodies.
+pub(crate) fn document() -> Value {
+    let mut document = serde_json::to_value(ApiDoc::openapi()).unwrap_or_default();
     document["components"]["securitySchemes"] = json!({"token": {"type": "http", "scheme": "bearer"}});
     let operations = document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
-    let operations = operations.filter_map(Value::as_object_mut).flat_map(|path| path.values_mut());
-    // Indexing would insert a null into operations without parameters.
-    let parameters = operations.flat_map(|operation| {
-        let writes = operation["tags"][0] == "writes";
+    for operation in operations.filter_map(Value::as_object_mut).flat_map(|path| path.values_mut()) {
         let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);
-        parameters.into_iter().flatten().map(move |parameter| (parameter, writes))
-    });
-    for (parameter, writes) in parameters {
-        if parameter["in"] != "path" {
-            continue;
-        }
-        let number = "-?[0-9]+(\\.[0-9]+)?";
-        let schema = match parameter["name"].as_str() {
-            Some("layer") if writes => json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}),
-            Some("layer") => json!({"type": "string", "enum": layers}),
-            Some("bounds") => json!({"type": "string", "pattern": format!("^{number},{number},{number},{number}$")}),
-            Some("z") => json!({"type": "integer", "minimum": PlaneTile::MIN_ZOOM, "maximum": TileCoord::MAX_ZOOM}),
-            Some("lon") => json!({"type": "number", "minimum": -540, "maximum": 540}),
-            Some("lat") => json!({"type": "number", "minimum": -MAX_MERCATOR_LAT_DEG, "maximum": MAX_MERCATOR_LAT_DEG}),
-            Some("x") => json!({"type": "integer", "minimum": -PlaneTile::END, "maximum": PlaneTile::END - 1}),
-            Some("y") => json!({"type": "string", "pattern": "^-?[0-9]{1,12}(@[2-4]x)?$"}),
-            Some("size") => {
-                json!({"type": "string", "pattern": "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}((@[2-4]x)?\\.png|\\.tif)$"})
-            }
-            Some("id") => json!({"type": "string", "pattern": "^[0-9a-f]{32}$"}),
-            Some("name") => json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}),
-            Some("filename") => json!({"type": "string", "pattern": "^[0-9]{1,11}-[0-9a-f]{32}\\.png$"}),
-            _ => continue,
-        };
-        parameter["schema"] = schema;
+        parameters.into_iter().flatten().for_each(describe_path_parameter);
+        let body = operation.get_mut("requestBody").and_then(|body| body.get_mut("content"));
+        body.into_iter().for_each(describe_binary);
+        let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
+        let contents = responses.into_iter().flat_map(|responses| responses.values_mut());
+        contents.filter_map(|response| response.get_mut("content")).for_each(describe_binary);
     }
+    describe_items(&mut document);
+    document
+}
+
+/// Adds the schema of items to arrays without one, which code generators require: any value.
+fn describe_items(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            let is_array = match members.get("type") {
+                Some(Value::Array(types)) => types.iter().any(|name| name == "array"),
+                name => name.is_some_and(|name| name == "array"),
+            };
+            if is_array && !members.contains_key("items") {
+                members.insert("items".to_owned(), json!({}));
+            }
+            members.values_mut().for_each(describe_items);
+        }
+        Value::Array(values) => values.iter_mut().for_each(describe_items),
+        _ => {}
+    }
+}
+
+/// Whether bodies of a media type are text, as opposed to bytes.
+fn is_text(media_type: &str) -> bool {
+    media_type.starts_with("text/")
+        || media_type.ends_with("json")
+        || ["image/svg+xml", "application/openmetrics-text", "multipart/form-data"].contains(&media_type)
+}
+
+/// Sets the schemas of bodies that are not text, which the macros describe as arrays of integers.
+fn describe_binary(content: &mut Value) {
+    for (media_type, body) in content.as_object_mut().into_iter().flatten() {
+        if !is_text(media_type) {
+            // `contentMediaType` is that of JSON Schema; code generators recognize `format`.
+            body["schema"] = json!({"type": "string", "format": "binary", "contentMediaType": media_type});
+        }
+    }
+}
+
+/// Sets the schema of a path parameter.
+fn describe_path_parameter(parameter: &mut Value) {
+    if parameter["in"] != "path" {
+        return;
+    }
+    let number = "-?[0-9]+(\\.[0-9]+)?";
+    let schema = match parameter["name"].as_str() {
+        Some("layer") => json!({"type": "string", "pattern": format!("^[A-Za-z0-9_-]{{1,{}}}$", layer_name::MAX_LEN)}),
+        Some("bounds") => json!({"type": "string", "pattern": format!("^{number},{number},{number},{number}$")}),
+        Some("z") => json!({"type": "integer", "minimum": PlaneTile::MIN_ZOOM, "maximum": TileCoord::MAX_ZOOM}),
+        Some("lon") => json!({"type": "number", "minimum": -540, "maximum": 540}),
+        Some("lat") => json!({"type": "number", "minimum": -MAX_MERCATOR_LAT_DEG, "maximum": MAX_MERCATOR_LAT_DEG}),
+        Some("x") => json!({"type": "integer", "minimum": -PlaneTile::END, "maximum": PlaneTile::END - 1}),
+        Some("y") => json!({"type": "string", "pattern": "^-?[0-9]{1,12}(@[2-4]x)?$"}),
+        Some("size") => {
+            json!({"type": "string", "pattern": "^[1-9][0-9]{0,4}x[1-9][0-9]{0,4}((@[2-4]x)?\\.png|\\.tif)$"})
+        }
+        Some("id") => json!({"type": "string", "pattern": "^[0-9a-f]{32}$"}),
+        Some("name") => json!({"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}),
+        Some("filename") => json!({"type": "string", "pattern": "^[0-9]{1,11}-[0-9a-f]{32}\\.png$"}),
+        _ => return,
+    };
+    parameter["schema"] = schema;
 }
 
 #[cfg(test)]
@@ -151,7 +180,7 @@ mod tests {
 
     #[test]
     fn the_document_lists_every_style_parameter() {
-        let document = serde_json::to_value(ApiDoc::openapi()).unwrap();
+        let document = document();
         let overlay = &document["components"]["schemas"]["OverlayRequest"]["properties"];
         let of_overlay: BTreeSet<&str> = overlay.as_object().unwrap().keys().map(String::as_str).collect();
         for path in [
@@ -175,15 +204,163 @@ mod tests {
         }
     }
 
+    /// The operations, each with its method and path.
+    fn operations(document: &Value) -> Vec<(String, &Value)> {
+        let paths = document["paths"].as_object().unwrap().iter();
+        let operations = paths.flat_map(|(path, operations)| {
+            let operations = operations.as_object().unwrap().iter();
+            operations.map(move |(method, operation)| (format!("{} {path}", method.to_uppercase()), operation))
+        });
+        operations.collect()
+    }
+
     #[test]
-    fn operation_ids_are_unique() {
-        let document = serde_json::to_value(ApiDoc::openapi()).unwrap();
-        let operations = document["paths"].as_object().unwrap().values().filter_map(serde_json::Value::as_object);
-        let ids: Vec<&str> = operations
-            .flat_map(serde_json::Map::values)
-            .map(|operation| operation["operationId"].as_str().unwrap())
-            .collect();
-        let unique: BTreeSet<&str> = ids.iter().copied().collect();
-        assert_eq!(unique.len(), ids.len(), "{ids:?}");
+    fn operation_ids_are_unique_names_of_functions() {
+        const VERBS: [&str; 14] = [
+            "add", "click", "compute", "create", "delete", "draw", "get", "list", "put", "query", "run", "update",
+            "find", "stream",
+        ];
+        let document = document();
+        let mut ids = BTreeSet::new();
+        for (name, operation) in operations(&document) {
+            let id = operation["operationId"].as_str().unwrap();
+            let (verb, noun) = id.split_once('_').unwrap_or_default();
+            assert!(VERBS.contains(&verb) && !noun.is_empty(), "{name}: `{id}` is not a verb and a noun");
+            assert!(id.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{name}: {id}");
+            // A function that reads has a safe method, and the reverse.
+            assert_eq!(name.starts_with("GET "), ["get", "list"].contains(&verb), "{name}: {id}");
+            assert!(ids.insert(id), "{name}: {id} is not unique");
+        }
+        assert!(ids.len() > 50);
+    }
+
+    #[test]
+    fn bodies_have_the_schema_of_their_media_type() {
+        let document = document();
+        let mut binary = BTreeSet::new();
+        for (name, operation) in operations(&document) {
+            let mut contents = vec![("request", &operation["requestBody"])];
+            contents
+                .extend(operation["responses"].as_object().unwrap().iter().map(|(status, it)| (status.as_str(), it)));
+            for (part, content) in contents.into_iter().map(|(part, body)| (part, &body["content"])) {
+                for (media_type, body) in content.as_object().into_iter().flatten() {
+                    let at = format!("{name}, {part}, {media_type}");
+                    let (kind, subtype) = media_type.split_once('/').unwrap();
+                    assert!(["application", "image", "multipart", "text"].contains(&kind), "{at}");
+                    assert!(!subtype.contains([',', ';', ' ', '*', '/']), "{at}");
+                    let schema = &body["schema"];
+                    let is_binary = schema["format"] == "binary";
+                    assert_eq!(is_binary, !is_text(media_type), "{at}: {schema}");
+                    assert!(!is_binary || schema["contentMediaType"] == **media_type, "{at}: {schema}");
+                    assert!(!is_binary || schema["type"] == "string", "{at}: {schema}");
+                    if kind == "text" || media_type.ends_with("+xml") {
+                        assert_eq!(schema["type"], "string", "{at}: {schema}");
+                    } else if media_type.ends_with("json") {
+                        let is_optional = schema["oneOf"][0]["$ref"].is_string();
+                        assert!(
+                            is_optional || schema["$ref"].is_string() || schema["type"] == "object",
+                            "{at}: {schema}"
+                        );
+                    }
+                    binary.extend(is_binary.then_some(media_type.as_str()));
+                }
+            }
+        }
+        let expected = [
+            "application/octet-stream",
+            "application/vnd.apache.parquet",
+            "image/jpeg",
+            "image/png",
+            "image/tiff",
+            "image/webp",
+        ];
+        assert_eq!(binary.into_iter().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn errors_are_problem_details_and_successes_have_a_body_or_none_by_status() {
+        let document = document();
+        for (name, operation) in operations(&document) {
+            let responses = operation["responses"].as_object().unwrap();
+            assert!(responses.keys().any(|status| status.starts_with('2')), "{name} has no success");
+            for (status, response) in responses {
+                let at = format!("{name}, {status}");
+                assert!(!response["description"].as_str().unwrap().is_empty(), "{at}");
+                let types: Vec<&str> = response["content"]
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .map(|(media_type, _)| media_type.as_str())
+                    .collect();
+                match (status.as_bytes()[0], types.as_slice()) {
+                    (b'4' | b'5', ["application/problem+json"]) => {
+                        let schema = &response["content"]["application/problem+json"]["schema"];
+                        assert_eq!(schema["$ref"], "#/components/schemas/Problem", "{at}");
+                    }
+                    // A page reports the error to its reader.
+                    (b'4', ["text/html"]) => assert_eq!(name, "GET /masks/{id}/page"),
+                    (b'2', []) => {
+                        assert!(status == "204" || response["headers"]["Location"].is_object(), "{at} has no body")
+                    }
+                    (b'2', [_, ..]) => assert_ne!(status, "204", "{at}"),
+                    (b'3', []) => assert_eq!(status, "304", "{at}"),
+                    _ => panic!("{at}: {types:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn parameters_are_described_once_and_their_examples_fit() {
+        let document = document();
+        for (name, operation) in operations(&document) {
+            assert!(!operation["summary"].as_str().unwrap().is_empty(), "{name}");
+            let mut names = BTreeSet::new();
+            for parameter in operation["parameters"].as_array().into_iter().flatten() {
+                let at = format!("{name}, {}", parameter["name"]);
+                assert!(
+                    parameter["description"].as_str().is_some_and(|text| text.len() > 5),
+                    "{at} has no description"
+                );
+                assert!(names.insert((parameter["in"].as_str(), parameter["name"].as_str())), "{at} is listed twice");
+                let (schema, example) = (&parameter["schema"], &parameter["example"]);
+                assert!(
+                    schema.is_object() && schema["type"].is_string() || schema["type"].is_array(),
+                    "{at}: {schema}"
+                );
+                if parameter["in"] == "path" {
+                    assert_eq!(parameter["required"], true, "{at}");
+                    assert!(!example.is_null(), "{at} has no example");
+                    let in_path = format!("{{{}}}", parameter["name"].as_str().unwrap());
+                    assert!(name.contains(&in_path), "{at}");
+                    assert!(schema["enum"].is_null(), "{at} depends on the server");
+                }
+                let fits = match schema["type"].as_str() {
+                    _ if example.is_null() => true,
+                    Some("array") => example.is_array(),
+                    Some("integer") => example.is_i64(),
+                    Some("number") => example.is_number(),
+                    Some("boolean") => example.is_boolean(),
+                    _ => example.is_string(),
+                };
+                assert!(fits, "{at}: the example {example} does not fit {schema}");
+            }
+            let in_path = name.matches('{').count();
+            assert_eq!(names.iter().filter(|(place, _)| *place == Some("path")).count(), in_path, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_schema_is_referenced_and_every_reference_resolves() {
+        let document = document();
+        let text = document.to_string();
+        let schemas = document["components"]["schemas"].as_object().unwrap();
+        for name in schemas.keys() {
+            assert!(text.contains(&format!("\"#/components/schemas/{name}\"")), "{name} is not used");
+        }
+        for reference in text.split("\"#/components/schemas/").skip(1) {
+            let name = reference.split('"').next().unwrap();
+            assert!(schemas.contains_key(name), "{name} is missing");
+        }
     }
 }

@@ -88,7 +88,7 @@ pub(crate) async fn docs(State(app): State<Arc<App>>) -> Response<Body> {
 ///
 /// Shows the occupancy grid of the layer as bars or as a surface over its floor plan. The fragment is that of the map page:
 /// `#space=floor-1&cell=0.5`.
-#[utoipa::path(get, path = "/{layer}/surface", tag = "layers",
+#[utoipa::path(get, path = "/{layer}/surface", operation_id = "get_surface_page", tag = "layers",
     params(("layer" = String, Path, description = "A layer of the catalog", example = "cities")),
     responses(
         (status = 200, description = "The page", content_type = "text/html", body = String),
@@ -103,7 +103,7 @@ pub(crate) async fn surface(State(app): State<Arc<App>>, Path(layer): Path<Strin
 ///
 /// Shows the points of the layer by the values of two axes, such as hours and days of the week, and the heat map of the
 /// selected cells. The fragment has the state: `#x=hour&y=weekday&agg=mean`.
-#[utoipa::path(get, path = "/matrix/{layer}", operation_id = "matrix_page", tag = "layers",
+#[utoipa::path(get, path = "/matrix/{layer}", operation_id = "get_matrix_page", tag = "layers",
     params(("layer" = String, Path, description = "A layer of the catalog", example = "cities")),
     responses(
         (status = 200, description = "The page", content_type = "text/html", body = String),

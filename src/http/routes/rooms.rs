@@ -6,6 +6,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::response::IntoResponse;
+use utoipa::ToSchema;
 
 use crate::error::Error;
 use crate::http::parameters::body::media_type;
@@ -16,14 +17,26 @@ use crate::occupancy::Rooms;
 
 const GEOJSON: &str = "application/geo+json";
 
+/// A GeoJSON FeatureCollection of polygons with `properties.name`.
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "documents the body in OpenAPI")]
+pub(crate) struct RoomsGeoJson {
+    /// GeoJSON type.
+    #[schema(example = "FeatureCollection")]
+    r#type: String,
+    /// Features with a Polygon or MultiPolygon each, and the name of the room in `properties.name`.
+    #[schema(value_type = Vec<Object>)]
+    features: Vec<String>,
+}
+
 /// The rooms of a layer
 ///
 /// The `GeoJSON` as it was uploaded, or that of `rooms` of the config: a FeatureCollection of polygons with
 /// `properties.name`, in the coordinates of the layer.
-#[utoipa::path(get, path = "/{layer}/rooms", operation_id = "rooms", tag = "layers",
+#[utoipa::path(get, path = "/{layer}/rooms", operation_id = "get_rooms", tag = "layers",
     params(("layer" = String, Path, description = "A layer of the catalog", example = "floor")),
     responses(
-        (status = 200, description = "The rooms", body = Object, content_type = "application/geo+json"),
+        (status = 200, description = "The rooms", body = RoomsGeoJson, content_type = "application/geo+json"),
         (status = 404, description = "Unknown layer, or it has no rooms", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn get(State(app): State<Arc<App>>, Path(name): Path<String>) -> HttpResult<Response<Body>> {
@@ -45,7 +58,7 @@ pub(crate) async fn get(State(app): State<Arc<App>>, Path(name): Path<String>) -
 /// the previous rooms, and is removed with the layer. A request that fails changes nothing.
 #[utoipa::path(put, path = "/{layer}/rooms", operation_id = "put_rooms", tag = "writes",
     params(("layer" = String, Path, description = "A layer of the store", example = "floor")),
-    request_body(content((Object = "application/geo+json"), (Object = "application/json"))),
+    request_body(content = RoomsGeoJson, content_type = "application/geo+json"),
     security((), ("token" = [])),
     responses(
         (status = 201, description = "The layer has its first rooms", headers(("Location" = String))),

@@ -98,7 +98,7 @@ struct More {
 ///
 /// A layer on a plane has `"crs": "plane"`, and the same members in meters. It is not a Web Mercator tileset: `L.CRS.Simple`
 /// of Leaflet displays it, and clients of TileJSON that ignore `crs` do not.
-#[utoipa::path(get, path = "/{layer}", tag = "layers", params(("layer" = String, Path, example = "cities"), InQuery<TileSize>, InQuery<FilterOptions>, InQuery<StyleOptions>),
+#[utoipa::path(get, path = "/{layer}", operation_id = "get_tile_json", tag = "layers", params(("layer" = String, Path, description = "A layer of the catalog", example = "cities"), InQuery<TileSize>, InQuery<FilterOptions>, InQuery<StyleOptions>),
     responses(
         (status = 200, description = "TileJSON", body = TileJson),
         (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),

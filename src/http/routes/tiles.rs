@@ -28,7 +28,7 @@ pub(super) const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// matrix of `L.CRS.Simple`: at zoom z, a meter is 2^z pixels, and tile 0/0 is to the south-east of the origin. `@2x`, `@3x` or `@4x` before `.png`
 /// multiplies the pixels per side, for high-density screens. `size=512` is the tile size of MapLibre: the same bounds
 /// as with 256, rendered like the tiles of the next zoom.
-#[utoipa::path(get, path = "/{layer}/{z}/{x}/{y}.png", tag = "layers",
+#[utoipa::path(get, path = "/{layer}/{z}/{x}/{y}.png", operation_id = "get_tile", tag = "layers",
     params(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
         ("z" = i8, Path, description = "Zoom, 0 to 24; -20 to 24 on a plane", example = 3),
@@ -60,7 +60,7 @@ pub(crate) async fn tile(
 ///
 /// The body is a GeoJSON Polygon or MultiPolygon, or a Feature or FeatureCollection of these; all other parameters are
 /// those of GET.
-#[utoipa::path(post, path = "/{layer}/{z}/{x}/{y}.png", tag = "layers",
+#[utoipa::path(post, path = "/{layer}/{z}/{x}/{y}.png", operation_id = "draw_tile_within", tag = "layers",
     params(
         ("layer" = String, Path, description = "A layer of the catalog", example = "cities"),
         ("z" = i8, Path, description = "Zoom, 0 to 24; -20 to 24 on a plane", example = 3),

@@ -1,5 +1,6 @@
 //! `docs/parameters.md`.
 
+use crate::http::parameters::bounds_crs::BoundsCrsOptions;
 use crate::http::parameters::mask_upload::{ArrayOptions, BackgroundOptions, ClassNamesOptions};
 use crate::http::parameters::shared::ProjectionOptions;
 use crate::http::parameters::tile_style::{TileSize, TileVersion};
@@ -113,19 +114,19 @@ fn the_table_of_parameters_is_generated() {
     for (route, declarations) in [
         ("GET /{layer}", of::<TileSize>()),
         ("GET /{layer}/{z}/{x}/{y}.png", [of::<TileSize>(), of::<TileVersion>()].concat()),
-        ("GET /{layer}/bbox/{bounds}/{size}", of::<ProjectionOptions>()),
+        ("GET /{layer}/bbox/{bounds}/{size}", [of::<BoundsCrsOptions>(), of::<ProjectionOptions>()].concat()),
         (
             "GET /{layer}/legend.png, legend.json",
-            [of::<LegendOptions>(), of::<SizeOptions>(), of::<ProjectionOptions>()].concat(),
+            [of::<LegendOptions>(), of::<BoundsCrsOptions>(), of::<SizeOptions>(), of::<ProjectionOptions>()].concat(),
         ),
         ("GET /{layer}/point/{lon},{lat}", of::<PointOptions>()),
-        ("GET /{layer}/points", of::<PointsOptions>()),
+        ("GET /{layer}/points", [of::<PointsOptions>(), of::<BoundsCrsOptions>()].concat()),
         ("GET /{layer}/statistics", of::<StatisticsOptions>()),
         ("GET /{layer}/frames", [of::<FramesOptions>(), of::<TileSize>()].concat()),
-        ("GET /{layer}/grid, POST /{layer}/grid", of::<GridFormatOptions>()),
-        ("GET /{layer}/matrix", of::<MatrixFormatOptions>()),
+        ("GET /{layer}/grid, POST /{layer}/grid", [of::<GridFormatOptions>(), of::<BoundsCrsOptions>()].concat()),
+        ("GET /{layer}/matrix", [of::<MatrixFormatOptions>(), of::<BoundsCrsOptions>()].concat()),
         ("POST /matrix", [of::<MatrixDataOptions>(), of::<TableColumnOptions>(), of::<ChartFormatOptions>()].concat()),
-        ("POST /overlays", [of::<OverlayOptions>(), of::<ProjectionOptions>()].concat()),
+        ("POST /overlays", [of::<OverlayOptions>(), of::<BoundsCrsOptions>(), of::<ProjectionOptions>()].concat()),
         ("GET /overlays/legend.png", of::<SpanLegendOptions>()),
         (
             "POST /masks",

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use serde_json::Value;
-use utoipa::OpenApi;
 
-use crate::http::routes::openapi::ApiDoc;
+use crate::http::routes::openapi::document;
 use crate::layer::{ColumnOptions, FilterOptions, InputOptions, StyleOptions};
 use crate::matrix::{MatrixOptions, MatrixStyleOptions, MatrixTableOptions};
 use crate::occupancy::{GridOptions, GridStyleOptions};
@@ -61,6 +60,25 @@ parameter, and `request_id` is the id of the request in the server's log.
 | 503 | `urn:kiln:timeout` | the request exceeded `server.timeout` or `postgis.timeout` |
 | 503 | `urn:kiln:database-unavailable` | the database of the layer cannot be reached |
 | 507 | `urn:kiln:disk-full` | the disk of the server is full; nothing was written |
+
+## Names and lists
+
+- A parameter that is a list, such as `category`, `hours`, `weekdays` and `months`, may be repeated, and adds up: `category=bus&category=tram` is `category=bus,tram`. A
+  category with a comma is written as a JSON array, `category=["Smith, John"]`.
+- `zoom` and `z` are the same parameter.
+- Bounds are in degrees, or with `crs=EPSG:3857` in the meters of web maps. [Tiles and overlays](tiles-and-overlays.md#overlays) has an example.
+
+## Generated clients
+
+`/openapi.json` is the input of code generators. It is the same on every server.
+
+```text
+curl -O localhost:3000/openapi.json
+npx openapi-typescript openapi.json -o kiln.ts
+openapi-python-client generate --path openapi.json --config openapi-python-client.yaml
+```
+
+openapi-python-client reads JSON and text only. Its configuration [openapi-python-client.yaml](openapi-python-client.yaml) makes it return pictures and files as bytes.
 
 ## Authorization
 
@@ -162,12 +180,7 @@ fn operation(method: &str, path: &str, operation: &Value) -> String {
 
 #[test]
 fn the_page_of_the_http_api_is_generated() {
-    let mut contract = serde_json::to_value(ApiDoc::openapi()).unwrap();
-    for method in ["post", "put"] {
-        crate::http::routes::ingest::add_media_types(
-            &mut contract["paths"]["/{layer}/points"][method]["requestBody"]["content"],
-        );
-    }
+    let contract = document();
     let mut text = INTRODUCTION.to_owned();
     let mut documented = 0;
     for (tag, title) in SECTIONS {

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{Response, StatusCode, header};
 use axum::response::IntoResponse;
+use utoipa::ToSchema;
 
 use super::reply::MaskReply;
 use super::{WebhookOptions, background_bytes, check_webhook, decode_background, decode_permit, picture_size, resolve};
@@ -27,6 +28,18 @@ request_body! {
     example: {"mask": [[0, 0.2, 0.9], [0.1, null, 1]], "colormap": "turbo", "opacity": 50, "blur_ksize": "none"}
 }
 
+/// Files of a mask. Text fields are parameters, like those of the query string.
+#[derive(Debug, ToSchema)]
+#[allow(dead_code, reason = "documents the body in OpenAPI")]
+pub(crate) struct MaskFiles {
+    /// An array, or one or more files with annotations.
+    #[schema(value_type = Vec<String>, format = Binary)]
+    mask: Vec<Vec<u8>>,
+    /// Image behind the mask.
+    #[schema(value_type = Option<String>, format = Binary)]
+    background: Option<Vec<u8>>,
+}
+
 /// Store a mask, and return its URLs
 ///
 /// ```sh
@@ -40,7 +53,8 @@ request_body! {
 /// YOLO text) are drawn as a mask that counts the labels of each pixel; a form may have several files `mask` with annotations.
 /// YOLO text is expected if there are several files, or if `class`, `class_names`, `skip_crowds` or `annotations` is set. As for
 /// `POST /overlays`, no token is required.
-#[utoipa::path(post, path = "/masks", operation_id = "create_mask", tag = "masks", request_body = MaskRequest,
+#[utoipa::path(post, path = "/masks", operation_id = "create_mask", tag = "masks",
+    request_body(content((MaskRequest = "application/json"), (MaskFiles = "multipart/form-data"), (Vec<u8> = "application/octet-stream"))),
     params(InQuery<ReadMaskOptions>, InQuery<ClassNamesOptions>, InQuery<WebhookOptions>, InQuery<MaskOptions>),
     responses(
         (status = 201, description = "The mask is stored", body = MaskReply, headers(("Location" = String))),

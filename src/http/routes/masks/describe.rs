@@ -18,7 +18,7 @@ use crate::http::server::problem::{HttpResult, Problem};
 /// Describe a mask
 ///
 /// Returns the same as `POST /masks`.
-#[utoipa::path(get, path = "/masks/{id}", operation_id = "describe_mask", tag = "masks",
+#[utoipa::path(get, path = "/masks/{id}", operation_id = "get_mask", tag = "masks",
     params(("id" = String, Path, description = "Id returned by POST /masks", example = "67e5504410b1426f9247bb680e5fe0c8")),
     responses(
         (status = 200, description = "The mask", body = MaskReply),

@@ -18,7 +18,7 @@ use crate::http::server::problem::{HttpResult, Problem};
 /// Server-sent events named `click`, with the JSON that `POST /masks/{id}/click` returns. A comment every 15 seconds keeps the
 /// connection open. The stream ends when the mask expires or is deleted, or the server stops. If a client reads too slowly,
 /// events are dropped.
-#[utoipa::path(get, path = "/masks/{id}/events", operation_id = "mask_events", tag = "masks",
+#[utoipa::path(get, path = "/masks/{id}/events", operation_id = "get_mask_events", tag = "masks",
     params(("id" = String, Path, description = "Id returned by POST /masks", example = "67e5504410b1426f9247bb680e5fe0c8")),
     responses(
         (status = 200, description = "Events", content_type = "text/event-stream", body = String),

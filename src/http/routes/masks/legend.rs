@@ -87,7 +87,7 @@ fn bounds(record: &MaskRecord, style: &MaskStyle) -> HttpResult<(f64, f64)> {
 /// Legend of a mask as a picture
 ///
 /// Style parameters override the stored style, as in the picture.
-#[utoipa::path(get, path = "/masks/{id}/legend.png", operation_id = "mask_legend_png", tag = "masks",
+#[utoipa::path(get, path = "/masks/{id}/legend.png", operation_id = "get_mask_legend_image", tag = "masks",
     params(("id" = String, Path, description = "Id returned by POST /masks", example = "67e5504410b1426f9247bb680e5fe0c8"),
         InQuery<SpanLegendOptions>, InQuery<MaskOptions>),
     responses(
@@ -118,7 +118,7 @@ pub(crate) async fn legend_png(
 /// Legend of a mask as JSON
 ///
 /// Style parameters override the stored style, as in the picture.
-#[utoipa::path(get, path = "/masks/{id}/legend.json", operation_id = "mask_legend_json", tag = "masks",
+#[utoipa::path(get, path = "/masks/{id}/legend.json", operation_id = "get_mask_legend", tag = "masks",
     params(("id" = String, Path, description = "Id returned by POST /masks", example = "67e5504410b1426f9247bb680e5fe0c8"),
         InQuery<SpanLegendOptions>, InQuery<MaskOptions>),
     responses(

@@ -16,7 +16,7 @@ use crate::http::server::problem::HttpResult;
 /// Shows the mask over its background, with zoom, values and controls for the style. Any site may embed the page in a frame. In
 /// a frame, or with `?embed`, a button opens the controls; in a frame, clicks are also posted to the parent window. The fragment
 /// contains the style: `#opacity=40&colormap=bone`.
-#[utoipa::path(get, path = "/masks/{id}/page", operation_id = "mask_page", tag = "masks",
+#[utoipa::path(get, path = "/masks/{id}/page", operation_id = "get_mask_page", tag = "masks",
     params(("id" = String, Path, description = "Id returned by POST /masks", example = "67e5504410b1426f9247bb680e5fe0c8")),
     responses(
         (status = 200, description = "The page", content_type = "text/html", body = String),

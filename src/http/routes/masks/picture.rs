@@ -30,7 +30,7 @@ parameter_set! {
 ///
 /// Draws the mask over its background, as the `Heatmap` widget does; with `background=false`, only the mask. Style parameters
 /// override the stored style. A change of the colormap or the opacity requires no new read or blur.
-#[utoipa::path(get, path = "/masks/{id}.png", operation_id = "mask_picture", tag = "masks",
+#[utoipa::path(get, path = "/masks/{id}.png", operation_id = "get_mask_image", tag = "masks",
     params(("id" = String, Path, description = "Id returned by POST /masks", example = "67e5504410b1426f9247bb680e5fe0c8"),
         InQuery<MaskPictureOptions>, InQuery<MaskOptions>),
     responses(

@@ -48,7 +48,8 @@ request_body! {
 /// ```
 ///
 /// An array or annotations, as `POST /masks` reads them. The style, background and time of expiry stay. A request that fails changes nothing.
-#[utoipa::path(put, path = "/masks/{id}/mask", operation_id = "put_mask", tag = "masks", request_body = ValuesRequest,
+#[utoipa::path(put, path = "/masks/{id}/mask", operation_id = "put_mask_values", tag = "masks",
+    request_body(content((ValuesRequest = "application/json"), (Vec<u8> = "application/octet-stream"))),
     params(("id" = String, Path, description = "Id returned by POST /masks", example = "67e5504410b1426f9247bb680e5fe0c8"),
         InQuery<ReadMaskOptions>, InQuery<ClassNamesOptions>, InQuery<AnnotationSize>),
     responses(

@@ -44,7 +44,7 @@ struct Patch {
 /// ```
 ///
 /// Omitted parameters are unchanged; null restores the default (RFC 7396). A request that fails changes nothing.
-#[utoipa::path(patch, path = "/masks/{id}", operation_id = "patch_mask", tag = "masks", request_body = StyleRequest,
+#[utoipa::path(patch, path = "/masks/{id}", operation_id = "update_mask", tag = "masks", request_body = StyleRequest,
     params(("id" = String, Path, description = "Id returned by POST /masks", example = "67e5504410b1426f9247bb680e5fe0c8")),
     responses(
         (status = 200, description = "The mask has the new style", body = MaskReply),

@@ -20,7 +20,7 @@ use crate::masks::{MaskId, MaskRecord};
 ///
 /// `x` and `y` are pixels of the picture, whose size is the mask's `width` and `height`; `row` and `column` identify a cell. The
 /// value is null if the cell has no data.
-#[utoipa::path(get, path = "/masks/{id}/value", operation_id = "mask_value", tag = "masks",
+#[utoipa::path(get, path = "/masks/{id}/value", operation_id = "get_mask_value", tag = "masks",
     params(("id" = String, Path, description = "Id returned by POST /masks", example = "67e5504410b1426f9247bb680e5fe0c8"),
         InQuery<PositionOptions>),
     responses(
