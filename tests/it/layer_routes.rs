@@ -186,26 +186,38 @@ fn points_are_returned_in_the_requested_format() {
     let all = server.get("/stops/points").ok(200);
     assert_eq!(all.header("content-type"), Some("application/geo+json"));
     assert_eq!((all.header("kiln-total"), all.header("kiln-truncated")), (Some("3"), Some("false")));
-    let feature = |lon: f64, lat: f64, weight: f64| json!({"type": "Feature", "geometry": {"type": "Point", "coordinates": [lon, lat]}, "properties": {"weight": weight}});
-    let features = json!([feature(18.0, 59.3, 1.0), feature(18.1, 59.4, 5.0), feature(18.2, 59.5, 3.0)]);
-    assert_eq!(all.json(), json!({"type": "FeatureCollection", "features": features, "total": 3, "truncated": false}));
+    assert_eq!(all.header("kiln-order"), Some("sample"));
+    let feature = |lon: f64, lat: f64, weight: f64, time: &str, category: &str| {
+        let properties = json!({"weight": weight, "time": time, "category": category});
+        json!({"type": "Feature", "geometry": {"type": "Point", "coordinates": [lon, lat]}, "properties": properties})
+    };
+    let features = json!([
+        feature(18.0, 59.3, 1.0, "2024-01-01T00:00:00Z", "bus"),
+        feature(18.1, 59.4, 5.0, "2024-02-01T12:30:00Z", "tram"),
+        feature(18.2, 59.5, 3.0, "2024-03-01T00:00:00Z", "bus"),
+    ]);
+    let expected =
+        json!({"type": "FeatureCollection", "features": features, "total": 3, "truncated": false, "order": "sample"});
+    assert_eq!(all.json(), expected);
     let heat = server.get("/stops/points?format=heat&bounds=18.05,59,19,60").ok(200);
     assert_eq!(heat.header("content-type"), Some("application/json"));
     assert_eq!(
         heat.json(),
-        json!({"columns": ["lat", "lng", "weight"], "points": [[59.4, 18.1, 5.0], [59.5, 18.2, 3.0]], "total": 2, "truncated": false})
+        json!({"columns": ["lat", "lng", "weight"], "points": [[59.4, 18.1, 5.0], [59.5, 18.2, 3.0]], "total": 2, "truncated": false, "order": "sample"})
     );
-    let map = server.get("/stops/points?format=heatmapjs&limit=2").ok(200);
+    let map = server.get("/stops/points?format=heatmapjs&limit=2&order=weight").ok(200);
     assert_eq!(map.header("kiln-truncated"), Some("true"));
     assert_eq!(
         map.json(),
-        json!({"max": 5.0, "data": [{"lat": 59.3, "lng": 18.0, "value": 1.0}, {"lat": 59.4, "lng": 18.1, "value": 5.0}],
-            "total": 3, "truncated": true})
+        json!({"max": 5.0, "data": [
+                {"lat": 59.4, "lng": 18.1, "value": 5.0, "time": "2024-02-01T12:30:00Z", "category": "tram"},
+                {"lat": 59.5, "lng": 18.2, "value": 3.0, "time": "2024-03-01T00:00:00Z", "category": "bus"}],
+            "total": 3, "truncated": true, "order": "weight"})
     );
     let filtered = server.get("/stops/points?category=bus&start=2024-02-15&format=heat").ok(200).json();
     assert_eq!(filtered["points"], json!([[59.5, 18.2, 3.0]]));
     let none = server.get("/stops/points?bounds=0,0,1,1&format=heatmapjs").ok(200).json();
-    assert_eq!(none, json!({"max": 1.0, "data": [], "total": 0, "truncated": false}));
+    assert_eq!(none, json!({"max": 1.0, "data": [], "total": 0, "truncated": false, "order": "sample"}));
     assert_eq!(server.get("/stops/points?limit=0").ok(200).json()["features"], json!([]));
 
     // The client has the current version.

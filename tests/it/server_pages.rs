@@ -122,7 +122,6 @@ fn requests_and_renders_are_counted() {
         "kiln_cache_requests_total{outcome=\"Miss\"} 1",
         "kiln_render_seconds_count 1",
         "kiln_layer_points{layer=\"cities\"} 135233",
-        "# EOF",
     ] {
         assert!(text.contains(line), "`{line}` is missing:\n{text}");
     }

@@ -79,7 +79,7 @@ impl From<DescribedColumn> for ColumnReply {
 /// ```sh
 /// head -c 100000 trips.csv | curl 'localhost:3000/_/inspect?filename=trips.csv&file_bytes=52428800' --data-binary @-
 /// ```
-#[utoipa::path(post, path = "/_/inspect", tag = "writes",
+#[utoipa::path(post, path = "/_/inspect", operation_id = "inspect_file", tag = "writes",
     params(InQuery<FilePartOptions>, InQuery<ColumnOptions>, InQuery<InputOptions>),
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     security((), ("token" = [])),

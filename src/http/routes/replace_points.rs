@@ -62,8 +62,8 @@ parameter_set! {
         InQuery<UploadOptions>,
         InQuery<ColumnOptions>,
         InQuery<InputOptions>),
-    request_body(content((PointRows = "application/json"), (PointRows = "application/x-ndjson"),
-        (super::points::FeatureCollection = "application/geo+json"))),
+    request_body(content((PointRows = "application/json"), (super::points::FeatureCollection = "application/geo+json"),
+        (String = "text/csv"), (Vec<u8> = "application/octet-stream"))),
     security((), ("token" = [])),
     responses(
         (status = 200, description = "The points were replaced", body = IngestReply),

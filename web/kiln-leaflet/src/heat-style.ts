@@ -48,6 +48,6 @@ export interface HeatStyle {
   months?: string;
   /** Time zone of hours, days of the week, months and other parts of the local time, and of `start` and `end` without an offset from UTC: its name in the IANA database. Times of the data without an offset are in UTC. Default: UTC. */
   tz?: string;
-  /** Only points of this category or these categories: an array in JSON, a repeated flag, or names separated by commas in a query string. The category of a detection indoors is its space, such as a floor. */
+  /** Only points of this category or these categories: an array in JSON, a repeated flag, or in a query string a repeated parameter or names separated by commas. The category of a detection indoors is its space, such as a floor. */
   category?: string | readonly string[];
 }
