@@ -6,6 +6,7 @@ use super::Kind;
 use crate::parameter::Parameter;
 
 /// The declaration of a parameter, which all front ends share.
+#[allow(clippy::struct_excessive_bools, reason = "each is a property of its own")]
 #[derive(Clone, Copy, Debug)]
 pub struct Declaration {
     /// The name.

@@ -65,11 +65,11 @@ impl Value {
 impl Fields {
     /// Parses a query string or a form: `name=value&…`.
     pub(crate) fn from_query(query: &str) -> HttpResult<Self> {
-        Self::from_pairs(pairs(query).collect::<HttpResult<Vec<_>>>()?)
+        Ok(Self::from_pairs(pairs(query).collect::<HttpResult<Vec<_>>>()?))
     }
 
     /// Collects parameters from names and values.
-    pub(crate) fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> HttpResult<Self> {
+    pub(crate) fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
         let mut fields = Self::default();
         for (name, value) in pairs {
             match fields.values.entry(name) {
@@ -88,7 +88,7 @@ impl Fields {
                 }
             }
         }
-        Ok(fields)
+        fields
     }
 
     /// Parses a JSON object.

@@ -156,7 +156,7 @@ impl MaskUpload {
         if media_type == "multipart/form-data" {
             let form = Form::read(&parts.headers, bytes).await?;
             let Form { mask, background, class_names, texts } = form.with_names();
-            return Ok(Self { mask, background, class_names, body: Fields::from_pairs(texts)?, query, permit });
+            return Ok(Self { mask, background, class_names, body: Fields::from_pairs(texts), query, permit });
         }
         let new = |mask: Option<Bytes>, background, body| {
             let mask = mask.map(|bytes| MaskFile { name: "mask".to_owned(), bytes }).into_iter().collect();

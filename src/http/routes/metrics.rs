@@ -14,7 +14,7 @@ use crate::http::server::text_metrics::{accepts_open_metrics, classic_format};
 
 /// Metrics for Prometheus
 ///
-/// The format is the classic text format of Prometheus, or OpenMetrics if the header `Accept` names it, as that of Prometheus
+/// The format is the classic text format of Prometheus, or `OpenMetrics` if the header `Accept` names it, as that of Prometheus
 /// does.
 #[utoipa::path(get, path = "/_/metrics", operation_id = "get_metrics", tag = "server",
     responses(

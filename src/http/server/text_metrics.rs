@@ -1,6 +1,6 @@
 //! The classic text format of Prometheus, version 0.0.4.
 
-/// Converts metrics from the OpenMetrics text format.
+/// Converts metrics from the `OpenMetrics` text format.
 ///
 /// The classic format names a counter like its samples, with the suffix `_total`; it has no units, no end marker, and
 /// neither infos nor exemplars, of which Kiln has none.
@@ -29,7 +29,7 @@ pub(crate) fn classic_format(open_metrics: &str) -> String {
     text
 }
 
-/// Whether the header `Accept` chooses the OpenMetrics format: it is named, and not less preferred than plain text.
+/// Whether the header `Accept` chooses the `OpenMetrics` format: it is named, and not less preferred than plain text.
 pub(crate) fn accepts_open_metrics<'a>(accept: impl Iterator<Item = &'a str>) -> bool {
     let (mut open_metrics, mut plain): (f32, f32) = (0.0, 0.0);
     for range in accept.flat_map(|list| list.split(',')) {

@@ -109,7 +109,7 @@ impl Selection {
     }
 }
 
-/// A pseudo-random permutation of the integers: the finalizer of SplitMix64 (Steele, Lea and Flood 2014, Fast Splittable
+/// A pseudo-random permutation of the integers: the finalizer of `SplitMix64` (Steele, Lea and Flood 2014, Fast Splittable
 /// Pseudorandom Number Generators).
 fn mixed(index: u64) -> u64 {
     let bits = index.wrapping_add(0x9e37_79b9_7f4a_7c15);
