@@ -1,15 +1,13 @@
 import L from 'leaflet';
-import { KilnOverlay, KilnTileLayer, legendOf, request, type HeatLayer, type HeatStyle, type Legend } from 'kiln-leaflet';
+import { KilnOverlay, KilnTileLayer, legendOf, type HeatLayer, type HeatStyle, type Legend } from 'kiln-leaflet';
 
 import { BASE, type Catalog } from './catalog.js';
-import { debounced, points, showStatus } from './dom.js';
+import { points, showStatus } from './dom.js';
 import type { Failure, Failures } from './failures.js';
 import { Points } from './points.js';
 import { styleOf, type State } from './state.js';
+import { TileFailures } from './tile-failures.js';
 import { hasParts } from './time-parts.js';
-
-/** The delay between the first failed tile and its report, in milliseconds: often others fail too. */
-const TILES_MS = 150;
 
 /** The heat map of a state: rendered by the server as tiles or one picture, or, above a zoom level, drawn by the browser. */
 export class Heat {
@@ -24,6 +22,7 @@ export class Heat {
   /** Value ranges over the full time range, keyed by layer, style and zoom. */
   private readonly spans = new Map<string, Promise<[number, number] | null>>();
   private shown: () => void = () => undefined;
+  private readonly tileFailures: TileFailures;
 
   constructor(
     private readonly map: L.Map,
@@ -36,6 +35,7 @@ export class Heat {
     private readonly failures: Failures,
   ) {
     this.points = isPrimary ? new Points(map) : null;
+    this.tileFailures = new TileFailures(() => (this.source instanceof KilnTileLayer ? this.source : null), failures, pane, () => this.reportStatus());
     this.source = this.make();
     this.mode = state.mode;
     this.requested = JSON.stringify([state.layer, styleOf(state, catalog)]);
@@ -108,13 +108,9 @@ export class Heat {
       }
       this.shown();
     });
-    made.on('tileerror', this.reportTiles);
+    made.on('tileerror', this.tileFailures.report);
     made.on('error', (event) => this.failed((event as unknown as { error: Error }).error, () => made.retry()));
     return made;
-  }
-
-  private failedTiles(): string[] {
-    return this.source instanceof KilnTileLayer ? this.source.failedTiles() : [];
   }
 
   /** Reports that no picture of the state can be shown. The old one stays on the map. */
@@ -123,26 +119,6 @@ export class Heat {
     this.failures.set(source, { title: 'The heat map failed to load', reason: message, retry });
     this.reportStatus();
     this.shown();
-  }
-
-  private readonly reportTiles = debounced(() => void this.checkTiles(), TILES_MS);
-
-  /** Reports the number of failed tiles. A request for one of them finds the reason, and whether the others may be requested again. */
-  private async checkTiles(isRetry = false): Promise<void> {
-    const [first, ...others] = this.failedTiles();
-    if (first === undefined) return;
-    const title = others.length ? `${others.length + 1} tiles failed to load` : '1 tile failed to load';
-    const report = (reason: string) => {
-      this.failures.set(this.pane, { title, reason, retry: () => this.checkTiles(true) });
-      this.reportStatus();
-    };
-    report(this.failures.first?.reason ?? '');
-    try {
-      await request(first, { cache: 'no-cache' });
-      if (isRetry) this.source.retry();
-    } catch (error) {
-      if (this.failedTiles().length) report((error as Error).message);
-    }
   }
 
   /** Writes what is shown, or what is missing, to the status line. */

@@ -3,13 +3,15 @@ import 'kiln-leaflet/kiln-leaflet.css';
 import '../base.css';
 import '../map.css';
 import '../context/context.css';
+import '../banner.css';
 import '../panel.css';
 import './matrix.css';
 
-import { fetchJson } from 'kiln-leaflet';
+import { fetchJson, KilnError } from 'kiln-leaflet';
 
 import { BASE, fetchCatalog, type Statistics } from '../catalog.js';
 import { byId } from '../dom.js';
+import { Failures } from '../failures.js';
 import { markKeyboardUse } from '../keys.js';
 import { theme } from '../theme.js';
 import { MatrixPage } from './matrix-page.js';
@@ -18,19 +20,44 @@ async function start(): Promise<void> {
   markKeyboardUse();
   let page: MatrixPage | undefined;
   theme(() => page?.redraw());
+  const failures = new Failures(['page', 'matrix', 'map']);
+  const load = async (): Promise<void> => {
+    try {
+      page = await open(failures);
+      failures.clear('page');
+    } catch (error) {
+      report(error as Error, failures, load);
+      return;
+    }
+    byId('message').hidden = true;
+    byId('chart-frame').hidden = false;
+    await page.start();
+  };
+  await load();
+}
+
+/** Loads the layer of the URL and makes its page. */
+async function open(failures: Failures): Promise<MatrixPage> {
   const name = decodeURIComponent(location.pathname.split('/').at(-1) ?? '');
   const [catalog, statistics] = await Promise.all([fetchCatalog(), fetchJson<Statistics>(`${BASE}/${encodeURIComponent(name)}/statistics?zoom=0`)]);
   const layer = catalog.layers.find((each) => each.name === name);
   if (!layer) throw new Error(`There is no layer \`${name}\`.`);
-  page = new MatrixPage(catalog, layer, statistics);
-  await page.start();
+  return new MatrixPage(catalog, layer, statistics, failures);
+}
+
+/** Reports that the layer has failed to load. Another try of a request that the server rejects fails again. */
+function report(error: Error, failures: Failures, retry: () => Promise<void>): void {
+  byId('message').hidden = false;
+  byId('message-text').className = 'error';
+  byId('message-text').textContent = error.message;
+  byId('chart-frame').hidden = true;
+  const isFailed = error instanceof KilnError && (error.status === 0 || error.status >= 500);
+  if (isFailed) failures.set('page', { title: 'The layer failed to load', reason: error.message, retry });
+  else failures.clear('page');
 }
 
 start().catch((error: Error) => {
   byId('message').hidden = false;
   byId('message-text').className = 'error';
   byId('message-text').textContent = error.message;
-  byId('retry').hidden = false;
-  byId('retry').addEventListener('click', () => location.reload());
-  byId('chart-frame').hidden = true;
 });

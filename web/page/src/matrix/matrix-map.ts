@@ -2,9 +2,11 @@ import type L from 'leaflet';
 import { kiln, KilnTileLayer, type HeatStyle, type KilnLegend } from 'kiln-leaflet';
 
 import { BASE, isPlane, type Catalog, type LayerEntry, type Statistics } from '../catalog.js';
-import { byId, debounced, showStatus } from '../dom.js';
+import { byId, debounced } from '../dom.js';
+import type { Failures } from '../failures.js';
 import { Context } from '../context/context.js';
 import { makeMap } from '../globe-map.js';
+import { TileFailures } from '../tile-failures.js';
 
 const DEBOUNCE_MS = 250;
 const MAX_ZOOM = 12;
@@ -19,12 +21,14 @@ export class MatrixMap {
   private tiles: KilnTileLayer | null = null;
   private legend: KilnLegend | null = null;
   private shown = '';
+  private readonly tileFailures: TileFailures;
   /** The center and the zoom that the user or the URL has set; a resize keeps them. */
   private position!: L.LatLng;
   private zoom = 0;
 
   /** `moved` is called with each new position: zoom, latitude and longitude. */
-  constructor(catalog: Catalog, private readonly layer: LayerEntry, at: [number, number, number] | null, moved: (at: [number, number, number]) => void) {
+  constructor(catalog: Catalog, private readonly layer: LayerEntry, at: [number, number, number] | null, moved: (at: [number, number, number]) => void, private readonly failures: Failures) {
+    this.tileFailures = new TileFailures(() => this.tiles, failures, 'map', () => byId('map').setAttribute('aria-busy', 'false'));
     if (at) this.map.setView([at[1], at[2]], at[0], { animate: false });
     else this.map.fitBounds(layer.bounds, { maxZoom: MAX_ZOOM, animate: false });
     this.context = new Context(this.map, catalog, true);
@@ -63,20 +67,22 @@ export class MatrixMap {
     if (!style) {
       this.tiles?.remove();
       this.legend?.remove();
+      this.failures.clear('map');
       return;
     }
     if (!this.tiles) {
       this.tiles = new KilnTileLayer(BASE, this.layer.name, style, { pane: 'heat', className: 'heat', updateWhenIdle: false });
       this.tiles.on('load', () => {
         busy(false);
+        this.tileFailures.clearIfComplete();
         this.context.loadNames();
       });
-      const failed = (text: string) => {
+      this.tiles.on('tileerror', this.tileFailures.report);
+      this.tiles.on('error', (event) => {
         busy(false);
-        showStatus(text, true);
-      };
-      this.tiles.on('tileerror', () => failed('Some tiles failed to load.'));
-      this.tiles.on('error', (event) => failed((event as unknown as { error: Error }).error.message));
+        const { message } = (event as unknown as { error: Error }).error;
+        this.failures.set('map', { title: 'The map failed to load', reason: message, retry: () => this.tiles?.retry() });
+      });
       this.legend = kiln.legend(this.tiles);
       kiln.value(this.map, this.tiles);
     } else {

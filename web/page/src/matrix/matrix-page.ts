@@ -2,6 +2,7 @@ import { KilnError, type HeatStyle } from 'kiln-leaflet';
 
 import { BASE, isPlane, type Catalog, type LayerEntry, type Statistics } from '../catalog.js';
 import { byId, debounced, number, points, showNotice, showStatus } from '../dom.js';
+import type { Failures } from '../failures.js';
 import { rampOf, type Ramp } from '../floor/ramps.js';
 import { initial as initialMap, styleOf, write as writeMap, type State } from '../state.js';
 import { hasParts } from '../time-parts.js';
@@ -39,7 +40,7 @@ export class MatrixPage {
   private ramp: Ramp | null = null;
   private pending: AbortController | null = null;
 
-  constructor(private readonly catalog: Catalog, private readonly layer: LayerEntry, private readonly statistics: Statistics) {
+  constructor(private readonly catalog: Catalog, private readonly layer: LayerEntry, private readonly statistics: Statistics, private readonly failures: Failures) {
     this.schemes = catalog.schemes.flatMap(({ name }) => [name, `${name}_r`]);
     this.axes = likelyAxes(layer, statistics);
     this.hasMap = hasMap(layer, statistics);
@@ -55,10 +56,9 @@ export class MatrixPage {
       pointed: (place, byKeyboard) => this.point(place, byKeyboard),
     });
     document.body.classList.toggle('has-map', this.hasMap);
-    this.map = this.hasMap ? new MatrixMap(catalog, layer, this.state.at, (at) => this.moved(at)) : null;
+    this.map = this.hasMap ? new MatrixMap(catalog, layer, this.state.at, (at) => this.moved(at), failures) : null;
     byId('clear').addEventListener('click', () => this.change({ ...this.state, selection: NOTHING }, 'selection'));
     byId('reset').addEventListener('click', () => this.change(this.panel.cleared(), 'reset'));
-    byId('retry').addEventListener('click', () => void this.refresh());
     byId('copy').addEventListener('click', () => void copySnippet());
     addEventListener('hashchange', () => {
       const state = this.read();
@@ -133,6 +133,7 @@ export class MatrixPage {
       const reply = this.loaded?.query === key ? this.loaded : { query: key, ...(await fetchMatrix(this.layer.name, query, signal)) };
       const ramp = await rampOf(this.layer.name, state.scheme, COLORS_ONLY);
       if (signal.aborted) return;
+      this.failures.clear('matrix');
       [this.loaded, this.ramp] = [reply, ramp];
       this.panel.showChoices(reply.matrix);
       const selection = within(this.state.selection, reply.matrix.x, reply.matrix.y);
@@ -161,7 +162,6 @@ export class MatrixPage {
     byId('chart-frame').hidden = scale === null;
     showLegend(scale, matrix.unit, matrix.agg === 'count');
     byId('message').hidden = scale !== null;
-    byId('retry').hidden = true;
     if (scale) this.chart.show(matrix, data, scale, this.state.selection);
     else {
       this.chart.hide();
@@ -193,7 +193,9 @@ export class MatrixPage {
     byId('message-text').className = 'error';
     byId('message-text').textContent = error.message;
     // Another try of a request that the server rejects fails again.
-    byId('retry').hidden = error instanceof KilnError && error.status >= 400 && error.status < 500;
+    const isRejected = error instanceof KilnError && error.status >= 400 && error.status < 500;
+    if (isRejected) this.failures.clear('matrix');
+    else this.failures.set('matrix', { title: 'The matrix failed to load', reason: error.message, retry: () => this.refresh() });
     byId('reset').hidden = !this.isFiltered();
     showStatus('');
   }
