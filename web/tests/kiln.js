@@ -36,7 +36,14 @@ const weeks = Array.from({ length: 28 * 24 }, (_, i) => {
 /** Sums of −12 on Monday, 965 on Tuesday and 1033 on Wednesday. */
 const signed = [['01', -12], ['02', 965], ['03', 1000], ['03', 33]].map(([day, gain]) => `18,59,${gain},2024-01-${day}T12:00:00Z`);
 
+/** 400 points within 50 km of Stockholm, and three far away. */
+const crowd = Array.from({ length: 400 }, (_, i) => `${(STOCKHOLM.lng + 0.6 * Math.sin(7 * i)).toFixed(4)},${(STOCKHOLM.lat + 0.3 * Math.cos(11 * i)).toFixed(4)}`);
+/** As many points everywhere between 60° S and 60° N. */
+const everywhere = Array.from({ length: 600 }, (_, i) => `${-175 + 12 * (i % 30)},${-57 + 6 * Math.floor(i / 30)}`);
+
 const FILES = {
+  'crowd.csv': ['lon,lat', ...crowd, '0,0', '150,-35', '-120,40'].join('\n'),
+  'everywhere.csv': ['lon,lat', ...everywhere].join('\n'),
   'signed.csv': ['lon,lat,gain,time', ...signed].join('\n'),
   'weeks.csv': ['lon,lat,delay,time,kind', ...weeks.flat()].join('\n'),
   'one.csv': `lon,lat,people\n${STOCKHOLM.lng},${STOCKHOLM.lat},5\n`,
@@ -70,6 +77,15 @@ export const GROUND = `
 input = "one.csv"
 weight = "people"
 style = { radius = "8km" }
+`;
+
+/** A layer with a dense part and three outliers, and one that is the same everywhere. */
+export const CROWD = `
+[layers.crowd]
+input = "crowd.csv"
+
+[layers.everywhere]
+input = "everywhere.csv"
 `;
 
 /** A layer with times, categories and delays. */

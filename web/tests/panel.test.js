@@ -59,8 +59,8 @@ describe('the order', () => {
     const own = await serve('[layers.only]\ninput = "one.csv"\ntitle = "Only one"\n', { layers: false });
     const { page, done } = await visit('', own);
     assert.equal(await page.isVisible('#layer'), false);
-    assert.equal(await page.innerText('h1'), 'Only one');
-    assert((await page.locator('h1').boundingBox()).width > 50);
+    assert.equal(await page.innerText('#title'), 'Only one');
+    assert((await page.locator('#title').boundingBox()).width > 50);
     await done();
     own.stop();
   });

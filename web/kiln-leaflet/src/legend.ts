@@ -23,7 +23,6 @@ export class KilnLegend extends L.Control {
   constructor(source: HeatLayer, options: LegendOptions = {}) {
     super({ position: 'bottomleft', ...options });
     this.source = source;
-    this.box.setAttribute('role', 'group');
     this.box.setAttribute('aria-label', 'Legend');
     L.DomEvent.disableClickPropagation(this.box);
   }

@@ -26,6 +26,8 @@ export interface ValueEvent {
   by: 'click' | 'hover';
 }
 
+/** The maximum width of the content of a popup. */
+const MAX_POPUP_PX = 320;
 /** The maximum latitude of a Mercator map, in degrees. */
 const POLE = 85.05;
 
@@ -74,15 +76,24 @@ export class KilnValue extends L.Handler {
     return this;
   }
 
+  /** Shows the value at a location, as a click does. Returns null beyond the poles. */
+  async show(latlng: L.LatLng): Promise<Value | null> {
+    if (this.options.popup === false) return this.request(latlng, 'click');
+    // On a narrow map the popup is beside the zoom buttons.
+    const popup = L.popup({ className: 'kiln-popup', maxWidth: Math.min(MAX_POPUP_PX, Math.max(this.map.getSize().x - 110, 160)) });
+    try {
+      const value = await this.request(latlng, 'click');
+      if (value) popup.setLatLng(latlng).setContent(describe(value, this.options.reference?.())).openOn(this.map);
+      return value;
+    } catch (error) {
+      const { name, message } = error as Error;
+      if (name !== 'AbortError') popup.setLatLng(latlng).setContent(text('p', message)).openOn(this.map);
+      throw error;
+    }
+  }
+
   private clicked({ latlng }: L.LeafletMouseEvent): void {
-    if (this.options.popup === false) return void this.request(latlng, 'click').catch(() => undefined);
-    const popup = L.popup({ className: 'kiln-popup', maxWidth: 320 });
-    void this.request(latlng, 'click').then(
-      (value) => value && popup.setLatLng(latlng).setContent(describe(value, this.options.reference?.())).openOn(this.map),
-      (error: Error) => {
-        if (error.name !== 'AbortError') popup.setLatLng(latlng).setContent(text('p', error.message)).openOn(this.map);
-      },
-    );
+    this.show(latlng).catch(() => undefined);
   }
 
   private hovered({ latlng }: L.LeafletMouseEvent): void {

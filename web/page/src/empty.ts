@@ -16,7 +16,6 @@ export function showEmpty(catalog: Catalog): void {
   byId('empty-closed').textContent = reason;
   byId<HTMLDetailsElement>('empty-other').open = reason !== '';
   byId('empty').hidden = false;
-  byId('panel').hidden = true;
   const poll = () =>
     setTimeout(() => {
       // The dialog of an upload shows the layer itself.

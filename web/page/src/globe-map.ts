@@ -1,8 +1,9 @@
 import L from 'leaflet';
 
 import { byId } from './dom.js';
+import { arrangement } from './sheet/layout.js';
 
-const FIRST_ZOOM = { min: 2, max: 12 };
+export const FIRST_ZOOM = { min: 2, max: 12 };
 /** The bounds that are shown without a layer. */
 export const WORLD: L.LatLngBoundsLiteral = [[-60, -180], [75, 180]];
 const reducedMotion = matchMedia('(prefers-reduced-motion: reduce)').matches;
@@ -17,6 +18,7 @@ export function makeMap(): L.Map {
     inertia: !reducedMotion,
     fadeAnimation: false, // loaded tiles appear at once
     zoomControl: false,
+    trackResize: false, // see KeptCenter
   });
   L.control.zoom({ position: 'topleft' }).addTo(map);
   L.control.scale({ position: 'bottomright', imperial: false, maxWidth: 130 }).addTo(map);
@@ -25,12 +27,19 @@ export function makeMap(): L.Map {
   return map;
 }
 
+/** The width of the map that the panel covers, in pixels. */
+export const coveredPx = () => (arrangement() === 'sheet' ? 0 : byId('panel').offsetWidth + 20);
+
+/** The zoom at which a layer fits the map apart from the panel, and the nearest one of a first view. */
+export function wholeZoom(map: L.Map, bounds: L.LatLngBoundsLiteral): { fitting: number; zoom: number } {
+  const fitting = map.getBoundsZoom(L.latLngBounds(bounds).pad(0.05), false, L.point(coveredPx(), 0));
+  return { fitting, zoom: Math.min(Math.max(fitting, FIRST_ZOOM.min), FIRST_ZOOM.max) };
+}
+
 /** Fits the map to the bounds of a layer, apart from the panel, at zoom 2 or higher. */
 export function fit(map: L.Map, bounds: L.LatLngBoundsLiteral): void {
   const box = L.latLngBounds(bounds);
-  const covered = innerWidth < 700 ? 0 : byId('panel').offsetWidth + 20;
-  const fitting = map.getBoundsZoom(box.pad(0.05), false, L.point(covered, 0));
-  const zoom = Math.min(Math.max(fitting, FIRST_ZOOM.min), FIRST_ZOOM.max);
+  const { zoom } = wholeZoom(map, bounds);
   const center = map.project(box.getSouthWest(), zoom).add(map.project(box.getNorthEast(), zoom)).divideBy(2);
-  map.setView(map.unproject(center.add([covered / 2, 0]), zoom), zoom, { animate: false });
+  map.setView(map.unproject(center.add([coveredPx() / 2, 0]), zoom), zoom, { animate: false });
 }

@@ -1,9 +1,11 @@
 import L from 'leaflet';
-import { fetchJson, amountOf, kiln, type KilnLegend, type KilnValue } from 'kiln-leaflet';
+import { amountOf, describe as valueElement, fetchJson, kiln, type KilnLegend, type KilnValue } from 'kiln-leaflet';
 
 import { BASE, layerOf, reportMissingLayer, onGlobe, openLayer, type Catalog, type LayerEntry, type Statistics } from './catalog.js';
 import { Area } from './area/area.js';
 import { filterOf } from './area/ring.js';
+import { nearestText } from './context/nearest.js';
+import { loadPlaces } from './context/places.js';
 import { Swipe } from './compare.js';
 import { Context } from './context/context.js';
 import { byId, debounced, showStatus } from './dom.js';
@@ -12,11 +14,16 @@ import { fit, WORLD } from './globe-map.js';
 import { Heat } from './heat.js';
 import { Histogram } from './histogram.js';
 import { Panel } from './panel.js';
+import { pixelWidthM } from './dot-size.js';
+import { Sheet } from './sheet/sheet.js';
 import { Snippets } from './snippets.js';
 import { matrixUrl } from './matrix-link.js';
 import { read, styleOf, write, type State } from './state.js';
 import { describe, PARTS } from './time-parts.js';
 import { between, Times, timeText, windowText } from './time/times.js';
+import { CrossHair } from './view/cross-hair.js';
+import { densestView } from './view/first-view.js';
+import { Summary } from './view/summary.js';
 
 const DEBOUNCE_MS = 90;
 /** Number of categories in the popup of a click. */
@@ -38,14 +45,20 @@ export class GlobePage {
   /** Those of the panes `heat` and `before`, and of the statistics. */
   private readonly failures = new Failures(['heat', 'heat-scale', 'before', 'before-scale', 'statistics'], () => this.recovered());
   private readonly area: Area;
+  private readonly sheet: Sheet;
+  private readonly summary: Summary;
   /** What is around the heat map. Null: not loaded yet. */
   context: Context | null = null;
+  /** Whether the URL has a position. */
+  private readonly isPlaced: boolean;
   private loaded: { layer: string; statistics: Statistics } | null = null;
 
   constructor(private readonly map: L.Map, private readonly catalog: Catalog) {
     this.layers = onGlobe(catalog);
     const { state, placed } = read(location.hash.slice(1), catalog, this.layers);
     this.state = state;
+    this.isPlaced = placed;
+    this.sheet = new Sheet(map, () => this.legend.refresh());
     this.times = new Times((window) => this.change({ ...this.state, time: window }, 'time'));
     this.place(placed);
 
@@ -65,6 +78,7 @@ export class GlobePage {
       byId('ramp').style.background = `linear-gradient(to right, ${colors.join(', ')})`;
       if (this.times.isPlaying) this.histogram.hold();
       else void this.histogram.show(this.state.layer, this.heat.source.heatStyle(), map.getZoom());
+      if (!this.times.isPlaying) this.summary.updateSoon();
     });
     this.values.onValue((event) => {
       byId('under').hidden = event?.by !== 'hover';
@@ -86,6 +100,12 @@ export class GlobePage {
       (area) => this.change({ ...this.state, area }, 'area'),
       (isDrawing) => (isDrawing ? this.values.disable() : this.values.enable()),
     );
+    new CrossHair(
+      map,
+      (location) => this.readValue(location),
+      async (location) => nearestText(await loadPlaces(), location, pixelWidthM(location.lat, map.getZoom())),
+    );
+    this.summary = new Summary(map, () => this.heat.source, () => this.highest, (location) => void this.readValue(location).catch(() => undefined));
     byId('map-picture').addEventListener('click', () => void this.savePicture());
     this.listen();
   }
@@ -93,11 +113,12 @@ export class GlobePage {
   /** Shows the state of the URL. */
   async start(): Promise<void> {
     this.panel.show(this.state);
+    void this.loadStatistics();
+    if (!this.isPlaced) await this.showDensest();
     this.remember();
     // The heat map first, since it takes longer.
     const shown = this.refresh();
     this.context = new Context(this.map, this.catalog, this.state.names);
-    void this.loadStatistics();
     await shown;
   }
 
@@ -106,6 +127,22 @@ export class GlobePage {
     if (placed) this.map.setView([lat, lng], zoom, { animate: false });
     else fit(this.map, this.layer?.bounds ?? WORLD);
     this.placed();
+  }
+
+  /** Moves the map to the densest part of the layer, if that is much smaller than all of it. */
+  private async showDensest(): Promise<void> {
+    const { layer } = this;
+    const view = layer && (await densestView(this.map, layer, styleOf(this.state, this.catalog)));
+    if (!view || layer !== this.layer) return;
+    this.map.setView(view.center, view.zoom, { animate: false });
+    this.placed();
+  }
+
+  /** Shows the value at a location, and returns it as text. */
+  private async readValue(location: L.LatLng): Promise<string> {
+    const value = await this.values.show(location);
+    if (!value) return 'No value';
+    return [...valueElement(value, this.highest).children].map(({ textContent }) => textContent).join('. ');
   }
 
   /** Stores the position of the map in the state. */
@@ -121,9 +158,10 @@ export class GlobePage {
   private listen(): void {
     const later = debounced(() => void this.heat.moved(), DEBOUNCE_MS);
     this.map.on('moveend', () => {
+      later();
+      if (this.sheet.isResizing) return;
       this.placed();
       this.remember();
-      later();
     });
     addEventListener('hashchange', () => {
       const layer = layerOf(location.hash.slice(1), this.catalog);
@@ -151,7 +189,10 @@ export class GlobePage {
     this.panel.show(state);
     if (what === 'layer') {
       const bounds = this.layer?.bounds;
-      if (bounds && !this.map.getBounds().intersects(bounds)) fit(this.map, bounds);
+      if (bounds && !this.map.getBounds().intersects(bounds)) {
+        fit(this.map, bounds);
+        void this.showDensest();
+      }
       this.map.closePopup();
       void this.loadStatistics();
     }

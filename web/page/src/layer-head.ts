@@ -22,7 +22,7 @@ export function listLayers({ layers }: Catalog): void {
 /** Shows the title, the sentence and the source of a layer. */
 export function showLayer(layer: LayerEntry | undefined, sentence: string): void {
   byId<HTMLSelectElement>('layer').value = layer?.name ?? '';
-  byId('title').textContent = layer?.title ?? '';
+  byId('title').textContent = byId('sheet-title').textContent = layer?.title ?? '';
   byId('about').textContent = sentence;
   byId('source').textContent = layer?.attribution ? `Source: ${layer.attribution}` : '';
   byId('source').hidden = !layer?.attribution;

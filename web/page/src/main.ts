@@ -9,6 +9,8 @@ import './style.css';
 import './context/context.css';
 import './time/times.css';
 import './area/area.css';
+import './view/view.css';
+import './sheet/sheet.css';
 
 import { acceptFiles } from './add/drop.js';
 import { fetchCatalog, isPlane, layerOf, matrixPage, openLayer, reportMissingLayer, type Catalog, type LayerEntry } from './catalog.js';
@@ -19,6 +21,7 @@ import { Failures } from './failures.js';
 import { fit, makeMap, WORLD } from './globe-map.js';
 import { GlobePage } from './globe-page.js';
 import { markKeyboardUse } from './keys.js';
+import { KeptCenter } from './sheet/kept-center.js';
 import { theme } from './theme.js';
 
 async function startGlobe(catalog: Catalog | null): Promise<void> {
@@ -26,6 +29,9 @@ async function startGlobe(catalog: Catalog | null): Promise<void> {
   let context: Context | null = null;
   theme(() => context?.redraw());
   if (!catalog?.layers.length) {
+    // Without layers the panel has nothing to choose.
+    byId('panel').hidden = true;
+    new KeptCenter(map);
     fit(map, WORLD);
     if (catalog) {
       context = new Context(map, catalog, true);

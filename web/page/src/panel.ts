@@ -1,5 +1,4 @@
 import type { Catalog, Statistics } from './catalog.js';
-import { foldable } from './fold.js';
 import { byId, make, number } from './dom.js';
 import { listLayers, sentenceOf, showLayer } from './layer-head.js';
 import { SchemePicker } from './scheme-picker.js';
@@ -36,7 +35,6 @@ export class Panel {
     listZones(zone, state.zone);
     const controls = new TimePartControls(byId('time-parts'), (parts) => this.changed({ ...this.state, ...parts }, 'time-parts'), byId('part-zone-field'));
     this.timeParts = { controls, zone };
-    foldable();
   }
 
   /** Updates the controls to a state. */

@@ -11,7 +11,6 @@ export class FloorLegend extends L.Control {
 
   constructor() {
     super({ position: 'bottomleft' });
-    this.box.setAttribute('role', 'group');
     this.box.setAttribute('aria-label', 'Legend');
     L.DomEvent.disableClickPropagation(this.box);
   }

@@ -1,6 +1,7 @@
 import L from 'leaflet';
 
-import { byId } from '../dom.js';
+import { coveredPx } from '../globe-map.js';
+import { isCompact } from '../sheet/layout.js';
 import { MAX_ZOOM, MIN_ZOOM } from './state.js';
 
 /** Parts of a zoom: a floor fits the window better than at whole zooms. */
@@ -18,6 +19,7 @@ export function makeFloorMap(): L.Map {
     inertia: !reducedMotion,
     fadeAnimation: false,
     zoomControl: false,
+    trackResize: false, // see KeptCenter
   });
   L.control.zoom({ position: 'topleft' }).addTo(map);
   L.control.scale({ position: 'bottomright', imperial: false }).addTo(map);
@@ -28,7 +30,7 @@ export function makeFloorMap(): L.Map {
 
 /** Fits the map to bounds, apart from the panel. */
 export function fitFloor(map: L.Map, bounds: L.LatLngBounds): void {
-  const isNarrow = innerWidth < 700;
-  const covered = isNarrow ? 0 : byId('panel').offsetWidth + 20;
-  map.fitBounds(bounds, { paddingTopLeft: [20, isNarrow ? 60 : 20], paddingBottomRight: [covered + 20, isNarrow ? 160 : 110], animate: false });
+  const isNarrow = isCompact();
+  const covered = coveredPx();
+  map.fitBounds(bounds, { paddingTopLeft: [isNarrow ? 64 : 20, 20], paddingBottomRight: [covered + 20, isNarrow ? 30 : 110], animate: false });
 }

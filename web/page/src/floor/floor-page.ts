@@ -1,13 +1,16 @@
 import './floor.css';
 
 import L from 'leaflet';
-import { fetchJson, legendOf } from 'kiln-leaflet';
+import { fetchJson, KilnError, legendOf } from 'kiln-leaflet';
 
 import { BASE, type Catalog, type LayerEntry, type Statistics } from '../catalog.js';
 import { byId, debounced, make, number, points, showNotice, showStatus } from '../dom.js';
+import { Failures } from '../failures.js';
 import { matrixUrl } from '../matrix-link.js';
 import { partParameters } from '../time-parts.js';
+import { Sheet } from '../sheet/sheet.js';
 import { Times } from '../time/times.js';
+import { CrossHair } from '../view/cross-hair.js';
 import { FloorLegend } from './floor-legend.js';
 import { fitFloor, makeFloorMap } from './floor-map.js';
 import { FloorPanel } from './floor-panel.js';
@@ -34,7 +37,9 @@ export class FloorPage {
   private readonly map = makeFloorMap();
   private readonly plan = new Plan(this.map);
   private readonly legend = new FloorLegend().addTo(this.map);
+  private readonly failures = new Failures(['statistics', 'grid', 'tiles', 'rooms'], () => this.loaded && this.reportStatus(this.loaded.shown));
   private readonly picture: FloorPicture;
+  private readonly sheet: Sheet;
   private readonly panel: FloorPanel;
   private readonly times: Times;
   private readonly rooms: RoomTable;
@@ -65,7 +70,9 @@ export class FloorPage {
     this.rooms = new RoomTable((room) => this.plan.emphasize(room));
     this.panel = new FloorPanel(catalog, layer, state, (next, what) => this.change(next, what), otherLayer);
     this.times = new Times((time) => this.change({ ...this.state, time }, 'time'));
-    this.picture = new FloorPicture(this.map, catalog, () => this.arrived());
+    this.picture = new FloorPicture(this.map, catalog, () => this.arrived(), this.failures, () => this.reportFailure());
+    this.sheet = new Sheet(this.map);
+    new CrossHair(this.map, (location) => this.readValue(location), ({ lat, lng }) => `x ${lng.toFixed(1)} m, y ${lat.toFixed(1)} m`);
     this.place();
     this.listen();
   }
@@ -74,9 +81,37 @@ export class FloorPage {
   async start(): Promise<void> {
     this.panel.show(this.state);
     this.busy(true);
-    await Promise.all([this.plan.loadRooms(this.layer), this.loadStatistics()]);
+    void this.loadRooms();
+    await this.loadAndShow();
+  }
+
+  private async loadRooms(): Promise<void> {
+    try {
+      await this.plan.loadRooms(this.layer);
+      this.failures.clear('rooms');
+    } catch (error) {
+      this.failures.set('rooms', { title: 'The rooms failed to load', reason: (error as Error).message, retry: () => this.loadRooms() });
+    }
+  }
+
+  /** Loads the times and spaces, without which there is nothing to request, and shows the floor. */
+  private async loadAndShow(): Promise<void> {
+    try {
+      await this.loadStatistics();
+    } catch (error) {
+      this.failures.set('statistics', { title: 'The floor failed to load', reason: (error as Error).message, retry: () => this.loadAndShow() });
+      this.reportFailure();
+      return this.busy(false);
+    }
+    this.failures.clear('statistics');
     this.remember();
     await this.refresh();
+  }
+
+  /** Writes what is missing to the status line. */
+  private reportFailure(): void {
+    const { first } = this.failures;
+    if (first) showStatus(`Incomplete: ${first.reason || first.title}`, true);
   }
 
   private place(): void {
@@ -93,6 +128,7 @@ export class FloorPage {
 
   private listen(): void {
     this.map.on('moveend', () => {
+      if (this.sheet.isResizing) return;
       this.moved();
       this.remember();
     });
@@ -107,7 +143,7 @@ export class FloorPage {
     });
     this.map.on('mouseout', () => (byId('under').hidden = true));
     this.map.on('click', ({ latlng }) => {
-      if (this.loaded) L.popup({ className: 'kiln-popup' }).setLatLng(latlng).setContent(make('span', '', this.valueAt(latlng))).openOn(this.map);
+      void this.readValue(latlng);
     });
     addEventListener('hashchange', () => {
       const { state, placed } = read(location.hash.slice(1), this.layer, this.schemes);
@@ -194,6 +230,7 @@ export class FloorPage {
       const shown = await this.load(signal);
       if (signal.aborted) return;
       await this.draw(shown, signal);
+      if (!signal.aborted) this.failures.clear('grid');
     } catch (error) {
       if (signal.aborted) return;
       // An old picture would be mistaken for the requested one.
@@ -202,7 +239,12 @@ export class FloorPage {
       this.legend.show(null);
       this.rooms.showMessage('No data.');
       this.profile.showMessage('No data.');
-      showStatus((error as Error).message, true);
+      const { message } = error as Error;
+      showStatus(message, true);
+      // Another try of a request that the server rejects fails again. A missing layer may come back.
+      const isRejected = error instanceof KilnError && error.status >= 400 && error.status < 500 && error.status !== 404;
+      if (isRejected) this.failures.clear('grid');
+      else this.failures.set('grid', { title: 'The floor failed to load', reason: message, retry: () => this.refresh() });
       this.arrived();
     }
   }
@@ -283,6 +325,13 @@ export class FloorPage {
     if (before) showStatus(`A: ${count(before.total)}, B: ${count(grid.total)}`);
     else if (!grid.total) showStatus('No detections in this period.');
     else showStatus(`${count(grid.total)} in ${number(cells.values.size)} cells of ${this.state.cell} m`);
+  }
+
+  /** Shows the value of the cell at a location in a popup, and returns it as text. */
+  private async readValue(location: L.LatLng): Promise<string> {
+    const text = this.valueAt(location);
+    if (text) L.popup({ className: 'kiln-popup' }).setLatLng(location).setContent(make('span', '', text)).openOn(this.map);
+    return text || 'No value';
   }
 
   /** The value of the cell at a location, as text. */

@@ -1,6 +1,5 @@
 import type { Catalog, LayerEntry } from '../catalog.js';
 import { byId, option, points } from '../dom.js';
-import { foldable } from '../fold.js';
 import { listLayers, showLayer } from '../layer-head.js';
 import { SchemePicker } from '../scheme-picker.js';
 import { TimePartControls } from '../time-part-controls.js';
@@ -38,7 +37,6 @@ export class FloorPanel {
     byId('controls').addEventListener('input', (event) => this.applyChange(event.target as HTMLInputElement));
     byId('controls').addEventListener('submit', (event) => event.preventDefault());
     this.parts = new TimePartControls(byId('time-parts'), (parts) => this.changed({ ...this.state, ...parts }, 'time-parts'));
-    foldable();
     byId('swap').addEventListener('click', () => {
       const { weeks } = this.state;
       if (weeks) this.changed({ ...this.state, weeks: [weeks[1], weeks[0]] }, 'weeks');

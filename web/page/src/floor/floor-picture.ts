@@ -2,7 +2,8 @@ import L from 'leaflet';
 import { KilnTileLayer, request, type HeatStyle } from 'kiln-leaflet';
 
 import { BASE, fadesIn, type Catalog } from '../catalog.js';
-import { showStatus } from '../dom.js';
+import type { Failures } from '../failures.js';
+import { TileFailures } from '../tile-failures.js';
 import { partParameters } from '../time-parts.js';
 import { CellPicture } from './cells.js';
 import { gridParameters, type Cells } from './grid.js';
@@ -47,13 +48,18 @@ export class FloorPicture {
   private readonly cells: CellPicture;
   private tiles: KilnTileLayer | null = null;
   private overlay: L.ImageOverlay | null = null;
+  private readonly tileFailures: TileFailures;
 
   constructor(
     private readonly map: L.Map,
     private readonly catalog: Catalog,
     /** Called when the picture is on the map, or has failed. */
     private readonly arrived: () => void,
+    private readonly failures: Failures,
+    /** Called when tiles have failed. */
+    reported: () => void,
   ) {
+    this.tileFailures = new TileFailures(() => this.tiles, failures, 'tiles', reported);
     this.cells = new CellPicture(map, PANE);
   }
 
@@ -82,6 +88,7 @@ export class FloorPicture {
     this.tiles?.remove();
     this.overlay?.remove();
     this.tiles = this.overlay = null;
+    this.failures.clear('tiles');
   }
 
   private showTiles(state: FloorState): void {
@@ -91,9 +98,16 @@ export class FloorPicture {
     const style = styleOf(state, this.catalog);
     if (this.tiles) return void this.tiles.setStyle(style);
     this.tiles = new KilnTileLayer(BASE, state.layer, style, { pane: PANE, className: 'heat', updateWhenIdle: false, minZoom: -30 });
-    this.tiles.on('load', this.arrived);
-    this.tiles.on('tileerror', () => this.failed('Some tiles failed to load.'));
-    this.tiles.on('error', (event) => this.failed((event as unknown as { error: Error }).error.message));
+    this.tiles.on('load', () => {
+      this.tileFailures.clearIfComplete();
+      this.arrived();
+    });
+    this.tiles.on('tileerror', this.tileFailures.report);
+    this.tiles.on('error', (event) => {
+      const { message } = (event as unknown as { error: Error }).error;
+      this.failures.set('tiles', { title: 'The heat map failed to load', reason: message, retry: () => this.tiles?.retry() });
+      this.arrived();
+    });
     this.tiles.addTo(this.map);
   }
 
@@ -138,10 +152,5 @@ export class FloorPicture {
       parameters.set('curve', state.curve);
     }
     return parameters;
-  }
-
-  private failed(message: string): void {
-    showStatus(message, true);
-    this.arrived();
   }
 }

@@ -1,0 +1,31 @@
+import type L from 'leaflet';
+
+/**
+ * Keeps the center of a map whose size changes. Leaflet moves the map by whole pixels, so that the center would drift, and with it the
+ * position in the URL.
+ */
+export class KeptCenter {
+  /** The center that the user or the URL has set. */
+  private center: L.LatLng | null = null;
+  private resizing = false;
+
+  constructor(map: L.Map) {
+    map.on('moveend', () => {
+      if (!this.resizing) this.center = map.getCenter();
+    });
+    new ResizeObserver(() => {
+      this.resizing = true;
+      map.invalidateSize({ animate: false, pan: false });
+      if (this.center) {
+        const offset = map.latLngToContainerPoint(this.center).subtract(map.getSize().divideBy(2)).round();
+        map.panBy(offset, { animate: false });
+      }
+      this.resizing = false;
+    }).observe(map.getContainer());
+  }
+
+  /** Whether the map moves because its size has changed. */
+  get isResizing(): boolean {
+    return this.resizing;
+  }
+}
