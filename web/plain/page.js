@@ -53,12 +53,14 @@ async function fetchJson(url, options) {
   throw new Error(problem.detail ?? title);
 }
 
-/** The bounds and the size of a picture of the view. Null if the view is outside the world. */
+/** The bounds and the size of a picture of the view, and its copies on each side where the view is wider than the world. Null if the view is outside the world. */
 function frame() {
   const view = map.getPixelBounds();
   const world = isPlane ? Infinity : map.options.crs.scale(map.getZoom()); // width of the world in pixels
   const pad = view.getSize().multiplyBy(PADDING);
-  const width = Math.round(Math.min(view.getSize().x + 2 * pad.x, world)); // at max one world
+  const wanted = view.getSize().x + 2 * pad.x;
+  const isWorld = wanted >= world;
+  const width = Math.round(isWorld ? world : wanted);
   const left = Math.round((view.min.x + view.max.x - width) / 2);
   const within = (y) => (isPlane ? y : clamp(y, 0, world));
   const [top, bottom] = [Math.round(within(view.min.y - pad.y)), Math.round(within(view.max.y + pad.y))];
@@ -70,9 +72,11 @@ function frame() {
     return [round(lat, 6), round(lng, 6)];
   };
   const [north, west] = corner(left, top);
-  const [south, east] = corner(left + width, bottom);
+  const [south, edge] = corner(left + width, bottom);
+  const east = isWorld ? round(west + 360, 6) : edge; // so that copies adjoin
+  const copies = isWorld ? Math.ceil((wanted / world - 1) / 2) : 0;
   const pixels = (length) => Math.max(1, Math.round(length * scale));
-  return { bounds: [[south, west], [north, east]], size: [pixels(width), pixels(bottom - top)], scale };
+  return { bounds: [[south, west], [north, east]], size: [pixels(width), pixels(bottom - top)], scale, copies };
 }
 
 /** Whether a scheme is transparent at its low end. The others would show a hard edge there. */
@@ -137,8 +141,14 @@ async function refreshOverlay(area, signal) {
   const took = performance.now() - began;
   const [picture, legend] = await Promise.all([load(reply.url), loadLegend(reply.legend)]);
   if (signal.aborted) return;
-  show(L.imageOverlay(picture, turned(reply.bounds), { className: 'heat', alt: '' }), legend, overlaySnippet(request));
+  show(repeated(picture, turned(reply.bounds), area.copies), legend, overlaySnippet(request));
   showStatus(`${points(reply.points_drawn)} drawn in ${number(Math.round(took))} ms`);
+}
+
+/** A picture, and copies of it to the west and to the east. */
+function repeated(picture, [[south, west], [north, east]], copies) {
+  const turns = Array.from({ length: 1 + 2 * copies }, (_, i) => 360 * (i - copies));
+  return L.layerGroup(turns.map((turn) => L.imageOverlay(turn ? picture.cloneNode() : picture, [[south, west + turn], [north, east + turn]], { className: 'heat', alt: '' })));
 }
 
 /** Shows the tiles of the layer's TileJSON. */
