@@ -131,10 +131,10 @@ describe('axe-core finds nothing:', () => {
     restarted.stop();
   });
 
-  for (const colorScheme of ['light', 'dark']) {
-    test(`a floor and a matrix, ${colorScheme}`, async () => {
+  for (const [name, options] of Object.entries({ light: {}, dark: { colorScheme: 'dark' }, 'on a phone': PHONE })) {
+    test(`a floor and a matrix, ${name}`, async () => {
       for (const path of ['#layer=office', 'matrix/weeks#x=hour&y=weekday']) {
-        const { page, done } = await visit(path, { colorScheme });
+        const { page, done } = await visit(path, options);
         await page.waitForSelector(path.startsWith('#') ? '#map[aria-busy="false"]' : '#chart-frame[aria-busy="false"]');
         await page.waitForTimeout(500);
         await assertClean(page);

@@ -237,6 +237,25 @@ describe('a low screen', () => {
   });
 });
 
+describe('wider windows', () => {
+  for (const [width, height] of [[700, 900], [768, 1024], [1000, 700], [1280, 800]]) {
+    test(`at ${width} × ${height}, panel, legend, times, area and buttons do not cover each other`, async () => {
+      for (const touch of [{}, TOUCH]) {
+        for (const state of ['layer=days&at=2/20/0&area=-70,10;20,10;20,30;-70,30', 'layer=office']) {
+          const { page, done } = await visit(state, { viewport: { width, height }, ...touch });
+          await page.waitForSelector('.kiln-legend-tick');
+          await page.waitForSelector('#times:not([hidden])');
+          if (state.includes('area')) await page.waitForSelector('#area[data-state="done"]:not([hidden])');
+          await settle(page);
+          await assertApart(page, ['#panel', '#times', '.kiln-legend', '.leaflet-control-zoom', '.leaflet-control-attribution', ...(state.includes('area') ? ['#area'] : [])]);
+          await assertNoScroll(page);
+          await done();
+        }
+      }
+    });
+  }
+});
+
 describe('a floor on a phone', () => {
   for (const options of [SMALL, LOW]) {
     test(`at ${options.viewport.width} × ${options.viewport.height}, the plan is in the part that the panel leaves`, async () => {

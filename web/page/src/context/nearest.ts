@@ -8,18 +8,23 @@ const DIRECTIONS = ['north', 'northeast', 'east', 'southeast', 'south', 'southwe
 const AT_PX = 12;
 /** At a shorter distance in kilometers, too. */
 const AT_KM = 3;
+/** A more important place may be farther than the nearest one by this factor. */
+const FARTHER = 1.3;
 
-/** The nearest place of a location in words: `Oslo`, or `40 km north of Oslo`. `pixelM` is the width of a pixel in meters. */
+/**
+ * A location in words, from the most important of the nearest places: `Oslo`, or `40 km north of Oslo`. `places` are in the order of
+ * their importance; `pixelM` is the width of a pixel in meters.
+ */
 export function nearestText(places: readonly Place[], location: L.LatLng, pixelM: number): string {
   const here = location.wrap();
-  let best: { name: string; at: L.LatLng; meters: number } | null = null;
-  for (const { name, x, y } of places) {
-    const at = latLngOf(x, y);
-    const meters = L.CRS.EPSG3857.distance(here, at);
-    if (!best || meters < best.meters) best = { name, at, meters };
-  }
-  if (!best) return locationText(location);
-  if (best.meters < Math.max(AT_PX * pixelM, 1000 * AT_KM)) return best.name;
+  const near = Math.max(AT_PX * pixelM, 1000 * AT_KM);
+  const distances = places.map(({ x, y }) => L.CRS.EPSG3857.distance(here, latLngOf(x, y)));
+  const reach = Math.max(near, FARTHER * distances.reduce((least, meters) => Math.min(least, meters), Infinity));
+  const index = distances.findIndex((meters) => meters <= reach);
+  const place = places[index];
+  if (!place) return locationText(location);
+  const best = { name: place.name, at: latLngOf(place.x, place.y), meters: distances[index]! };
+  if (best.meters <= near) return best.name;
   const km = best.meters / 1000;
   const distance = (km < 100 ? Math.round(km) : Math.round(km / 10) * 10).toLocaleString('en');
   return `${distance} km ${directionFrom(best.at, here)} of ${best.name}`;

@@ -213,6 +213,15 @@ export class FloorPage {
     byId('no-times').hidden = this.range !== null;
     byId('zone-field').hidden = byId('time-parts').hidden = byId('matrix-link').hidden = this.range === null;
     this.times.setRange(this.state.weeks ? null : this.range, this.state.time);
+    this.updateBars();
+  }
+
+  /** The bars of the numbers of detections over time. */
+  private updateBars(): void {
+    const { state } = this;
+    if (!this.range || state.weeks) return this.times.bars.clear();
+    const space = state.space ? { category: [state.space] } : {};
+    void this.times.bars.load(this.layer.name, { ...space, ...partParameters(state, state.zone) });
   }
 
   /** The windows of time to show: one, or A and B. */
@@ -256,6 +265,7 @@ export class FloorPage {
     if (this.loaded?.key === key) return this.loaded.shown;
     showStatus('Loading…');
     void this.showCount().catch(() => undefined);
+    this.updateBars();
     const grids = await Promise.all(windows.map((window) => fetchGrid(state, window, this.hasRooms, this.range !== null, signal)));
     const [first, second] = grids as [Grid, Grid | undefined];
     const shown = second

@@ -11,7 +11,7 @@ import { boxOf, latLngOf, smallPicture, type WorldBox } from './small-picture.js
 /** The share of the heat that the first view shows. */
 const SHARE = 0.8;
 /** The least number of zooms beyond that of the whole layer that make the view worth it: on a wide screen the part is small. */
-const GAIN = { compact: 1, wide: 2 };
+const GAIN = { compact: 1, wide: 3 };
 /** The lowest zoom on a phone, on which a world is 512 pixels wide. */
 const COMPACT_MIN_ZOOM = 1;
 /** The longer side of the picture in pixels. */
