@@ -152,6 +152,7 @@ describe('headings and landmarks', () => {
       await page.waitForSelector('#times:not([hidden])');
       assert.equal(await page.locator('main').count(), 1);
       assert.deepEqual(await page.getByRole('heading', { level: 1 }).allTextContents(), ['Seven days']);
+      if (!options.isMobile) assert.deepEqual(await page.getByRole('heading', { level: 2 }).allTextContents(), ['Settings', 'Time']);
       for (const name of ['Heat map', 'Time']) assert.equal(await page.getByRole('region', { name, exact: true }).count(), 1, name);
       await done();
     }

@@ -80,6 +80,25 @@ describe('the first view', () => {
     await one.done();
   });
 
+  test('of a layer in the address bar is found too, unless the map has been moved', async () => {
+    const { page, done } = await visit('layer=fiji&at=8/-16.85/178', { viewport: { width: 1280, height: 800 } });
+    await page.evaluate(() => (location.hash = 'layer=crowd'));
+    await page.waitForFunction(() => /layer=crowd&at=(8|9|10)\//.test(location.hash));
+    assert(near(await place(page), STOCKHOLM, 1.2), `${await place(page)}`);
+    // While the picture is on its way.
+    await page.route('**/everywhere/bbox/**', (route) => setTimeout(() => void route.continue().catch(() => undefined), 500));
+    await page.route('**/crowd/bbox/**', (route) => setTimeout(() => void route.continue().catch(() => undefined), 600));
+    await page.evaluate(() => (location.hash = 'layer=everywhere'));
+    await page.waitForFunction(() => location.hash.includes('layer=everywhere'));
+    await page.evaluate(() => (location.hash = 'layer=crowd'));
+    await page.waitForTimeout(200);
+    await page.focus('#map');
+    await page.keyboard.press('ArrowRight');
+    await page.waitForTimeout(1500);
+    assert((await place(page))[0] < 8, `${await place(page)}`);
+    await done();
+  });
+
   test('of a link is that of the link, without a request', async () => {
     const { page, requested, done } = await visit('layer=crowd&at=4/10/20', PHONE);
     assert.deepEqual(await place(page), [4, 10, 20]);

@@ -132,8 +132,11 @@ export class GlobePage {
   /** Moves the map to the densest part of the layer, if that is much smaller than all of it. */
   private async showDensest(): Promise<void> {
     const { layer } = this;
+    const { zoom, lat, lng } = this.state;
     const view = layer && (await densestView(this.map, layer, styleOf(this.state, this.catalog)));
-    if (!view || layer !== this.layer) return;
+    // Not if the user has moved the map.
+    const isMoved = this.state.zoom !== zoom || this.state.lat !== lat || this.state.lng !== lng;
+    if (!view || layer !== this.layer || isMoved) return;
     this.map.setView(view.center, view.zoom, { animate: false });
     this.placed();
   }
@@ -173,6 +176,7 @@ export class GlobePage {
       const isOther = state.layer !== this.state.layer;
       this.state = placed ? state : { ...state, ...place };
       this.place(placed || !isOther);
+      if (!placed && isOther) void this.showDensest();
       this.panel.show(this.state);
       if (isOther) void this.loadStatistics();
       else this.updateTimes();

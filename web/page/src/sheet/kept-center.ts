@@ -14,9 +14,11 @@ export class KeptCenter {
       if (!this.resizing) this.center = map.getCenter();
     });
     new ResizeObserver(() => {
+      const before = map.getSize();
       this.resizing = true;
       map.invalidateSize({ animate: false, pan: false });
-      if (this.center) {
+      // The observer also reports the first size, and a pan by nothing is a move for the listeners of the map.
+      if (this.center && !map.getSize().equals(before)) {
         const offset = map.latLngToContainerPoint(this.center).subtract(map.getSize().divideBy(2)).round();
         map.panBy(offset, { animate: false });
       }

@@ -52,7 +52,9 @@ export class Sheet {
     }
     onArrangement(() => this.arrange());
     addEventListener('resize', () => this.place());
-    const observer = new ResizeObserver(() => this.drag ?? this.place());
+    const observer = new ResizeObserver(() => {
+      if (!this.drag) this.place();
+    });
     for (const id of ['peek', 'notice', 'area']) observer.observe(byId(id));
     this.arrange(true);
   }
