@@ -50,6 +50,13 @@ const STATES = {
       await page.waitForSelector('.spots li');
     },
   },
+  'the dialog that adds a layer': {
+    path: '#layer=days&at=2/20/0',
+    then: async (page) => {
+      await page.click('#add-layer');
+      await page.waitForSelector('dialog[open]');
+    },
+  },
   'playing times': {
     path: '#layer=days&at=2/20/0',
     then: async (page) => {
