@@ -493,7 +493,7 @@ mod tests {
         }
         let mut found = BTreeSet::new();
         walk(&ROOT, &mut found);
-        let of_numbers = ["time-span", "byte-size", "uint", "uint32", "uint64", "int32", "double"];
+        let of_numbers = ["time-span", "byte-size", "uint", "uint8", "uint32", "uint64", "int32", "double"];
         let known: BTreeSet<_> = FORMATS.iter().map(|(name, ..)| *name).chain(of_numbers).collect();
         assert_eq!(found, known);
     }

@@ -23,7 +23,7 @@ use crate::layer::FilterOptions;
 /// The body is a GeoJSON Polygon or MultiPolygon, or a Feature or FeatureCollection of these. The response has the number,
 /// weights, bounds, times and categories of the points in the polygon, and with `bins` also their distributions; `zooms` is
 /// empty.
-#[utoipa::path(post, path = "/{layer}/statistics", operation_id = "get_area_statistics", tag = "layers",
+#[utoipa::path(post, path = "/{layer}/statistics", operation_id = "compute_area_statistics", tag = "layers",
     params(("layer" = String, Path, description = "A layer of the catalog", example = "cities"), InQuery<DistributionOptions>, InQuery<FilterOptions>),
     request_body(content((PolygonBody = "application/geo+json"), (PolygonBody = "application/json"))),
     responses(

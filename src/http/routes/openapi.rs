@@ -216,9 +216,9 @@ mod tests {
 
     #[test]
     fn operation_ids_are_unique_names_of_functions() {
-        const VERBS: [&str; 14] = [
-            "add", "click", "compute", "create", "delete", "draw", "get", "list", "put", "query", "run", "update",
-            "find", "stream",
+        const VERBS: [&str; 16] = [
+            "add", "click", "compute", "create", "delete", "draw", "find", "get", "inspect", "list", "put", "query",
+            "replace", "run", "stream", "update",
         ];
         let document = document();
         let mut ids = BTreeSet::new();
