@@ -105,6 +105,7 @@ fn samples() -> BTreeMap<&'static str, Vec<Sample>> {
         ("/{layer}/point/{lon},{lat}", "/point/-70.5,-33.4?z=4"),
         ("/{layer}/points", "/points"),
         ("/{layer}/points", "/points?bounds=-71,-34,-70,-33"),
+        ("/{layer}/categories", "/categories?search=e"),
         ("/{layer}/statistics", "/statistics"),
         ("/{layer}/legend.json", "/legend.json?zoom=2"),
         ("/{layer}/frames", "/frames?every=1d"),
@@ -166,6 +167,7 @@ fn samples() -> BTreeMap<&'static str, Vec<Sample>> {
             add("/{layer}/matrix", "GET", &format!("/matrix{more}x=hour&weekdays=mon-wed"), Value::Null);
             add("/{layer}/legend.json", "GET", &format!("/legend.json{filter}"), Value::Null);
             add("/{layer}/legend.png", "GET", &format!("/legend.png{filter}"), Value::Null);
+            add("/{layer}/categories", "GET", &format!("/categories{filter}"), Value::Null);
             add("/{layer}/frames", "GET", &format!("/frames{more}every=1d"), Value::Null);
             for place in ["18.06,59.33", "-70.5,-33.4", "30.5,10.25"] {
                 for zoom in ["", "z=4", "z=18"] {

@@ -1,13 +1,13 @@
 // A Kiln server with a few points at known locations, and a web server for other pages.
 import { spawn } from 'node:child_process';
-import { copyFileSync, createReadStream, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, createReadStream, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const PROGRAM = process.env.KILN ?? here('../../target/debug/kiln');
+export const PROGRAM = process.env.KILN ?? here('../../target/debug/kiln');
 
 /** Stockholm, the only point of its layer. */
 export const STOCKHOLM = { lat: 59.33, lng: 18.07 };
@@ -124,9 +124,15 @@ export async function serve(config = '', { layers = true } = {}) {
   return start(home);
 }
 
+/** Starts a server in a folder, which stays; of the configuration there, or of `inputs`. */
+export async function serveIn(home, inputs = []) {
+  const server = await start(home, inputs);
+  return { ...server, stop: server.kill };
+}
+
 /** Starts a server in a folder. */
-async function start(home) {
-  const child = spawn(PROGRAM, ['serve', '-l', '127.0.0.1:0'], { cwd: home, stdio: ['ignore', 'ignore', 'pipe'] });
+async function start(home, inputs = []) {
+  const child = spawn(PROGRAM, ['serve', ...inputs, '-l', '127.0.0.1:0'], { cwd: home, stdio: ['ignore', 'ignore', 'pipe'] });
   const url = await new Promise((done, fail) => {
     let output = '';
     child.stderr.on('data', (chunk) => {
@@ -152,21 +158,26 @@ async function start(home) {
     await ended;
     return start(home);
   };
-  return { url, stop, restart, json: async (path) => (await fetch(`${url}/${path}`)).json() };
+  return { url, stop, kill, restart, json: async (path) => (await fetch(`${url}/${path}`)).json() };
 }
 
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.mjs': 'text/javascript', '.css': 'text/css', '.json': 'application/json', '.png': 'image/png' };
 
-/** A web server with `pages` by path, and the files of web/: libraries from npm, and the package. */
-export async function site(pages) {
-  const root = here('..');
+/** A web server with `pages` by path, and the files of a folder, by default of web/: libraries from npm, and the package. */
+export async function site(pages, root = here('..')) {
   const server = createServer((request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, 'http://site').pathname));
     const text = pages[path];
     const file = join(root, path);
     if (text !== undefined) response.writeHead(200, { 'content-type': TYPES['.html'] }).end(text);
     else if (path === '/favicon.ico') response.writeHead(204).end();
-    else if (existsSync(file) && extname(file)) {
+    else if (existsSync(file) && request.headers.range) {
+      const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range).map(Number);
+      const { size } = statSync(file);
+      const end = Math.min(to, size - 1);
+      response.writeHead(206, { 'content-type': 'application/octet-stream', 'content-range': `bytes ${from}-${end}/${size}`, 'content-length': end - from + 1 });
+      createReadStream(file, { start: from, end }).pipe(response);
+    } else if (existsSync(file) && extname(file)) {
       response.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream' });
       createReadStream(file).pipe(response);
     } else response.writeHead(404).end();

@@ -111,6 +111,7 @@ names! {
     SCHEDULE = "schedule",
     SCHEME = "scheme",
     SCHEMES = "schemes",
+    SEARCH = "search",
     SHAPE = "shape",
     SHOW_VALUES = "show_values",
     SIZE = "size",

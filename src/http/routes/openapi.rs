@@ -40,6 +40,7 @@ use crate::layer_name;
         super::rooms::get,
         super::rooms::put,
         super::rooms::delete,
+        super::categories::categories,
         super::statistics::statistics,
         super::area_statistics::statistics_within,
         super::frames::frames,

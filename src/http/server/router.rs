@@ -18,9 +18,9 @@ use super::app::App;
 use super::middleware::{REQUEST_ID, access};
 use super::problem::Problem;
 use crate::http::routes::{
-    area_statistics, bbox, bridge, catalog, detections, floor_plan, frames, grid, health, images, ingest, inspect,
-    jobs, layer_changes, legend, masks, matrix, matrix_body, metrics, openapi, overlays, pages, point, points, queries,
-    replace_points, rooms, statistics, tile_json, tiles,
+    area_statistics, bbox, bridge, catalog, categories, detections, floor_plan, frames, grid, health, images, ingest,
+    inspect, jobs, layer_changes, legend, masks, matrix, matrix_body, metrics, openapi, overlays, pages, point, points,
+    queries, replace_points, rooms, statistics, tile_json, tiles,
 };
 
 /// Returns the router of all routes with their middleware.
@@ -42,6 +42,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/masks/{id}/page", get(masks::page::page))
         .route("/masks/{id}/value", get(masks::value::value))
         .route("/matrix/{layer}", get(pages::matrix))
+        .route("/{layer}/categories", get(categories::categories))
         .route("/{layer}/floorplan.json", get(floor_plan::describe))
         .route("/{layer}/frames", get(frames::frames))
         .route("/{layer}/grid", get(grid::grid))

@@ -4,6 +4,7 @@ use crate::http::parameters::bounds_crs::BoundsCrsOptions;
 use crate::http::parameters::mask_upload::{ArrayOptions, BackgroundOptions, ClassNamesOptions};
 use crate::http::parameters::shared::ProjectionOptions;
 use crate::http::parameters::tile_style::{TileSize, TileVersion};
+use crate::http::routes::categories::CategoriesOptions;
 use crate::http::routes::frames::FramesOptions;
 use crate::http::routes::grid::GridFormatOptions;
 use crate::http::routes::layer_changes::LayerOptions;
@@ -121,6 +122,7 @@ fn the_table_of_parameters_is_generated() {
         ),
         ("GET /{layer}/point/{lon},{lat}", of::<PointOptions>()),
         ("GET /{layer}/points", [of::<PointsOptions>(), of::<BoundsCrsOptions>()].concat()),
+        ("GET /{layer}/categories", of::<CategoriesOptions>()),
         ("GET /{layer}/statistics", of::<StatisticsOptions>()),
         ("GET /{layer}/frames", [of::<FramesOptions>(), of::<TileSize>()].concat()),
         ("GET /{layer}/grid, POST /{layer}/grid", [of::<GridFormatOptions>(), of::<BoundsCrsOptions>()].concat()),

@@ -16,7 +16,7 @@ import { Histogram } from './histogram.js';
 import { Panel } from './panel.js';
 import { pixelWidthM } from './dot-size.js';
 import { Sheet } from './sheet/sheet.js';
-import { Snippets } from './snippets.js';
+import { Snippets } from './snippets/snippets.js';
 import { matrixUrl } from './matrix-link.js';
 import { read, styleOf, write, type State } from './state.js';
 import { describe, PARTS } from './time-parts.js';
@@ -90,7 +90,7 @@ export class GlobePage {
       return shown ? ([shown.vmin, shown.vmax] as [number, number]) : null;
     };
     this.panel = new Panel(catalog, state, (next, what) => this.change(next, what), span);
-    this.snippets = new Snippets(map);
+    this.snippets = new Snippets(map, catalog.page);
     this.swipe = new Swipe(map, map.getPane('before')!, map.getPane('heat')!, (percent) => {
       this.state.swipe = percent;
       this.remember();
@@ -251,14 +251,14 @@ export class GlobePage {
   private async loadStatistics(): Promise<void> {
     const { layer } = this.state;
     this.updateTimes();
-    this.panel.showCategories(null);
+    this.panel.showCategories(layer, 0);
     this.panel.showTimes(false, false);
     this.values.setCategories(0);
     try {
       const statistics = await fetchJson<Statistics>(`${BASE}/${layer}/statistics?zoom=0`);
       if (layer !== this.state.layer) return;
       this.loaded = { layer, statistics };
-      this.panel.showCategories(statistics.categories ?? null);
+      this.panel.showCategories(layer, statistics.categories?.total ?? 0);
       this.panel.showTimes(statistics.time !== null, (statistics.categories?.names.length ?? 0) > 0);
       this.values.setCategories(statistics.categories ? TOP_CATEGORIES : 0);
       this.updateTimes();
@@ -336,6 +336,6 @@ export class GlobePage {
   private remember(): void {
     history.replaceState(null, '', `#${write(this.state, this.layer, this.catalog)}`);
     byId<HTMLAnchorElement>('matrix').href = matrixUrl(this.state);
-    this.snippets?.update(this.state.layer, styleOf(this.state, this.catalog));
+    this.snippets?.update(this.state.layer, this.layer, styleOf(this.state, this.catalog));
   }
 }

@@ -4,6 +4,7 @@ import './base.css';
 import './map.css';
 import './banner.css';
 import './panel.css';
+import './categories/categories.css';
 import './layer-head.css';
 import './style.css';
 import './context/context.css';

@@ -1,5 +1,6 @@
-import type { Catalog, Statistics } from './catalog.js';
-import { byId, make, number } from './dom.js';
+import type { Catalog } from './catalog.js';
+import { CategoryFilter } from './categories/category-filter.js';
+import { byId } from './dom.js';
 import { listLayers, sentenceOf, showLayer } from './layer-head.js';
 import { SchemePicker } from './scheme-picker.js';
 import { defaultStyle, type State } from './state.js';
@@ -17,6 +18,7 @@ export class Panel {
   ) as Record<string, HTMLInputElement>;
 
   private readonly schemes: SchemePicker;
+  private readonly categories = new CategoryFilter((categories) => this.changed({ ...this.state, categories }, 'categories'));
   private readonly timeParts: { controls: TimePartControls; zone: HTMLSelectElement };
 
   constructor(
@@ -60,7 +62,7 @@ export class Panel {
     showLayer(layer, layer ? sentenceOf(layer, state.agg) : '');
     this.timeParts.controls.show(state);
     this.timeParts.zone.value = state.zone;
-    this.updateCategories();
+    this.categories.show(state.categories);
   }
 
   /** Shows the filter by parts of the time if the layer has times, and the link to its matrix, which may also have categories. */
@@ -69,38 +71,16 @@ export class Panel {
     byId('matrix-link').hidden = !hasTimes && !hasCategories;
   }
 
-  /** Lists the categories of the layer. */
-  showCategories(categories: Statistics['categories']): void {
-    byId('categories').hidden = !categories?.names.length;
-    const boxes = (categories?.names ?? []).map((name) => {
-      const label = make('label', 'check');
-      const box = make('input');
-      box.type = 'checkbox';
-      box.value = name;
-      box.checked = this.state.categories.includes(name);
-      label.append(box, name);
-      return label;
-    });
-    const more = (categories?.total ?? 0) - boxes.length;
-    byId('category-list').replaceChildren(...boxes, ...(more > 0 ? [make('p', 'quiet', `and ${number(more)} more`)] : []));
-    this.updateCategories();
-  }
-
-  private updateCategories(): void {
-    const { length } = this.state.categories;
-    byId('categories-value').textContent = length ? `${length} selected` : 'all';
-    for (const box of byId('category-list').querySelectorAll('input')) box.checked = this.state.categories.includes(box.value);
+  /** Sets the number of categories of the layer. */
+  showCategories(layer: string, total: number): void {
+    this.categories.setLayer(layer, total);
+    this.categories.show(this.state.categories);
   }
 
   /** Applies the change of a control. */
   private applyChange(target: HTMLElement): void {
     const state = { ...this.state };
     const input = target as HTMLInputElement;
-    if (byId('category-list').contains(target)) {
-      const others = state.categories.filter((name) => name !== input.value);
-      state.categories = input.checked ? [...others, input.value] : others;
-      return this.changed(state, 'categories');
-    }
     const { id } = target;
     if (id === 'layer') {
       const layer = this.catalog.layers.find(({ name }) => name === input.value);

@@ -4,6 +4,7 @@ import L from 'leaflet';
 import { fetchJson, KilnError, legendOf } from 'kiln-leaflet';
 
 import { BASE, type Catalog, type LayerEntry, type Statistics } from '../catalog.js';
+import { fetchCategories } from '../categories/category-list.js';
 import { byId, debounced, make, number, points, showNotice, showStatus } from '../dom.js';
 import { Failures } from '../failures.js';
 import { matrixUrl } from '../matrix-link.js';
@@ -174,7 +175,9 @@ export class FloorPage {
   private async loadStatistics(): Promise<void> {
     const { time, categories } = await fetchJson<Statistics>(`${BASE}/${this.layer.name}/statistics?zoom=0`);
     this.range = time && [Date.parse(time.start), Date.parse(time.end)];
-    const spaces = categories?.names ?? [];
+    // The statistics have the first 50 only.
+    const isCut = (categories?.total ?? 0) > (categories?.names.length ?? 0);
+    const spaces = isCut ? (await fetchCategories(this.layer.name)).categories.map(({ name }) => name).sort() : (categories?.names ?? []);
     // The spaces of a layer share a plane: all of them at once would be a sum of floors.
     if (this.state.space === undefined) this.state.space = spaces.length > 1 ? spaces[0] : null;
     this.spaces = spaces;

@@ -5,6 +5,7 @@ import '../map.css';
 import '../context/context.css';
 import '../banner.css';
 import '../panel.css';
+import '../categories/categories.css';
 import './matrix.css';
 
 import { fetchJson, KilnError } from 'kiln-leaflet';

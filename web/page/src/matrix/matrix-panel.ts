@@ -1,5 +1,6 @@
 import type { Catalog, LayerEntry, Statistics } from '../catalog.js';
-import { byId, make, number, option, points } from '../dom.js';
+import { CategoryFilter } from '../categories/category-filter.js';
+import { byId, option, points } from '../dom.js';
 import { foldable } from '../fold.js';
 import { schemeGroups } from '../scheme-groups.js';
 import { listZones, TimePartControls } from '../time-part-controls.js';
@@ -21,6 +22,7 @@ export class MatrixPanel {
   private readonly select = (id: string) => byId<HTMLSelectElement>(id);
   private readonly input = (id: string) => byId<HTMLInputElement>(id);
   private readonly parts: TimePartControls;
+  private readonly categories = new CategoryFilter((categories) => this.changed({ ...this.state, categories }, 'categories'));
   private axes: string[] = [];
   private numbers: string[] = [];
 
@@ -41,7 +43,7 @@ export class MatrixPanel {
     listZones(this.select('zone'), state.zone);
     this.parts = new TimePartControls(byId('time-parts'), (parts) => this.changed({ ...this.state, ...parts }, 'time-parts'));
     byId('times-fields').hidden = statistics.time === null;
-    this.showCategories(statistics.categories ?? null);
+    this.categories.setLayer(layer.name, statistics.categories?.total ?? 0);
     byId('about').textContent = `${points(layer.points)}${layer.positions ? '' : ' without positions'}`;
     byId('back-part').hidden = !layer.positions;
     // It is on the map, outside of the form.
@@ -94,33 +96,15 @@ export class MatrixPanel {
       this.input(limit).value = text.length === 10 ? `${text}T00:00` : text;
     }
     this.parts.show(state);
-    byId('categories-value').textContent = state.categories.length ? `${state.categories.length} selected` : 'all';
-    for (const box of byId('category-list').querySelectorAll('input')) box.checked = state.categories.includes(box.value);
+    this.categories.show(state.categories);
     this.input('in-view').checked = state.inView;
-  }
-
-  private showCategories(categories: Statistics['categories']): void {
-    byId('categories').hidden = !categories?.names.length;
-    const boxes = (categories?.names ?? []).map((name) => {
-      const label = make('label', 'check');
-      const box = make('input');
-      box.type = 'checkbox';
-      box.value = name;
-      label.append(box, name);
-      return label;
-    });
-    const more = (categories?.total ?? 0) - boxes.length;
-    byId('category-list').replaceChildren(...boxes, ...(more > 0 ? [make('p', 'quiet', `and ${number(more)} more`)] : []));
   }
 
   private applyChange(input: HTMLInputElement): void {
     const state = { ...this.state };
     const { id, value } = input;
     const bins = () => (input.valueAsNumber >= 1 ? Math.min(Math.round(input.valueAsNumber), 1000) : null);
-    if (byId('category-list').contains(input)) {
-      const others = state.categories.filter((name) => name !== input.value);
-      state.categories = input.checked ? [...others, input.value] : others;
-    } else if (id === 'x') Object.assign(state, { x: value, xBins: null, selection: { ...state.selection, columns: null } });
+    if (id === 'x') Object.assign(state, { x: value, xBins: null, selection: { ...state.selection, columns: null } });
     else if (id === 'y') Object.assign(state, { y: value, yBins: null, selection: { ...state.selection, rows: null } });
     else if (id === 'x-bins') Object.assign(state, { xBins: bins(), selection: { ...state.selection, columns: null } });
     else if (id === 'y-bins') Object.assign(state, { yBins: bins(), selection: { ...state.selection, rows: null } });

@@ -1,0 +1,35 @@
+/** What a snippet shows. */
+export interface View {
+  /** The base URL of the server. */
+  base: string;
+  layer: string;
+  title: string;
+  /** The attribution of the points, as HTML; empty without one. */
+  attribution: string;
+  /** The style and the filter, as a query string. */
+  query: string;
+  zoom: number;
+  lat: string;
+  lng: string;
+  /** The URL of the view as one picture. */
+  picture: string;
+  /** The URL of the legend of that picture. */
+  legend: string;
+  /** The basemap of the configuration, or null. */
+  basemap: { url: string; attribution: string } | null;
+}
+
+/** The URL of the layer's TileJSON. */
+export const tileJsonUrl = ({ base, layer, query }: View) => `${base}/${layer}?${query}`;
+
+/** The URL template of the layer's tiles; `ratio` follows the row. */
+export const tilesUrl = ({ base, layer, query }: View, ratio = '') => `${base}/${layer}/{z}/{x}/{y}${ratio}.png?${query}`;
+
+/** A text as a literal of JavaScript, also within HTML. */
+export function literal(text: string): string {
+  const escaped = JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'").replaceAll('<', '\\x3c');
+  return `'${escaped}'`;
+}
+
+/** The URL of a basemap for libraries other than Leaflet, which do not know `{s}` and `{r}`. */
+export const plainBasemap = (url: string) => url.replaceAll('{s}', 'a').replaceAll('{r}', '');
