@@ -27,13 +27,11 @@ use super::golden::{Picture, assert_same};
 use super::kiln::kiln;
 
 /// The pages with commands that are not run: how many blocks, and why.
-const NOT_RUN: [(&str, usize, &str); 6] = [
+const NOT_RUN: [(&str, usize, &str); 4] = [
     ("README.md", 1, "`make serve` and `make test` build the program and run all tests"),
     ("docs/jobs.md", 1, "ffmpeg is not a tool of the tests"),
-    ("docs/layers.md", 1, "the server listens beyond loopback, for another host; tests/it/ingest_errors.rs has tokens"),
     ("docs/performance.md", 5, "measurements with ten million points, and with programs that the tests do not have"),
     ("docs/quick-start.md", 1, "`make serve` builds the program"),
-    ("docs/server.md", 1, "it uploads the picture of a floor; tests/it/floorplan.rs uploads others"),
 ];
 
 /// The languages of blocks; another spelling of `sh` would not be run.

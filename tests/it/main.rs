@@ -8,6 +8,7 @@ mod arrow;
 mod bad_requests;
 mod book;
 mod bounds_crs;
+mod categories;
 mod classic;
 mod classic_color;
 mod clean_command;

@@ -98,7 +98,7 @@ describe('an area', () => {
     await done(page);
     assert.match(await card(page), /6 points/);
     await page.click('#categories summary');
-    await page.check('#category-list input[value="tram"]');
+    await page.uncheck('#category-list input[value="bus"]');
     await page.waitForFunction(() => /\b3 points/.test(document.getElementById('area').innerText));
     assert.doesNotMatch(await card(page), /bus/);
     await end();

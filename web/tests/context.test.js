@@ -158,7 +158,7 @@ describe('the time bar', () => {
     const heights = () => page.$$eval('#time-bars rect', (all) => all.map((bar) => Number(bar.getAttribute('height'))).filter((height) => height > 0));
     assert.deepEqual(await heights(), Array(7).fill(26));
     await page.click('#categories summary');
-    await page.check('#category-list input[value="bus"]');
+    await page.uncheck('#category-list input[value="tram"]');
     await page.waitForFunction(() => [...document.querySelectorAll('#time-bars rect')].filter((bar) => Number(bar.getAttribute('height')) > 0).length === 4);
     assert(requested.some((url) => url.includes('bins=') && !url.includes('start=')));
     await done();

@@ -132,8 +132,8 @@ async function bundle(text, language) {
   }
 }
 
-/** The number of colored pixels: land, water, streets and controls are gray, or nearly so. */
-const colored = (picture) => middle(picture, ([red, green, blue]) => Math.max(red, green, blue) - Math.min(red, green, blue) > 60).count;
+/** The number of colored pixels at the center, between the controls and legends at the edges. Land and water are gray, or nearly so. */
+const colored = ({ width, height, at }) => middle({ width: width / 2, height: height / 2, at: (x, y) => at(x + width / 3, y + height / 5) }, ([red, green, blue]) => Math.max(red, green, blue) - Math.min(red, green, blue) > 60).count;
 
 describe('pages and scripts of the documents', () => {
   test('each one is run, or listed with a reason', () => {

@@ -412,27 +412,21 @@ describe('the 3-D page', () => {
 });
 
 describe('3-D maps of other libraries', () => {
-  test('the snippet for MapLibre GL in the documentation raises the terrain where the points are', async () => {
+  test('the page of MapLibre GL in the documentation raises the terrain where the points are', async () => {
     const guide = readFileSync(new URL('../../docs/occupancy.md', import.meta.url), 'utf8');
-    const code = /```js\n(maplibregl\.addProtocol[^]*?)```/.exec(guide)[1].replaceAll('http://localhost:3000/cities', `${kiln.url}/one`);
+    const code = /```html\n([^]*?addProtocol[^]*?)```/.exec(guide)[1].replaceAll('http://localhost:3000/cities', `${kiln.url}/one`);
     const { lat, lng } = STOCKHOLM;
-    const pages = {
-      '/page': `<!doctype html><link rel="stylesheet" href="/node_modules/maplibre-gl/dist/maplibre-gl.css">
-        <style>#map { width: 500px; height: 400px }</style><div id="map"></div><script type="module">
-        const maplibregl = await import('/node_modules/maplibre-gl/dist/maplibre-gl.mjs');
-        const style = { version: 8, sources: {}, layers: [{ id: 'ground', type: 'background' }] };
-        const map = new maplibregl.Map({ container: 'map', center: [${lng}, ${lat}], zoom: 6, pitch: 50, attributionControl: false, style });
-        map.on('load', () => {
-          ${code}
-          map.on('idle', () => {
-            window.heights = [[${lng}, ${lat}], [${lng + 1.5}, ${lat}]].map((place) => map.queryTerrainElevation(place));
-          });
-        });
-        </script>`,
-    };
-    const host = await site(pages);
-    const { page, done } = await chromium.page({}, [kiln.url, host.url]);
+    assert(code.includes('new Map({') && code.includes('center: [10, 48], zoom: 4'));
+    const host = await site({ '/page': code.replace('new Map({', 'window.map = new Map({').replace('center: [10, 48], zoom: 4', `center: [${lng}, ${lat}], zoom: 6`) });
+    const { page, done } = await chromium.page({ viewport: { width: 500, height: 400 } }, [kiln.url, host.url, ...HOSTS]);
+    await withoutInternet(page);
     await page.goto(`${host.url}/page`);
+    await page.waitForFunction(() => window.map);
+    await page.evaluate(([lng, lat]) => {
+      map.on('idle', () => {
+        window.heights = [[lng, lat], [lng + 1.5, lat]].map((place) => map.queryTerrainElevation(place));
+      });
+    }, [lng, lat]);
     await page.waitForFunction(() => window.heights?.every((height) => height !== null), null, { timeout: 60_000 });
     const [there, elsewhere] = await page.evaluate(() => window.heights);
     assert(there - elsewhere > 100, `${there} m and ${elsewhere} m`);

@@ -116,11 +116,11 @@ crs = "plane"
 `;
 const SAMPLE = ['detections.csv.gz', 'rooms.geojson', 'plan.png'];
 
-/** Starts a server with `config` appended to its configuration, which has no layers if `layers` is false. */
-export async function serve(config = '', { layers = true } = {}) {
+/** Starts a server with `config` appended to its configuration, which has no layers if `layers` is false, and further `files`. */
+export async function serve(config = '', { layers = true, files = {} } = {}) {
   const home = mkdtempSync(join(tmpdir(), 'kiln-web-'));
   for (const name of SAMPLE) copyFileSync(here(`../../data/floor/${name}`), join(home, name));
-  for (const [name, text] of Object.entries({ ...FILES, 'kiln.toml': (layers ? CONFIG : '') + config })) writeFileSync(join(home, name), text);
+  for (const [name, text] of Object.entries({ ...FILES, ...files, 'kiln.toml': (layers ? CONFIG : '') + config })) writeFileSync(join(home, name), text);
   return start(home);
 }
 

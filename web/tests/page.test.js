@@ -239,7 +239,7 @@ describe('by hand', () => {
     await page.fill('#radius', '33');
     await page.fill('#opacity', '60');
     await page.click('#categories summary');
-    await page.check('#category-list input[value="tram"]');
+    await page.uncheck('#category-list input[value="bus"]');
     await settled(page);
     await shown(page);
     const state = await hash(page);
@@ -251,7 +251,8 @@ describe('by hand', () => {
     for (const id of ['layer', 'scheme', 'curve', 'normalize', 'radius', 'opacity']) {
       assert.equal(await value(again.page, id), await value(page, id), id);
     }
-    await again.page.waitForSelector('#category-list input[value="tram"]:checked', { state: 'attached' });
+    await again.page.click('#categories summary');
+    await again.page.waitForSelector('#category-list input[value="tram"]:checked');
     assert(again.requested.some((url) => /days\/3\/.*category=%5B%22tram%22%5D/.test(url)), again.requested.join('\n'));
     await again.done();
     // A URL changed by hand, or by the back button.
@@ -310,8 +311,8 @@ describe('by hand', () => {
     await page.click('#drawing summary');
     await page.check('#compare');
     await page.click('#categories summary');
-    await page.uncheck('#category-list input[value="bus"]');
-    await page.check('#category-list input[value="tram"]');
+    await page.hover('.category:has(input[value="tram"])');
+    await page.click('button[aria-label="Only tram"]');
     await page.fill('#swipe-at', '45');
     await settled(page);
     await shown(page);
@@ -336,19 +337,9 @@ describe('by hand', () => {
     await done();
   });
 
-  test('the current view can be copied and downloaded', async () => {
+  test('the current view can be downloaded', async () => {
     const { page, done } = await visit(`layer=one&${AT_STOCKHOLM}&scheme=fire`);
     await page.click('#take summary');
-    for (const [kind, words] of [
-      ['Leaflet', ['L.tileLayer', `${kiln.url}/one?scheme=fire`]],
-      ['MapLibre', ['maplibregl.Map', 'raster']],
-      ['OpenLayers', ['new TileJSON', 'fromLonLat']],
-      ['curl', ['curl -o one.png', '/one/bbox/']],
-    ]) {
-      await page.getByRole('tab', { name: kind }).click();
-      const code = await page.textContent('#snippet');
-      for (const word of words) assert(code.includes(word), `${kind}: ${code}`);
-    }
     for (const [id, type] of [['png', 'image/png'], ['tif', 'image/tiff']]) {
       const reply = await fetch(await page.$eval(`#${id}`, (link) => link.href));
       assert.deepEqual([reply.status, reply.headers.get('content-type')], [200, type]);

@@ -22,6 +22,11 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+// The program of the user guide is run with the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/masks.md")]
+mod guide {}
+
 pub mod annotations;
 pub mod array;
 mod background;
