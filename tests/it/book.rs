@@ -12,6 +12,8 @@
 //! A block `console checked` shows commands after `$ ` and what they print, which is compared; `…` in it stands for any text.
 //! Other `console` blocks are not run.
 //!
+//! Pages and scripts for browsers (`html`, `js`, `ts`) are run by `web/tests/documents.test.js`.
+//!
 //! The pages of live tables need a database: `tests/it/postgis/book.rs` runs them.
 
 mod page;
@@ -32,6 +34,16 @@ const NOT_RUN: [(&str, usize, &str); 4] = [
     ("docs/jobs.md", 1, "ffmpeg is not a tool of the tests"),
     ("docs/performance.md", 5, "measurements with ten million points, and with programs that the tests do not have"),
     ("docs/quick-start.md", 1, "`make serve` builds the program"),
+];
+
+/// The programs in other languages: the page, how many blocks, and what runs them or why they are not run.
+const PROGRAMS: [(&str, &str, usize, &str); 6] = [
+    ("nginx", "docs/server.md", 1, "nginx is not a tool of the tests"),
+    ("python", "docs/coming-from/datashader.md", 1, "datashader alone, without Kiln"),
+    ("python", "docs/coming-from/python-heatmap.md", 1, "the Python library alone, without Kiln"),
+    ("python", "docs/store.md", 2, "run by tests/it/arrow.rs"),
+    ("rust", "docs/library.md", 3, "run with the tests of the documentation of kiln"),
+    ("rust", "docs/masks.md", 1, "run with the tests of the documentation of kiln-mask"),
 ];
 
 /// The languages of blocks; another spelling of `sh` would not be run.
@@ -118,6 +130,20 @@ fn commands_that_are_not_run_are_listed_with_a_reason() {
     }
     let listed: BTreeMap<String, usize> = NOT_RUN.iter().map(|(page, count, _)| ((*page).to_owned(), *count)).collect();
     assert_eq!(skipped, listed, "console blocks by page, and those of NOT_RUN");
+}
+
+#[test]
+fn programs_in_other_languages_are_listed_with_what_runs_them() {
+    let elsewhere = ["console", "csv", "html", "js", "json", "sh", "text", "toml", "ts"];
+    let mut found = BTreeMap::new();
+    for page in pages() {
+        for block in page.blocks.iter().filter(|block| !elsewhere.contains(&block.language.as_str())) {
+            *found.entry((block.language.clone(), page.name.clone())).or_insert(0) += 1;
+        }
+    }
+    let listed =
+        PROGRAMS.iter().map(|(language, page, count, _)| (((*language).to_owned(), (*page).to_owned()), *count));
+    assert_eq!(found, listed.collect(), "blocks by language and page, and those of PROGRAMS");
 }
 
 #[test]

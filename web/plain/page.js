@@ -266,23 +266,28 @@ function showStatus(text, isError = false) {
 /** The base URL of the server. */
 const server = () => new URL('.', document.baseURI).href;
 
+/** The comment of a snippet about the map that it needs. */
+const snippetMap = () => `// \`map\` is the map of a page with Leaflet 1.9${isPlane ? ', with crs: L.CRS.Simple' : ''}.`;
+
 /** Code that adds the layer's tiles to a Leaflet map. */
 function tilesSnippet(address) {
   return [
-    `const tileJson = await (await fetch('${server()}${address}')).json();`,
-    'const { maxzoom: maxNativeZoom, attribution } = tileJson;',
-    'L.tileLayer(tileJson.tiles[0], { maxNativeZoom, attribution }).addTo(map);',
+    snippetMap(),
+    `fetch('${server()}${address}').then((response) => response.json()).then(({ tiles, maxzoom, attribution }) => {`,
+    '  L.tileLayer(tiles[0], { maxNativeZoom: maxzoom, attribution }).addTo(map);',
+    '});',
   ].join('\n');
 }
 
 /** Code that adds a picture of the view to a Leaflet map. */
 function overlaySnippet(request) {
   return [
+    snippetMap(),
     `const server = '${server()}', headers = { 'Content-Type': 'application/json' };`,
     `const body = JSON.stringify(${JSON.stringify(request)});`,
-    "const response = await fetch(server + 'overlays', { method: 'POST', headers, body });",
-    'const overlay = await response.json();',
-    'L.imageOverlay(new URL(overlay.url, server).href, overlay.bounds).addTo(map);',
+    "fetch(server + 'overlays', { method: 'POST', headers, body }).then((response) => response.json()).then((overlay) => {",
+    '  L.imageOverlay(new URL(overlay.url, server).href, overlay.bounds).addTo(map);',
+    '});',
   ].join('\n');
 }
 

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 
 import { isHot, middle, open } from './browser.js';
+import { HOSTS, withoutInternet } from './cdn.js';
 import { FLOORS, serve, site, STOCKHOLM } from './kiln.js';
 
 let kiln, chromium;

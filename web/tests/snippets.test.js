@@ -54,6 +54,7 @@ async function readCodes(server, layer) {
   await page.waitForSelector('#map[aria-busy="false"]');
   await page.click('#take summary');
   assert.deepEqual(await page.getByRole('tab').allTextContents(), TABS);
+  await page.waitForSelector('#snippet:not(:empty)');
   const found = { [TABS[0]]: await page.textContent('#snippet') };
   for (const tab of TABS.slice(1)) {
     await page.getByRole('tab', { name: tab, exact: true }).click();

@@ -13,6 +13,7 @@ const AXES: Record<string, string> = {
   none: 'none', hour: 'hour of the day', weekday: 'day of the week', day: 'day of the month', week: 'week of the year', month: 'month',
   'year-month': 'year and month', date: 'date', year: 'year', category: 'category', lon: 'longitude', lat: 'latitude', x: 'x', y: 'y',
 };
+const STATISTICS: Record<Aggregation, string> = { count: 'number of points', sum: 'sum', mean: 'mean', max: 'maximum' };
 const POSITIONS = ['lon', 'lat', 'x', 'y', 'value'];
 /** The name of an axis for people. */
 export const axisName = (axis: string) => AXES[axis] ?? axis;
@@ -39,7 +40,7 @@ export class MatrixPanel {
     this.select('layer').replaceChildren(...catalog.layers.map(({ name, title }) => option(name, title)));
     this.select('layer').value = layer.name;
     this.select('scheme').replaceChildren(...schemeGroups(catalog));
-    this.select('agg').replaceChildren(...AGGREGATIONS.map((agg) => option(agg, agg === 'count' ? 'number of points' : agg)));
+    this.select('agg').replaceChildren(...AGGREGATIONS.map((agg) => option(agg, STATISTICS[agg])));
     listZones(this.select('zone'), state.zone);
     this.parts = new TimePartControls(byId('time-parts'), (parts) => this.changed({ ...this.state, ...parts }, 'time-parts'));
     byId('times-fields').hidden = statistics.time === null;

@@ -3,26 +3,18 @@ import { parametersOf, type HeatStyle } from 'kiln-leaflet';
 
 import { BASE, type Catalog, type LayerEntry } from '../catalog.js';
 import { byId, escaped, make } from '../dom.js';
-import { curl } from './curl.js';
-import { google } from './google.js';
-import { leaflet } from './leaflet.js';
-import { maplibre } from './maplibre.js';
-import { openlayers } from './openlayers.js';
-import type { View } from './view.js';
-import { webPage } from './web-page.js';
-
-const KINDS = { 'Web page': webPage, Leaflet: leaflet, MapLibre: maplibre, OpenLayers: openlayers, 'Google Maps': google, curl };
-type Kind = keyof typeof KINDS;
-const NAMES = Object.keys(KINDS) as Kind[];
+import { KINDS, type Kind, type View } from './view.js';
 
 /** Code snippets and files of the current map. */
 export class Snippets {
   private kind: Kind = 'Web page';
   private view: View | null = null;
+  /** Returns the text of a snippet. Null: not loaded yet. */
+  private textOf: typeof import('./texts.js')['textOf'] | null = null;
   private readonly tabs = new Map<Kind, HTMLButtonElement>();
 
   constructor(private readonly map: L.Map, private readonly page: Catalog['page']) {
-    for (const kind of NAMES) {
+    for (const kind of KINDS) {
       const tab = make('button', 'tab', kind);
       tab.type = 'button';
       tab.setAttribute('role', 'tab');
@@ -31,7 +23,7 @@ export class Snippets {
       tab.addEventListener('keydown', ({ key }) => {
         const step = key === 'ArrowRight' ? 1 : key === 'ArrowLeft' ? -1 : 0;
         if (!step) return;
-        const next = NAMES[(NAMES.indexOf(kind) + step + NAMES.length) % NAMES.length]!;
+        const next = KINDS[(KINDS.indexOf(kind) + step + KINDS.length) % KINDS.length]!;
         this.select(next);
         this.tabs.get(next)?.focus();
       });
@@ -39,6 +31,7 @@ export class Snippets {
     }
     byId('tabs').replaceChildren(...this.tabs.values());
     byId('copy').addEventListener('click', () => void this.copy());
+    byId('take').addEventListener('toggle', () => void this.load());
     byId('save-page').addEventListener('click', () => this.save());
     this.select(this.kind);
   }
@@ -93,7 +86,18 @@ export class Snippets {
 
   /** The snippet of the selected tab. */
   private get code(): string {
-    return this.view ? KINDS[this.kind](this.view) : '';
+    return (this.view && this.textOf?.(this.kind, this.view)) ?? '';
+  }
+
+  /** Loads the texts on demand: few visitors need them. */
+  private async load(): Promise<void> {
+    if (this.textOf) return;
+    try {
+      ({ textOf: this.textOf } = await import('./texts.js'));
+      this.select(this.kind);
+    } catch (error) {
+      byId('snippet').textContent = `The code failed to load: ${(error as Error).message}`;
+    }
   }
 
   /** Saves the snippet, a complete page, as a file. */

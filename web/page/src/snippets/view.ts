@@ -1,3 +1,7 @@
+/** The snippets, in the order of their tabs. */
+export const KINDS = ['Web page', 'Leaflet', 'MapLibre', 'OpenLayers', 'Google Maps', 'curl'] as const;
+export type Kind = (typeof KINDS)[number];
+
 /** What a snippet shows. */
 export interface View {
   /** The base URL of the server. */

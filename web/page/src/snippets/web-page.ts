@@ -12,12 +12,16 @@ export function webPage({ base, layer, title, query, zoom, lat, lng, basemap }: 
         'const land = await (await fetch(`${kiln}/assets/land.json`)).json();',
         "map.createPane('land').style.zIndex = 100;",
         "const look = { stroke: false, fillColor: '#f6f5f1', fillOpacity: 1 };",
-        "L.geoJSON(topojson.feature(land, 'land'), { pane: 'land', interactive: false, style: look, attribution: 'Natural Earth' }).addTo(map);",
+        'for (const turn of [-360, 0, 360]) { // the copies of the world',
+        '  const coordsToLatLng = ([lng, lat]) => [lat, lng + turn];',
+        "  const options = { pane: 'land', interactive: false, style: look, coordsToLatLng, attribution: 'Natural Earth' };",
+        "  L.geoJSON(topojson.feature(land, 'land'), options).addTo(map);",
+        '}',
       ];
   return pageOf({
     title,
     head: elementsOf(LEAFLET_CSS, LEAFLET, ...(basemap ? [] : [TOPOJSON])),
-    css: ['#map { background: #dde5ec; }', '.legend { padding: 6px; border-radius: 6px; background: #fff; box-shadow: 0 1px 5px #0004; }'],
+    css: ['#map { background: #dde5ec; }'],
     isModule: true,
     script: [
       `const kiln = ${literal(base)};`,
