@@ -56,7 +56,11 @@ export class CategoryFilter {
       const { only } = (target as HTMLElement).dataset;
       if (only !== undefined) this.apply({ selected: [only] });
     });
-    this.all.addEventListener('click', () => this.apply({ selected: [] }));
+    this.all.addEventListener('click', () => {
+      this.apply({ selected: [] });
+      // The button is hidden now.
+      this.box.querySelector('summary')?.focus();
+    });
     this.found.addEventListener('click', () => this.apply(selectionOf(this.result.categories.map(({ name }) => name), this.names)));
   }
 
@@ -121,6 +125,7 @@ export class CategoryFilter {
     if (!this.known) return this.load();
     if (this.isComplete || !search) {
       this.pending?.abort();
+      this.note.classList.remove('error');
       const categories = matching(this.known.categories, search);
       this.result = { categories, matching: search ? categories.length : this.known.total };
       return this.draw();
