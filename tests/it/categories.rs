@@ -23,7 +23,7 @@ fn server() -> Server {
     std::fs::write(home.path().join("stops.csv"), stops()).unwrap();
     std::fs::write(home.path().join("bare.csv"), "lon,lat\n1,2\n").unwrap();
     let config = "[layers.files]\ninput = \"stops.csv\"\ntime = \"time\"\ncategory = \"line\"\n\
-                  [layers.stored]\nstore = true\n[layers.bare]\ninput = \"bare.csv\"\n";
+                  [layers.bare]\ninput = \"bare.csv\"\n";
     std::fs::write(home.path().join("kiln.toml"), config).unwrap();
     let import = ["import", "stops.csv", "--layer", "stored", "--time", "time", "--category-column", "line", "-q"];
     crate::kiln::kiln(home.path(), import).done();
