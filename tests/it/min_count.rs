@@ -177,6 +177,7 @@ fn samples() -> BTreeMap<&'static str, Vec<Sample>> {
             }
             for area in areas.iter().filter(|_| [0, 4].contains(&f)) {
                 add("/{layer}/{z}/{x}/{y}.png", "POST", &format!("/3/4/2.png{filter}"), area.clone());
+                add("/{layer}/statistics", "POST", &format!("/statistics{more}bins=4"), area.clone());
                 add(
                     "/{layer}/bbox/{bounds}/{size}",
                     "POST",
