@@ -45,7 +45,7 @@ impl Heatmap {
     /// The PNG of a tile.
     fn tile(&self, tile: TileCoord) -> kiln::Result<Vec<u8>> {
         let canvas = Canvas::tile(tile, 256)?;
-        let query = self.layer.query();
+        let query = self.layer.query().with_weights(true);
         // The span of the color scale is computed once per zoom, so that tiles join without a seam.
         let shading = self.layer.shading(&query, &canvas, &self.style, 1)?;
         let heat = render_shaded(&**self.layer.point_set(), &query, &canvas, &self.style, shading.as_deref(), 1)?;

@@ -56,9 +56,9 @@ fn the_points_near_a_location_are_the_sum_of_their_categories() {
     let points = points();
     let server = server(&points);
     let mut random = Random(42);
-    let mut nonzero = 0;
+    let mut crowded = 0;
     for round in 0..36 {
-        let (lon, lat) = (17.0 + 2.0 * random.next(), 59.0 + random.next());
+        let [lon, lat] = points[(random.next() * POINTS as f64) as usize].0;
         let (zoom, is_ground) = (6 + round % 7, round % 3 == 0);
         let radius_px = 2.0 + (30.0 * random.next()).floor();
         let radius = if is_ground { format!("{}m", 300 + round * 20) } else { radius_px.to_string() };
@@ -90,9 +90,11 @@ fn the_points_near_a_location_are_the_sum_of_their_categories() {
                 let [x, y] = pixel(*location, zoom);
                 (x - center[0]).hypot(y - center[1]) <= radius_px
             });
-            assert_eq!(file["points"], near.count(), "{query} at {lon},{lat}");
+            let near = near.count();
+            assert!(near > 0);
+            assert_eq!(file["points"], near, "{query} at {lon},{lat}");
         }
-        nonzero += u32::from(file["points"].as_u64().unwrap() > 3);
+        crowded += u32::from(file["points"].as_u64().unwrap() > 3);
     }
-    assert!(nonzero > 18, "only {nonzero} positions have points");
+    assert!(crowded > 10, "only {crowded} positions have several points");
 }

@@ -88,17 +88,21 @@ impl Subject {
         let scan = |with_columns| self.scan_within(filter, space, bounds, selection, with_columns, stop);
         match scan(true) {
             // Reading times rejects the rows whose time is invalid. A point without its time is better than none.
-            Ok(found) if self.rejects_more(&found.report) => scan(false),
+            Ok(found) if self.may_reject_more(&found.report) => {
+                let plain = scan(false)?;
+                Ok(if plain.total > found.total { plain } else { found })
+            }
             Err(Error::Input { .. }) => scan(false),
             found => found,
         }
     }
 
-    /// Whether a scan rejected points that the subject has.
-    fn rejects_more(&self, scanned: &ScanReport) -> bool {
+    /// Whether a scan with more columns may have rejected points that the subject has.
+    fn may_reject_more(&self, scanned: &ScanReport) -> bool {
         let all = self.point_set().report();
-        // Live tables and stored layers have no report.
-        all.read > 0 && (scanned.rejected > all.rejected || scanned.read < all.valid())
+        // A database reads the rows near the bounds only.
+        let reads_all = !self.point_set().is_remote();
+        scanned.rejected > if reads_all { all.rejected } else { 0 } || (reads_all && scanned.read < all.valid())
     }
 
     fn scan_within(

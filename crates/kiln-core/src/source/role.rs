@@ -71,6 +71,11 @@ impl Role {
         }
     }
 
+    /// Whether a column of this name can only be a weight. The other usual names are quantities that may be meant otherwise.
+    pub fn is_plain_weight(name: &str) -> bool {
+        Self::Weight.usual_names().iter().take(4).any(|plain| name.eq_ignore_ascii_case(plain))
+    }
+
     /// The noun for messages.
     pub fn word(self) -> &'static str {
         match self {

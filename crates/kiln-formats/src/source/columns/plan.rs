@@ -446,18 +446,11 @@ impl Planner<'_> {
         };
         let found = candidates.weight.iter().find(|column| is_named || !has_no_number(column));
         if let (None, Some(column)) = (found, candidates.weight.first()) {
-            self.notices.push(self.ignored_notice(
-                column,
-                Role::Weight,
-                "holds no numbers in its first rows",
-                sample,
-                "every point weighs 1",
-            ));
+            let reason = "holds no numbers in its first rows";
+            self.notices.push(self.ignored_notice(column, Role::Weight, reason, sample, "every point weighs 1"));
         }
         let column = found?.clone();
-        // Columns of these names are weights by their name; others are a quantity that may be meant otherwise.
-        let is_plain = ["weight", "value", "w", "count"].iter().any(|name| column.name.eq_ignore_ascii_case(name));
-        if !is_named && !is_plain && !self.table.is_positional() {
+        if !is_named && !Role::is_plain_weight(&column.name) && !self.table.is_positional() {
             let text = format!("the points are weighted by the {} `{}`; set ", self.table.nouns().column, column.name);
             self.notices.push(message!(text, Role::Weight.parameter(), " none for a weight of 1 each"));
         }
