@@ -162,7 +162,7 @@ describe('legends and values', () => {
   test('the legend has the unit of the style', async () => {
     const { page, done } = await visit(`${make('tileLayer', 'days')}
       L.kiln.legend(heat).addTo(map);`);
-    for (const [units, text] of [['per_px', 'weight per pixel'], ['per_m2', 'weight per m²'], ['per_km2', 'weight per 1,000 km²']]) {
+    for (const [units, text] of [['per_px', 'weight per pixel'], ['per_m2', 'weight per million m²'], ['per_km2', 'weight per 1,000 km²']]) {
       await page.evaluate((units) => heat.setStyle({ ...style, units }), units);
       await page.waitForFunction((text) => document.querySelector('.kiln-legend-unit')?.textContent === text, text);
     }
