@@ -175,3 +175,25 @@ fn source_files_have_at_most_600_lines() {
     }
     assert!(include_str!("../../src/main.rs").lines().count() < 40);
 }
+
+/// Of two schemas with one name, the OpenAPI document would have only one.
+#[test]
+fn schemas_of_the_api_have_unique_names() {
+    let mut files: BTreeMap<String, String> = BTreeMap::new();
+    for (name, text) in source_files("src") {
+        let lines: Vec<&str> = text.lines().collect();
+        let derives =
+            lines.iter().enumerate().filter(|(_, line)| line.contains("derive(") && line.contains("ToSchema"));
+        for (at, _) in derives {
+            let item = lines[at..].iter().find_map(|line| {
+                let (_, named) = line.split_once("struct ").or_else(|| line.split_once("enum "))?;
+                named.split(|c: char| !c.is_alphanumeric()).next()
+            });
+            let schema = item.unwrap_or_else(|| panic!("{name}:{at} has no item")).to_owned();
+            if let Some(other) = files.insert(schema.clone(), name.clone()) {
+                panic!("{schema} is in {other} and {name}");
+            }
+        }
+    }
+    assert!(files.len() > 50, "{files:?}");
+}

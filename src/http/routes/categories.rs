@@ -29,14 +29,14 @@ parameter_set! {
         /// Part of the name of the listed categories. Case is ignored.
         search: String = Declaration::new(Parameter::SEARCH, Kind::Text).default("all categories").example("bu"),
         /// Maximum number of listed categories.
-        limit: u64 = Declaration::new(Parameter::LIMIT, Kind::Integer { min: 1, max: CategoriesReply::MAX_LISTED as u64 })
+        limit: u64 = Declaration::new(Parameter::LIMIT, Kind::Integer { min: 1, max: CategoryListReply::MAX_LISTED as u64 })
             .default("50"),
     }
 }
 
 /// The categories of a layer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
-pub(crate) struct CategoriesReply {
+pub(crate) struct CategoryListReply {
     /// Categories with the most points, in descending order; those with the same number are in alphabetical order.
     categories: Vec<CategoryEntry>,
     /// Number of categories whose name contains `search`.
@@ -61,7 +61,7 @@ struct CategoryEntry {
     points: u64,
 }
 
-impl CategoriesReply {
+impl CategoryListReply {
     /// The maximum number of listed categories.
     const MAX_LISTED: usize = 1000;
     /// The default of `limit`.
@@ -96,7 +96,7 @@ impl CategoriesReply {
 #[utoipa::path(get, path = "/{layer}/categories", tag = "layers",
     params(("layer" = String, Path, description = "A layer of the catalog", example = "stops"), InQuery<CategoriesOptions>, InQuery<FilterOptions>),
     responses(
-        (status = 200, description = "The categories", body = CategoriesReply),
+        (status = 200, description = "The categories", body = CategoryListReply),
         (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
@@ -112,13 +112,13 @@ pub(crate) async fn categories(
     let filter = Filter::read(&mut fields)?;
     fields.finish()?;
     let search = search.unwrap_or_default();
-    let limit = limit.map_or(CategoriesReply::LISTED, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
+    let limit = limit.map_or(CategoryListReply::LISTED, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let key = format!("categories/{}/{}/{limit}/{search:?}?{filter}", layer.name(), layer.version());
     let shared = Arc::clone(&app);
     let make = || {
         app.pool.run(move |stop| {
             let points = count(&shared, &layer, &filter, stop).map_err(|error| filter.request_error(error))?;
-            let reply = CategoriesReply::new(&points, &search, limit);
+            let reply = CategoryListReply::new(&points, &search, limit);
             let text = serde_json::to_vec(&reply).map_err(|error| Error::input(layer.name(), error.to_string()))?;
             Ok(Bytes::from(text))
         })
@@ -160,29 +160,29 @@ mod tests {
         }
     }
 
-    fn names(reply: &CategoriesReply) -> Vec<(&str, u64)> {
+    fn names(reply: &CategoryListReply) -> Vec<(&str, u64)> {
         reply.categories.iter().map(|CategoryEntry { name, points }| (name.as_str(), *points)).collect()
     }
 
     #[test]
     fn the_largest_categories_are_first() {
-        let reply = CategoriesReply::new(&points(), "", 3);
+        let reply = CategoryListReply::new(&points(), "", 3);
         assert_eq!(names(&reply), [("Schnellbus", 9), ("bus", 5), ("Bahn", 2)]);
         assert_eq!((reply.matching, reply.total, reply.without_category), (4, 4, 3));
     }
 
     #[test]
     fn a_search_ignores_case_and_finds_parts_of_names() {
-        assert_eq!(names(&CategoriesReply::new(&points(), " BUS ", 50)), [("Schnellbus", 9), ("bus", 5)]);
-        let limited = CategoriesReply::new(&points(), "bus", 1);
+        assert_eq!(names(&CategoryListReply::new(&points(), " BUS ", 50)), [("Schnellbus", 9), ("bus", 5)]);
+        let limited = CategoryListReply::new(&points(), "bus", 1);
         assert_eq!((names(&limited), limited.matching, limited.total), (vec![("Schnellbus", 9)], 2, 4));
-        assert_eq!(names(&CategoriesReply::new(&points(), "plane", 50)), []);
+        assert_eq!(names(&CategoryListReply::new(&points(), "plane", 50)), []);
     }
 
     #[test]
     fn points_without_categories_have_an_empty_list() {
         let bare = PointMatrix { unplaced: 7, ..PointMatrix::default() };
-        let reply = CategoriesReply::new(&bare, "", 50);
+        let reply = CategoryListReply::new(&bare, "", 50);
         assert_eq!((reply.categories.len(), reply.total, reply.without_category), (0, 0, 7));
     }
 }
