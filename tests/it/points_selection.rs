@@ -6,6 +6,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::kiln::kiln;
+use crate::postgis::cluster::Cluster;
 use crate::server::Server;
 
 /// 4,000 points from north to south, in input order: weights ascend, each fourth point is a tram, and each fifth has no time.
@@ -130,4 +131,71 @@ fn points_of_overlays_are_a_sample_too() {
     assert_eq!((points.len(), &reply["total"], &reply["truncated"]), (100, &json!(1000), &json!(true)));
     let south = points.iter().filter(|point| point[0].as_f64().unwrap() < 25.0).count();
     assert!((30..=70).contains(&south), "{south} of 100 points are in the south, where half of them are");
+}
+
+/// Points whose extreme coordinates are between the positions that a store has.
+const EDGES: [[f64; 2]; 5] = [
+    [18.060_1, 59.33],
+    [18.060_123_456_7, 59.330_000_001],
+    [-0.127_7, -33.9],
+    [3.3, 59.339_999_912_345_6],
+    [18.060_123_45, -33.900_000_01],
+];
+
+/// Requires that the bounds of the catalog, those of the file and the default contain all points.
+fn require_points_at_the_edges(server: &Server, layer: &str, points: &[[f64; 2]]) {
+    let catalog = server.get("/catalog").ok(200).json();
+    let listed = catalog["layers"].as_array().unwrap().iter().find(|listed| listed["name"] == layer).unwrap();
+    let [[south, west], [north, east]]: [[f64; 2]; 2] = serde_json::from_value(listed["bounds"].clone()).unwrap();
+    let edge = |axis: usize, of: fn(f64, f64) -> f64| points.iter().map(|point| point[axis]).reduce(of).unwrap();
+    let exact = [edge(0, f64::min), edge(1, f64::min), edge(0, f64::max), edge(1, f64::max)];
+    let queries = [[west, south, east, north], exact]
+        .map(|[west, south, east, north]| format!("?bounds={west},{south},{east},{north}"));
+    // Bounds of a request have an area.
+    let with_area = queries.iter().map(String::as_str).filter(|_| points.len() > 1);
+    for query in with_area.chain([""]) {
+        let found = server.get(&format!("/{layer}/points{query}")).ok(200).json();
+        assert_eq!(found["total"], points.len(), "{layer}{query}: {found}");
+    }
+}
+
+#[test]
+fn points_at_the_edges_of_the_bounds_are_within_them() {
+    let home = tempfile::tempdir().unwrap();
+    let csv = |points: &[[f64; 2]]| {
+        points.iter().fold("lon,lat\n".to_owned(), |text, [lon, lat]| format!("{text}{lon},{lat}\n"))
+    };
+    // One point, whose bounds have no extent, and points on both sides of the antimeridian.
+    let (one, pacific) = ([EDGES[1]], [[179.912_345_678_9, -16.123_456_789], [-179.912_345_678_9, -17.987_654_321]]);
+    for (name, points) in [("edges", &EDGES[..]), ("one", &one), ("pacific", &pacific)] {
+        std::fs::write(home.path().join(format!("{name}.csv")), csv(points)).unwrap();
+        kiln(home.path(), ["import", &format!("{name}.csv"), "--layer", &format!("stored_{name}"), "-q"]).done();
+    }
+    let layers = ["edges", "one", "pacific"].map(|name| format!("[layers.{name}]\ninput = \"{name}.csv\"\n"));
+    std::fs::write(home.path().join("kiln.toml"), layers.concat()).unwrap();
+    let server = Server::at(home, &[]);
+    for prefix in ["", "stored_"] {
+        require_points_at_the_edges(&server, &format!("{prefix}edges"), &EDGES);
+        require_points_at_the_edges(&server, &format!("{prefix}one"), &one);
+    }
+    for layer in ["pacific", "stored_pacific"] {
+        assert_eq!(server.get(&format!("/{layer}/points")).ok(200).json()["total"], 2);
+        let exact = "bounds=179.9123456789,-17.987654321,-179.9123456789,-16.123456789";
+        assert_eq!(server.get(&format!("/{layer}/points?{exact}")).ok(200).json()["total"], 2, "{layer}");
+    }
+    // A point a few centimeters outside of the bounds is not within them.
+    let found = server.get("/stored_one/points?bounds=18.0601244,59.3,18.1,59.4").ok(200).json();
+    assert_eq!(found["total"], 0);
+}
+
+#[test]
+fn points_of_a_table_at_the_edges_of_the_bounds_are_within_them() {
+    let database = Cluster::shared().database();
+    let rows = EDGES.map(|[lon, lat]| format!("(ST_SetSRID(ST_MakePoint({lon}, {lat}), 4326))"));
+    database.sql(&format!(
+        "CREATE TABLE edges (place geometry(Point, 4326)); INSERT INTO edges VALUES {}; CREATE INDEX ON edges USING gist (place)",
+        rows.join(", ")
+    ));
+    let server = Server::with(&[&database.url()], "");
+    require_points_at_the_edges(&server, "edges", &EDGES);
 }

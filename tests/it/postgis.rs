@@ -1,7 +1,7 @@
 //! Layers of PostGIS tables, tested with a real database.
 
 mod book;
-mod cluster;
+pub(crate) mod cluster;
 mod connections;
 mod copy;
 mod equivalence;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use kiln_core::error::Result;
-use kiln_core::geo::{Bounds, Canvas, Extent};
+use kiln_core::geo::{Bounds, Canvas, Extent, fixed};
 use kiln_core::matrix::{BinQuantity, MatrixRequest, PointMatrix};
 use kiln_core::occupancy::{OccupancyGrid, OccupancyRequest};
 use kiln_core::raster::{Cells, Reduction};
@@ -22,6 +22,10 @@ impl PointSet for LiveSnapshot {
 
     fn extent(&self) -> &Extent {
         self.extent()
+    }
+
+    fn position_tolerance(&self) -> f64 {
+        fixed::TOLERANCE_DEG
     }
 
     fn has_positions(&self) -> bool {

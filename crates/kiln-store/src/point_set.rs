@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use kiln_core::error::Result;
-use kiln_core::geo::{Canvas, Extent};
+use kiln_core::geo::{Canvas, Extent, Frame, fixed};
 use kiln_core::layer_name;
 use kiln_core::matrix::{MatrixRequest, PointMatrix};
 use kiln_core::occupancy::{OccupancyGrid, OccupancyRequest};
@@ -20,6 +20,14 @@ impl PointSet for Snapshot {
 
     fn extent(&self) -> &Extent {
         self.extent()
+    }
+
+    fn position_tolerance(&self) -> f64 {
+        match self.frame() {
+            Frame::Mercator => fixed::TOLERANCE_DEG,
+            // Positions on a plane are exact.
+            Frame::Plane(_) => 0.0,
+        }
     }
 
     fn coordinate_space(&self) -> CoordinateSpace {

@@ -17,7 +17,7 @@ use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::{Blend, Layer, Radius, Style, StyleOptions, Units};
 use crate::raster::Aggregation;
 use crate::source::{
-    CoordinateSpace, PointOrder, PointSet, PointsWithin, Query, ResidentPoints, ScanReport, points_within,
+    CoordinateSpace, PointOrder, PointSet, PointsWithin, Query, ResidentPoints, ScanReport, points_within_tolerance,
 };
 
 /// The points of a picture.
@@ -121,7 +121,9 @@ impl Subject {
         let query =
             filter.applied_to(self.query()).with_coordinate_space(space).with_weights(true).with_stop(Some(stop));
         let query = query.with_times(with_columns).with_categories(with_columns);
-        points_within(self.point_set(), &query, bounds, max, order).map_err(|error| filter.request_error(error))
+        let tolerance = self.point_set().position_tolerance();
+        points_within_tolerance(self.point_set(), &query, bounds, tolerance, max, order)
+            .map_err(|error| filter.request_error(error))
     }
 
     /// The number of points.

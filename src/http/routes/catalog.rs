@@ -16,7 +16,7 @@ use crate::config::RESERVED;
 use crate::http::server::App;
 use crate::http::server::auth::WriteAccess;
 use crate::http::server::base_url::BaseUrl;
-use crate::http::server::corners::{Corners, corners};
+use crate::http::server::corners::{Corners, corners_around};
 use crate::layer::{Layer, remarks};
 use crate::mask::Colormap;
 use crate::parameter::Parameter;
@@ -193,7 +193,7 @@ pub(crate) async fn catalog(State(app): State<Arc<App>>, base: BaseUrl, headers:
         rejected: layer.report().rejected,
         remarks: remarks(&without_folders(layer.report()), Parameter::key),
         crs: layer.coordinate_space().to_string(),
-        bounds: corners(layer.bounds()),
+        bounds: corners_around(layer.bounds()),
         positions: layer.require_positions().is_ok(),
         weight: layer.weight().map(str::to_owned),
         version: layer.version().to_owned(),

@@ -94,6 +94,10 @@ fn first(guess: f64, is_beyond: impl Fn(f64) -> bool) -> f64 {
     number(beyond)
 }
 
+/// The maximum difference of [`from_fixed`] from the coordinates that were converted, in degrees: half a unit, which is
+/// largest at the equator, and a margin for the arithmetic.
+pub const TOLERANCE_DEG: f64 = 180.0 / UNITS * 1.001;
+
 /// Longitude and latitude in degrees of the center of the unit at `x`, `y`.
 pub fn from_fixed(x: u32, y: u32) -> (f64, f64) {
     let center = |units: u32| (f64::from(units) + 0.5) / UNITS;

@@ -32,7 +32,7 @@ pub use point_set::{
     CategoryList, Description, PointSet, Provider, TableColumn, Totals, scan_cells, scan_count, scan_each, scan_range,
     scan_sample,
 };
-pub use points_within::{PointOrder, PointWithin, PointsWithin, points_within};
+pub use points_within::{PointOrder, PointWithin, PointsWithin, points_within, points_within_tolerance};
 pub use progress::Progress;
 pub use query::{ColumnSelection, Columns, Filter, Query, ScanContext};
 pub use read_options::{AxisOrder, Quote, ReadOptions};

@@ -32,6 +32,12 @@ pub trait PointSet: Source + Debug {
         true
     }
 
+    /// The maximum difference of a coordinate from that of the input, by the rounding of stored positions, in degrees or
+    /// meters. Default: 0.
+    fn position_tolerance(&self) -> f64 {
+        0.0
+    }
+
     /// The coordinate space of the points, if the set determines it: stored layers do, files are in the space of the
     /// query that reads them. Default: the globe.
     fn coordinate_space(&self) -> CoordinateSpace {

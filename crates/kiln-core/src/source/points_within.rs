@@ -138,7 +138,26 @@ pub fn points_within(
     max: usize,
     order: PointOrder,
 ) -> Result<PointsWithin> {
+    points_within_tolerance(source, query, bounds, 0.0, max, order)
+}
+
+/// The points as [`points_within`] returns them, also those that are at most `tolerance` outside of `bounds`, in degrees or
+/// meters: rounding may have moved a point on an edge.
+///
+/// # Errors
+/// As [`points_within`].
+pub fn points_within_tolerance(
+    source: &dyn Source,
+    query: &Query<'_>,
+    bounds: Bounds,
+    tolerance: f64,
+    max: usize,
+    order: PointOrder,
+) -> Result<PointsWithin> {
     let wraps = query.columns.space.wraps();
+    let Bounds { west, south, east, north } = bounds;
+    let bounds =
+        Bounds { west: west - tolerance, south: south - tolerance, east: east + tolerance, north: north + tolerance };
     let width = bounds.east - bounds.west;
     let (mut selection, mut total) = (Selection { heap: BinaryHeap::new(), max, order }, 0);
     let mut sink = |batch: Points<'_>| {
