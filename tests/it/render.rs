@@ -226,7 +226,7 @@ fn failures_are_reported_in_one_line_with_exit_code_1() {
     fs::write(folder.path().join("p.csv"), "lon,lat\n1,2\n3,4\n").unwrap();
     kiln(folder.path(), ["render", "p.csv", "-o", "no/such/folder.png"]).failed(1, &["no/such/folder.png", "write"]);
     kiln(folder.path(), ["render", "p.csv", "--weight", "mass", "-o", "out.png"])
-        .failed(1, &["p.csv: there is no column \"mass\" for the weight; there are ", "\"lat\"", "\"lon\""]);
+        .failed(1, &["p.csv: there is no column \"mass\" for the weight; there are \"lon\", \"lat\""]);
     kiln(folder.path(), ["render", "p.csv", "--category", "x", "-o", "out.png"])
         .failed(1, &["p.csv", "category", "--category-column", "\"lon\", \"lat\""]);
     let names: Vec<String> =

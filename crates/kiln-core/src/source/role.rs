@@ -1,5 +1,7 @@
 //! Roles of columns, and the lookup of columns by name.
 
+use std::collections::BTreeSet;
+
 use super::{Columns, Query};
 use crate::message;
 use crate::parameter::{Message, Parameter};
@@ -138,7 +140,11 @@ impl Role {
 
     /// The error message for a `name` that is not among the `known` columns; `noun` is `column` or a synonym.
     pub fn unknown<'n>(self, noun: &str, name: &str, known: impl IntoIterator<Item = &'n str>) -> String {
-        let (name, known) = (quoted(name), list_names(nearest_first(name, known)));
+        let known: Vec<&str> = known.into_iter().collect();
+        // Of many names, the nearest are listed; all are in the order of the input.
+        let nearest: BTreeSet<&str> = nearest_first(name, known.iter().copied()).into_iter().take(MAX_NAMES).collect();
+        let (listed, more): (Vec<&str>, Vec<&str>) = known.into_iter().partition(|known| nearest.contains(known));
+        let (name, known) = (quoted(name), list_names(listed.into_iter().chain(more)));
         format!("there is no {noun} {name} for the {}; there are {known}", self.word())
     }
 
@@ -181,9 +187,11 @@ pub fn first_found<T, E>(mut searches: impl Iterator<Item = Result<Option<T>, E>
     searches.find_map(Result::transpose).transpose()
 }
 
+/// The maximum number of names in a message.
+const MAX_NAMES: usize = 20;
+
 /// Lists up to 20 names for a message.
 pub fn list_names<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
-    const MAX_NAMES: usize = 20;
     let mut names = names.into_iter();
     let mut listed: Vec<String> = names.by_ref().take(MAX_NAMES).map(quoted).collect();
     let more = names.count();
@@ -225,8 +233,12 @@ mod tests {
         let names = ["id", "population", "time"];
         assert_eq!(
             Role::Weight.unknown("column", "pop", names),
-            "there is no column \"pop\" for the weight; there are \"population\", \"id\", \"time\""
+            "there is no column \"pop\" for the weight; there are \"id\", \"population\", \"time\""
         );
+        let many: Vec<String> =
+            (1..=40).map(|number| format!("column_{number}")).chain(["population".into()]).collect();
+        let unknown = Role::Weight.unknown("column", "popolation", many.iter().map(String::as_str));
+        assert!(unknown.contains("\"population\", … (41 in all)"), "{unknown}");
         assert_eq!(
             Role::Category.unnamed("property", names).to_string(),
             "no property has a usual name for the category (category, type, class, kind, space_id, space); name \
