@@ -45,8 +45,12 @@ impl Frames {
         }
     }
 
+    /// The first and the last time that the parameters `start` and `end` accept, in microseconds since 1970:
+    /// 0000-01-01T00:00:00Z, and 9999-12-31T23:59:59.999999Z.
+    const ACCEPTED_US: [i64; 2] = [-62_167_219_200_000_000, 253_402_300_799_999_999];
+
     /// The frames of the points of `layer` that pass `query`, from its start to its end. A missing start or end is that
-    /// of the points, rounded outwards to a multiple of `every_us` since 1970, UTC.
+    /// of the points, rounded outwards to a multiple of `every_us` since 1970, UTC, within the years 0 to 9999.
     ///
     /// # Errors
     /// As [`new`](Self::new); [`Error::Input`] if the layer has no times, or cannot be read.
@@ -60,8 +64,13 @@ impl Frames {
                 let times = layer.times(query)?;
                 let none = || Error::input(layer.name(), "no selected point has a time, so there are no frames");
                 let [first, last] = times.ok_or_else(none)?;
+                let [earliest, latest] = Self::ACCEPTED_US;
                 let down = |us: i64| us.div_euclid(every_us).saturating_mul(every_us);
-                (start_us.unwrap_or(down(first)), end_us.unwrap_or(down(last).saturating_add(every_us)))
+                let (start, end) = (down(first), down(last).saturating_add(every_us));
+                // Points beyond those years by their offset from UTC are in a frame too.
+                let start = start.max(earliest.min(first));
+                let end = end.min(latest.max(last.saturating_add(1)));
+                (start_us.unwrap_or(start), end_us.unwrap_or(end))
             }
         };
         Self::new(start_us, end_us, every_us)

@@ -136,3 +136,24 @@ fn invalid_animations_are_rejected() {
     kiln(home.path(), ["animate", &cities, "--every", "1d", "-o", "a.png"]).failed(1, &["time"]);
     assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn frames_of_times_of_no_end_are_within_the_years_that_requests_accept() {
+    let home = tempfile::tempdir().unwrap();
+    let rows = "lon,lat,time\n1,2,9990-05-01\n3,4,9999-12-31\n5,6,9999-12-31T23:59:59.999Z\n";
+    fs::write(home.path().join("a.csv"), rows).unwrap();
+    fs::write(home.path().join("b.csv"), "lon,lat,time\n1,2,0000-01-01\n3,4,0003-05-01\n").unwrap();
+    let server = Server::at(home, &["a.csv", "b.csv"]);
+    for (layer, expected, edge) in [("a", 3, "end"), ("b", 2, "start")] {
+        let reply = server.get(&format!("/{layer}/frames?every=365d&zoom=0")).ok(200).json();
+        let frames = reply["frames"].as_array().unwrap();
+        let points: u64 = frames.iter().map(|frame| frame["points"].as_u64().unwrap()).sum();
+        assert_eq!(points, expected, "{reply}");
+        let frame = if edge == "end" { frames.last().unwrap() } else { &frames[0] };
+        let (start, end) = (frame["start"].as_str().unwrap(), frame["end"].as_str().unwrap());
+        let found = server.get(&format!("/{layer}/points?start={start}&end={end}")).ok(200).json();
+        assert_eq!(found["total"], frame["points"], "{start} to {end}");
+        let query = format!("start={start}&end={end}&radius=3");
+        server.get(&format!("/{layer}/0/0/0.png?{query}")).ok(200);
+    }
+}
