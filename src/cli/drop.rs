@@ -38,8 +38,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let points = store.layer(&args.name).ok().flatten().map(|layer| layer.snapshot().points());
     let points = points.map_or_else(|| "its points".to_owned(), |points| plural(points, "point"));
     if !args.yes && !is_confirmed(&args.name, &points)? {
-        print_message(&format!("{}: nothing was removed", args.name));
-        return Ok(());
+        return Err(Error::input(&args.name, "nothing was removed"));
     }
     if !store.remove(&args.name)? {
         return Err(unknown_layer(&store, &args.name));

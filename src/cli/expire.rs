@@ -25,7 +25,7 @@ pub(super) struct Args {
     /// Name of the layer
     name: String,
     /// Maximum age of the points to keep: 90s, 30m, 1h, 30d
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = TimeSpan::parse_age)]
     older_than: TimeSpan,
     /// Do not ask for confirmation
     #[arg(short, long)]
@@ -54,13 +54,15 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let before_us = before_us(args.older_than);
     let expiry = layer.snapshot().expiry(before_us);
     if args.dry_run {
-        let summary = describe(expiry, before_us);
+        let summary = describe(expiry, Some(args.older_than), before_us);
         print_message(&format!("{}: {summary}; nothing was removed", layer.name()));
         return Ok(());
     }
-    if !args.yes && expiry.expired > 0 && !is_confirmed(layer.name(), &describe(expiry, before_us))? {
-        print_message(&format!("{}: nothing was removed", layer.name()));
-        return Ok(());
+    if !args.yes
+        && expiry.expired > 0
+        && !is_confirmed(layer.name(), &describe(expiry, Some(args.older_than), before_us))?
+    {
+        return Err(Error::input(layer.name(), "nothing was removed"));
     }
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
     let stages = Progress::default();
@@ -80,7 +82,12 @@ pub(super) fn run(args: &Args) -> Result<()> {
     })?;
     if !args.quiet {
         let (time, kept) = (time_of(before_us), grouped(layer.snapshot().points()));
-        print_message(&format!("{}: removed {} before {time}, {kept} kept", layer.name(), plural(removed, "point")));
+        let age = args.older_than;
+        print_message(&format!(
+            "{}: removed {} older than {age}, before {time}, {kept} kept",
+            layer.name(),
+            plural(removed, "point")
+        ));
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
 use crate::postgis::Address;
 use crate::source::{self, Columns, CoordinateSpace};
+use crate::spelling::{did_you_mean, nearest_of};
 use crate::store::{Description, ExistingPoints, ImportReport, Progress, Store, StoredLayer};
 
 /// Import points from files into a layer of the store.
@@ -69,7 +70,7 @@ pub(super) struct Args {
     attribution: Option<String>,
     /// Retention: the server removes points whose time is older than 90s, 30m, 1h or 30d, for data that arrives
     /// continuously [default: unlimited]
-    #[arg(long, value_name = "TIME", value_parser = read_keep, help_heading = "Description")]
+    #[arg(long, value_name = "TIME", value_parser = TimeSpan::parse_age, help_heading = "Description")]
     keep: Option<TimeSpan>,
 
     /// Default style parameter of the layer: radius=12, curve=sqrt, scheme=viridis, …; repeatable
@@ -89,17 +90,11 @@ fn read_style(text: &str) -> Result<(String, String)> {
     Err(Error::invalid(
         Parameter::STYLE,
         format!(
-            "unknown style parameter `{name}`; expected one of {}",
+            "unknown style parameter `{name}`; {}expected one of {}",
+            did_you_mean(&nearest_of(name, StyleOptions::names(), [])),
             StyleOptions::names().collect::<Vec<_>>().join(", ")
         ),
     ))
-}
-
-fn read_keep(text: &str) -> Result<TimeSpan> {
-    text.parse().and_then(|span: TimeSpan| match span.as_secs() {
-        0 => Err(Error::invalid(Parameter::KEEP, "0 would remove all points; expected 1s or more")),
-        _ => Ok(span),
-    })
 }
 
 /// Runs the command.

@@ -21,11 +21,14 @@ fn before_us_at(now_s: u64, age: TimeSpan) -> i64 {
     i64::try_from(seconds * 1_000_000).unwrap_or(i64::MIN + 1)
 }
 
-/// Describes old points: `3 of 5 points are before 2024-05-01T00:00:00Z; their times are 2023-…Z to 2024-…Z`.
-pub(super) fn describe(expiry: Expiry, before_us: i64) -> String {
+/// Describes old points: `3 of 5 points are older than 30d, before 2024-05-01T00:00:00Z; all times are 2023-…Z to
+/// 2024-…Z`. Without an `age`, only the time is stated.
+pub(super) fn describe(expiry: Expiry, age: Option<TimeSpan>, before_us: i64) -> String {
     let Expiry { points, expired, time_us } = expiry;
     let are = if expired == 1 { "is" } else { "are" };
-    let count = format!("{} of {} {are} before {}", grouped(expired), plural(points, "point"), time_of(before_us));
+    let (expired, points, before) = (grouped(expired), plural(points, "point"), time_of(before_us));
+    let older = age.map_or_else(String::new, |age| format!("older than {age}, "));
+    let count = format!("{expired} of {points} {are} {older}before {before}");
     match time_us {
         Some([first, last]) => format!("{count}; all times are {} to {}", time_of(first), time_of(last)),
         None => count,
@@ -60,7 +63,7 @@ impl RetainedImport<'_> {
         if !expiry.is_large() {
             return Ok(());
         }
-        let lost = describe(expiry, before_us);
+        let lost = describe(expiry, None, before_us);
         let origin = if self.is_keep_given { format!("--keep {keep}") } else { format!("its retention of {keep}") };
         if !confirm::is_interactive() {
             let detail = format!(
@@ -94,6 +97,8 @@ mod tests {
     fn old_points_are_described_with_numbers_and_dates() {
         let expiry = Expiry { points: 1234, expired: 1, time_us: Some([0, 86_400_000_000]) };
         let expected = "1 of 1,234 points is before 1970-01-02T00:00:00Z; all times are 1970-01-01T00:00:00Z to 1970-01-02T00:00:00Z";
-        assert_eq!(describe(expiry, 86_400_000_000), expected);
+        assert_eq!(describe(expiry, None, 86_400_000_000), expected);
+        let with_age = describe(expiry, Some(TimeSpan::from_secs(2_592_000)), 86_400_000_000);
+        assert_eq!(with_age, expected.replace("is before", "is older than 30d, before"));
     }
 }

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
-use jiff::Timestamp;
 
 use super::config::environment;
 use super::signals::run_cancellable;
 use crate::config::{Config, check_layer_name};
 use crate::error::{Error, Result};
 use crate::layer_name;
+use crate::parameters::time_text;
 use crate::spelling::{did_you_mean, nearest_of};
 use crate::store::{Progress, Store, StoredLayer};
 
@@ -91,8 +91,7 @@ pub(super) fn cancelled_error(error: Error, layer: &StoredLayer) -> Error {
 
 /// Formats a Unix time in microseconds to the second in UTC.
 pub(super) fn time_of(us: i64) -> String {
-    let seconds = Timestamp::from_second(us.div_euclid(1_000_000));
-    seconds.map_or_else(|_| format!("{us} µs"), |time| time.to_string())
+    time_text(us.div_euclid(1_000_000).saturating_mul(1_000_000))
 }
 
 /// Formats a Unix time in seconds.

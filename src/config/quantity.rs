@@ -31,6 +31,24 @@ impl TimeSpan {
         self.0
     }
 
+    /// Reads the maximum age of points, whose unit is required: an age in seconds that was meant in days would remove
+    /// nearly all points.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::error::Error::Invalid) if `text` is not a duration with a unit, or is 0.
+    pub fn parse_age(text: &str) -> crate::error::Result<Self> {
+        let invalid =
+            |detail: String| Err(crate::error::Error::invalid(crate::parameter::Parameter::new("time"), detail));
+        match text.parse::<Self>()? {
+            _ if !text.contains(|c: char| c.is_ascii_alphabetic()) => {
+                let text = text.trim();
+                invalid(format!("`{text}` has no unit; expected a time such as 90s, 30m, 1h or 30d"))
+            }
+            Self(0) => invalid("0 would remove all points; expected 1s or more".into()),
+            age => Ok(age),
+        }
+    }
+
     /// The duration as the type of the standard library.
     pub const fn duration(self) -> Duration {
         Duration::from_secs(self.0)
@@ -181,6 +199,21 @@ mod tests {
         }
         for bad in ["", "-1s", "1 fortnight", "h", "nan", "inf", "0.2s", "1e300d", "18446744073709551615m", "1s s"] {
             assert!(bad.parse::<TimeSpan>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn ages_of_points_need_a_unit() {
+        assert_eq!(TimeSpan::parse_age("1.5h").unwrap().as_secs(), 5400);
+        for (bad, part) in [
+            ("30", "`30` has no unit; expected a time such as 90s, 30m, 1h or 30d"),
+            (" 30 ", "`30` has no unit"),
+            ("0", "has no unit"),
+            ("0d", "1s or more"),
+            ("soon", "`soon` is not a time such as"),
+        ] {
+            let error = TimeSpan::parse_age(bad).unwrap_err().to_string();
+            assert!(error.contains(part), "{bad}: {error}");
         }
     }
 

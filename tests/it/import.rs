@@ -118,7 +118,10 @@ fn a_layer_is_created_extended_compacted_expired_and_dropped() {
     assert!(kiln(home, ["expire", "stops", "--older-than", "36500d"]).done().contains("removed 0 points"));
     // All points are years old.
     let summary = kiln(home, ["expire", "stops", "--older-than", "1d", "--yes"]).done();
-    assert!(summary.contains("stops: removed 12,000 points before ") && summary.contains(", 0 kept"), "{summary}");
+    assert!(
+        summary.contains("stops: removed 12,000 points older than 1d, before ") && summary.contains(", 0 kept"),
+        "{summary}"
+    );
     assert_eq!(layer(home, "stops")["points"], 0);
 
     kiln(home, ["drop", "stops"]).failed(2, &["--yes"]);
@@ -212,11 +215,13 @@ fn invalid_commands_are_rejected_and_change_nothing() {
         (2, &["a.csv", "--layer", "new", "--style", "radius"], &["radius=12"]),
         (2, &["a.csv", "--layer", "new", "--style", "radius=wide"], &["radius", "wide"]),
         (2, &["a.csv", "--layer", "new", "--style", "size=2"], &["unknown style parameter `size`", "curve"]),
+        (2, &["a.csv", "--layer", "new", "--style", "raduis=3"], &["`raduis`; did you mean radius? expected one of"]),
         (2, &["--layer", "new"], &["INPUT"]),
         (2, &["a.csv", "--layer", "docs"], &["docs", "server's own"]),
         (2, &["a.csv", "--layer", "../up"], &["letters"]),
         (2, &["a.csv", "--layer", "new", "--keep", "soon"], &["soon", "30m"]),
-        (2, &["a.csv", "--layer", "new", "--keep", "0"], &["1s"]),
+        (2, &["a.csv", "--layer", "new", "--keep", "0d"], &["1s"]),
+        (2, &["a.csv", "--layer", "new", "--keep", "30"], &["`30` has no unit", "90s, 30m, 1h or 30d"]),
         (2, &["a.csv", "--layer", "new", "--threads", "0"], &["--threads"]),
         (2, &["a.csv", "a.csv", "--layer", "new"], &["a.csv", "more than once"]),
         (2, &["-", "-", "--layer", "new"], &["only once"]),
@@ -241,6 +246,7 @@ fn invalid_commands_are_rejected_and_change_nothing() {
         (2, &["compact", "there", "--all"], &["--all"]),
         (2, &["expire", "there"], &["--older-than"]),
         (2, &["expire", "there", "--older-than", "old"], &["old", "30m"]),
+        (2, &["expire", "there", "--older-than", "30"], &["`30` has no unit", "90s, 30m, 1h or 30d"]),
         (1, &["expire", "nowhere", "--older-than", "1d"], &["nowhere"]),
         (1, &["drop", "nowhere", "--yes"], &["nowhere"]),
         (1, &["drop", "..", "--yes"], &[".."]),

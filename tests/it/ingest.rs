@@ -251,7 +251,7 @@ fn old_points_expire_automatically() {
     server.put("recent", &json!({})).ok(201);
     let rows = "lon,lat,time\n1,2,2001-01-01\n3,4,2001-01-02\n5,6,2999-01-01\n7,8,\n";
     assert_eq!(server.points("recent", "text/csv", rows).ok(200).json()["accepted"], 4);
-    assert_eq!(server.put("recent", &json!({"keep": "30d"})).ok(200).json()["keep"], "30d");
+    assert_eq!(server.put("recent?expire=true", &json!({"keep": "30d"})).ok(200).json()["keep"], "30d");
     eventually("the old points are gone", || server.totals("recent").0 == 2);
     assert_eq!(server.metric("kiln_store_expired_points_total "), 2);
 }

@@ -20,6 +20,8 @@ fn invalid_layer_names_and_descriptions_are_rejected() {
     for (description, words) in [
         (json!({"titel": "x"}), &["titel", "did you mean title?"][..]),
         (json!({"keep": "0s"}), &["keep"]),
+        (json!({"keep": 30}), &["keep: `30` has no unit; expected a time such as 90s, 30m, 1h or 30d"]),
+        (json!({"keep": "30"}), &["keep: `30` has no unit"]),
         (json!({"keep": "soon"}), &["keep", "30m"]),
         (json!({"style": {"radius": "wide"}}), &["radius"]),
         (json!({"style": {"scheme": "nosuch"}}), &["scheme", "nosuch"]),

@@ -74,12 +74,15 @@ fn expire_prints_what_it_would_remove_and_requires_a_confirmation() {
     let home = home.path();
     import(home, &rows(30, 10), &[]).done();
     let expire = |args: &[&str]| kiln(home, ["expire", "trips", "--older-than", "30d"].iter().chain(args));
-    expire(&[]).failed(2, &["--yes", "30 of 40 points are before 2", "2024-05-01T08:00:00Z", "nothing was removed"]);
+    expire(&[]).failed(
+        2,
+        &["--yes", "30 of 40 points are older than 30d, before 2", "2024-05-01T08:00:00Z", "nothing was removed"],
+    );
     let summary = expire(&["--dry-run"]).done();
     assert!(summary.contains("30 of 40 points") && summary.contains("nothing was removed"), "{summary}");
     expire(&["--dry-run", "--yes"]).failed(2, &["--dry-run", "--yes"]);
     assert_eq!(layer(home, "trips")["points"], 40);
-    assert!(expire(&["--yes"]).done().contains("trips: removed 30 points before "));
+    assert!(expire(&["--yes"]).done().contains("trips: removed 30 points older than 30d, before "));
     // Nothing to remove is nothing to ask.
     assert!(expire(&[]).done().contains("removed 0 points"));
     assert_eq!(layer(home, "trips")["points"], 10);
@@ -130,12 +133,15 @@ fn a_person_in_a_terminal_is_asked() {
     assert_eq!(in_terminal(home, "y\n", &import).0, 0);
     let expire = ["expire", "trips", "--older-than", "30d"];
     let (code, text) = in_terminal(home, "\n", &expire);
-    assert!(code == 0 && text.contains("60 of 60 points") && text.contains("nothing was removed"), "{code} {text}");
+    assert!(
+        code == 1 && text.contains("60 of 60 points") && text.contains("trips: nothing was removed"),
+        "{code} {text}"
+    );
     assert_eq!(in_terminal(home, "\u{3}", &expire).0, 130);
     assert_eq!(layer(home, "trips")["points"], 60);
     let (code, text) = in_terminal(home, "yes\n", &expire);
     assert!(code == 0 && text.contains("removed 60 points"), "{code} {text}");
-    assert_eq!(in_terminal(home, "n\n", &["drop", "trips"]).0, 0);
+    assert_eq!(in_terminal(home, "n\n", &["drop", "trips"]).0, 1);
     assert_eq!(in_terminal(home, "y\n", &["drop", "trips"]).0, 0);
     assert_eq!(files(home), Vec::<String>::new());
 }
@@ -143,7 +149,7 @@ fn a_person_in_a_terminal_is_asked() {
 #[test]
 fn the_server_warns_before_it_removes_a_large_part_of_a_layer() {
     let server = server("");
-    let put = |name: &str, keep: &str| server.put(name, &json!({"keep": keep}));
+    let put = |name: &str, keep: &str| server.put(&format!("{name}?expire=true"), &json!({"keep": keep}));
     for (name, old, recent) in [("all", 4, 0), ("few", 1, 9)] {
         server.put(name, &json!({})).ok(201);
         let reply = server.points(name, "text/csv", rows(old, recent)).ok(200).json();
@@ -161,4 +167,62 @@ fn the_server_warns_before_it_removes_a_large_part_of_a_layer() {
     let reply = server.points("few", "text/csv", rows(3, 1)).ok(200).json();
     let remark = reply["remarks"][0].as_str().unwrap();
     assert!(remark.contains("3 of 4 points are older than 30d"), "{remark}");
+}
+
+#[test]
+fn a_request_that_would_empty_a_layer_by_its_retention_is_a_conflict_until_it_is_confirmed() {
+    let server = server("");
+    let put = |path: &str, keep: &str| server.put(path, &json!({"title": "New", "keep": keep}));
+    server.put("trips", &json!({"title": "Old"})).ok(201);
+    server.points("trips", "text/csv", rows(3, 3)).ok(200);
+    let words = [
+        "keep: 3 of 6 points are before 2",
+        "all times are 2024-05-01T08:00:00Z to 2999-05-06T08:00:00Z",
+        "with the keep 30d",
+        "the layer is unchanged",
+        "?expire=true",
+    ];
+    put("trips", "30d").rejected(409, &words);
+    put("trips?expire=false", "30d").rejected(409, &words);
+    put("trips?expires=true", "30d").rejected(400, &["did you mean expire?"]);
+    put("trips?expire=maybe", "30d").rejected(400, &["expire: `maybe`", "neither true nor false"]);
+    assert_eq!((server.totals("trips").0, &layer(server.folder(), "trips")["title"]), (6, &json!("Old")));
+    // Less than half of the points is not a large part.
+    server.points("trips", "text/csv", rows(0, 1)).ok(200);
+    assert_eq!(put("trips", "30d").ok(200).json()["expired"], 3);
+    eventually("the old points are removed", || server.totals("trips").0 == 4);
+    // A retention that is not shorter loses nothing by itself.
+    server.points("trips", "text/csv", rows(30, 0)).ok(200);
+    put("trips", "30d").ok(200);
+    eventually("the old points are removed again", || server.totals("trips").0 == 4);
+    server.put("trips", &json!({})).ok(200);
+    server.points("trips", "text/csv", rows(30, 0)).ok(200);
+    put("trips", "30d").rejected(409, &["30 of 34 points"]);
+    assert_eq!(put("trips?expire=true", "30d").ok(200).json()["expired"], 30);
+    eventually("the confirmed removal is done", || server.totals("trips").0 == 4);
+}
+
+#[test]
+fn an_upload_of_old_points_has_a_remark_like_added_points() {
+    let server = server("");
+    server.put("trips", &json!({"keep": "30d"})).ok(201);
+    let upload = |rows: String| {
+        let headers = [("content-type", "text/csv")];
+        server.send("PUT", "/trips/points", &headers, rows.as_bytes()).ok(200).json()["remarks"].clone()
+    };
+    assert_eq!(upload(rows(0, 4)), json!([]));
+    let remark = "3 of 4 points are older than 30d, the keep of the layer, and are removed within the hour";
+    assert_eq!(upload(rows(3, 1)), json!([remark]));
+}
+
+#[test]
+fn times_of_no_end_are_printed_as_times() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    import(home, "lon,lat,time\n1,2,2024-05-01\n3,4,9999-12-31\n", &[]).done();
+    for args in [&["layers"][..], &["layer", "trips"], &["expire", "trips", "--older-than", "30d", "--dry-run"]] {
+        let run = kiln(home, args);
+        let printed = String::from_utf8_lossy(&run.stdout).into_owned() + &run.done();
+        assert!(printed.contains("9999-12-31") && !printed.contains('µ'), "{args:?}: {printed}");
+    }
 }

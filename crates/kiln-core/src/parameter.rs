@@ -53,6 +53,7 @@ names! {
     END = "end",
     END_BYTES = "end_bytes",
     EVERY = "every",
+    EXPIRE = "expire",
     FILENAME = "filename",
     FILE_BYTES = "file_bytes",
     FIT = "fit",

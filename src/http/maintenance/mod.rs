@@ -4,7 +4,8 @@ pub(crate) mod image_gc;
 pub(crate) mod jobs;
 pub(crate) mod mask_gc;
 pub(crate) mod queue;
+mod retention;
 pub(crate) mod scheduler;
 pub(crate) mod store;
 
-pub(crate) use store::expire_before_us;
+pub(crate) use retention::{expire_before_us, large_loss, retention_remark};

@@ -4,11 +4,12 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::expire_before_us;
 use super::queue::{MaintenanceQueue, MergeQueue};
 use crate::config::TimeSpan;
 use crate::error::{Error, Result};
 use crate::http::server::App;
-use crate::http::server::clock::now_s;
+use crate::parameters::time_text;
 use crate::store::{Expiry, Progress, StoredLayer};
 
 /// The maximum number of rows of a small merge. Larger ones run separately, so that they do not delay small ones.
@@ -78,22 +79,14 @@ async fn expire(app: &Arc<App>) {
     }
 }
 
-/// The time in microseconds before which points are older than a retention.
-pub(crate) fn expire_before_us(keep_s: u64) -> i64 {
-    let [now_us, keep_us] =
-        [now_s(), keep_s].map(|seconds| i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000));
-    now_us.saturating_sub(keep_us)
-}
-
 /// Warns before a large part of a layer is removed, which is usual only of points that arrive continuously.
 fn warn_of_loss(layer: &str, keep_s: u64, before_us: i64, expiry: Expiry) {
     if !expiry.is_large() {
         return;
     }
-    let time = |us: i64| jiff::Timestamp::from_microsecond(us).unwrap_or_default().to_string();
-    let [first, last] = expiry.time_us.unwrap_or_default().map(time);
+    let [first, last] = expiry.time_us.unwrap_or_default().map(time_text);
     let keep = TimeSpan::from_secs(keep_s).to_string();
-    let (points, expired, before) = (expiry.points, expiry.expired, time(before_us));
+    let (points, expired, before) = (expiry.points, expiry.expired, time_text(before_us));
     tracing::warn!(
         layer,
         expired,

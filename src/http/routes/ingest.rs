@@ -16,10 +16,10 @@ use serde::Serialize;
 use twox_hash::XxHash64;
 use utoipa::ToSchema;
 
-use crate::config::{TimeSpan, check_layer_name};
+use crate::config::check_layer_name;
 use crate::error::{Error, Result};
 use crate::geo::Points;
-use crate::http::maintenance::expire_before_us;
+use crate::http::maintenance::retention_remark;
 use crate::http::parameters::body::media_type;
 use crate::http::parameters::fields::{Fields, query_string};
 use crate::http::parameters::openapi::InQuery;
@@ -32,7 +32,7 @@ use crate::http::server::write_limiter::WritePermit;
 use crate::layer::{ColumnOptions, InputOptions, remarks};
 use crate::parameter::Parameter;
 use crate::source::{Columns, CoordinateSpace, Query, ReadOptions, Rejection, ScanReport, read_as};
-use crate::store::{AppendOutcome, Batch, Description, Expiry, Request as KeyedRequest, StoredLayer};
+use crate::store::{AppendOutcome, Batch, Description, Request as KeyedRequest, StoredLayer};
 
 /// The header that identifies a retried request.
 pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -50,7 +50,7 @@ pub(crate) struct IngestReply {
     rejections: Vec<RejectionReply>,
     /// Remarks, such as ignored values and assumptions about the format of the body.
     #[schema(example = json!(["2 points with a longitude beyond ±180° were wrapped by 360°"]))]
-    remarks: Vec<String>,
+    pub(super) remarks: Vec<String>,
     /// Number of valid points that were dropped because they are beyond 85.05° north or south, the limit of web maps; on
     /// a plane, outside the layer's square of 429 km.
     #[schema(example = 1)]
@@ -257,7 +257,7 @@ impl IngestRequest {
         read(&mut ingested)?;
         let IngestBatch { batch, report, beyond_map, digest, .. } = ingested;
         let (accepted, rejected) = (batch.len() as u64, report.rejected);
-        let retention = retention_remark(layer, &batch);
+        let retention = retention_remark(&layer.snapshot(), |before_us| batch.expiry(before_us));
         let stop = permit.stop();
         if stop.load(Ordering::Relaxed) {
             return Err(Problem::timeout("the client has disconnected"));
@@ -299,18 +299,6 @@ impl IngestReply {
             version,
         }
     }
-}
-
-/// The remark on points that the retention of the layer removes.
-fn retention_remark(layer: &StoredLayer, batch: &Batch) -> Option<String> {
-    let keep_s = layer.snapshot().description().keep_s?;
-    let Expiry { points, expired, .. } = batch.expiry(expire_before_us(keep_s));
-    let keep = TimeSpan::from_secs(keep_s);
-    (expired > 0).then(|| {
-        format!(
-            "{expired} of {points} points are older than {keep}, the keep of the layer, and are removed within the hour"
-        )
-    })
 }
 
 impl IngestBatch<'_> {

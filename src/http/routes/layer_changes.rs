@@ -1,10 +1,12 @@
 //! `PUT /{layer}` and `DELETE /{layer}`: creates, describes and removes layers of the store.
 
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
@@ -12,9 +14,9 @@ use utoipa::ToSchema;
 
 use crate::config::{TimeSpan, check_layer_name};
 use crate::error::Error;
-use crate::http::maintenance::expire_before_us;
+use crate::http::maintenance::{expire_before_us, large_loss};
 use crate::http::parameters::fields::Fields;
-use crate::http::parameters::openapi::request_body;
+use crate::http::parameters::openapi::{InQuery, request_body};
 use crate::http::parameters::shared::RawJson;
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
@@ -25,7 +27,35 @@ use crate::parameters::{Declaration, Kind, ParameterSet, from_str_values, parame
 use crate::source::CoordinateSpace;
 use crate::store::{Description, StoredLayer};
 
-from_str_values!(CoordinateSpace);
+from_str_values!(CoordinateSpace, Age);
+
+/// The maximum age of points, whose unit is required.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Age(TimeSpan);
+
+impl FromStr for Age {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        TimeSpan::parse_age(text).map(Self)
+    }
+}
+
+impl fmt::Display for Age {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+parameter_set! {
+    /// The confirmation that points may be removed.
+    #[derive(Clone, Debug, Default)]
+    pub(crate) struct RemovalOptions {
+        /// In the query string: whether a new `keep` may remove half of the points of the layer, or more. Without it, such a `keep` is a
+        /// conflict, and the layer is unchanged.
+        expire: bool = Declaration::new(Parameter::EXPIRE, Kind::Boolean).default("false"),
+    }
+}
 
 parameter_set! {
     /// The description of a layer.
@@ -37,8 +67,9 @@ parameter_set! {
         attribution: String = Declaration::new(Parameter::ATTRIBUTION, Kind::Label),
         /// Column of the weights, which is also their unit; `none` for points without weights.
         weight: String = Declaration::new(Parameter::WEIGHT, Kind::Label).default("the known column names"),
-        /// Retention: points whose time is older are removed within the hour: `90s`, `30m`, `1h`, `30d`.
-        keep: TimeSpan = Declaration::new(Parameter::KEEP, Kind::Duration).default("unlimited").example("30d"),
+        /// Retention: points whose time is older are removed within the hour: `90s`, `30m`, `1h`, `30d`. The unit
+        /// is required.
+        keep: Age = Declaration::new(Parameter::KEEP, Kind::Duration).default("unlimited").example("30d"),
         /// Coordinate reference system of the points: `EPSG:4326`, degrees on the globe, or `plane`, x and y in meters.
         /// That of a layer with points cannot change.
         crs: CoordinateSpace = Declaration::new(Parameter::CRS, Kind::Choice(CoordinateSpace::WORDS))
@@ -91,9 +122,10 @@ pub(crate) struct StoredReply {
 /// ```
 ///
 /// A new layer has no points: `POST /{layer}/points` adds them. An existing layer keeps its points; the body replaces
-/// its description, and without a body nothing changes. The folder of the store is created with its first layer.
+/// its description, and without a body nothing changes. A new `keep` that would remove half of the points, or more, is a
+/// conflict whose detail states their number and times; `?expire=true` confirms it. The folder of the store is created with its first layer.
 #[utoipa::path(put, path = "/{layer}", operation_id = "put_layer", tag = "writes",
-    params(("layer" = String, Path, description = "1 to 64 letters A-Z, a-z, digits, _ or -; not one of the server's own names", example = "trips")),
+    params(("layer" = String, Path, description = "1 to 64 letters A-Z, a-z, digits, _ or -; not one of the server's own names", example = "trips"), InQuery<RemovalOptions>),
     request_body(content = Option<LayerRequest>, content_type = "application/json"),
     security((), ("token" = [])),
     responses(
@@ -103,7 +135,7 @@ pub(crate) struct StoredReply {
         (status = 401, description = "Write requests must send the token", body = Problem, content_type = "application/problem+json",
             headers(("WWW-Authenticate" = String))),
         (status = 403, description = "Writes are disabled, or not allowed from this origin", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The layer is read from input files, which the server does not change; or it has points in another coordinate reference system", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The layer is read from input files, which the server does not change; or it has points in another coordinate reference system; or `keep` would remove half of its points, or more, without `expire=true`", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body exceeds a limit", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Unsupported media type", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The request timed out", body = Problem, content_type = "application/problem+json"),
@@ -112,6 +144,7 @@ pub(crate) struct StoredReply {
 pub(crate) async fn put(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
+    RawQuery(query): RawQuery,
     base: BaseUrl,
     headers: HeaderMap,
     body: Bytes,
@@ -119,10 +152,13 @@ pub(crate) async fn put(
     app.writable_store(&headers)?;
     check_layer_name(&name).map_err(|detail| Problem::parameter("layer", detail))?;
     app.check_not_input_layer(&name)?;
+    let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
+    let RemovalOptions { expire } = fields.read()?;
+    fields.finish()?;
     let changes = if body.trim_ascii().is_empty() { None } else { Some(description(&app, &body)?) };
     let (description, space) = changes.map_or((None, None), |(description, space)| (Some(description), space));
     let shared = Arc::clone(&app);
-    let work = move |_: &_| shared.put(&name, space, description);
+    let work = move |_: &_| shared.put(&name, space, description, expire.unwrap_or_default());
     let (reply, is_new) = app.write_limiter.run(std::future::ready(()), work).await?;
     app.maintenance.notify_retention_changed();
     let location = is_new.then(|| [(header::LOCATION, base.url(&reply.name))]);
@@ -169,11 +205,13 @@ fn description(app: &App, body: &[u8]) -> HttpResult<(Description, Option<Coordi
     let mut fields = Fields::from_json(body)?;
     let LayerOptions { title, attribution, weight, keep, crs, style } = fields.read()?;
     fields.finish()?;
-    if keep.is_some_and(|keep| keep.as_secs() == 0) {
-        return Err(Problem::parameter("keep", "0 would remove all points; expected 1s or more"));
-    }
-    let mut description =
-        Description { title, attribution, weight, keep_s: keep.map(TimeSpan::as_secs), ..Description::default() };
+    let mut description = Description {
+        title,
+        attribution,
+        weight,
+        keep_s: keep.map(|Age(keep)| keep.as_secs()),
+        ..Description::default()
+    };
     if let Some(style) = style {
         let mut fields = Fields::from_json(style.0.as_bytes())?;
         let options: StyleOptions = fields.read()?;
@@ -186,12 +224,14 @@ fn description(app: &App, body: &[u8]) -> HttpResult<(Description, Option<Coordi
 }
 
 impl App {
-    /// Creates or describes the layer. Returns whether it was created.
+    /// Creates or describes the layer; `may_expire` allows a retention that removes a large part of its points. Returns
+    /// whether it was created.
     fn put(
         &self,
         name: &str,
         space: Option<CoordinateSpace>,
         description: Option<Description>,
+        may_expire: bool,
     ) -> HttpResult<(StoredReply, bool)> {
         let store = &self.store;
         if store.layer(name)?.is_none() {
@@ -204,6 +244,10 @@ impl App {
             }
         }
         let layer = self.stored_layer(name)?;
+        let keep_s = description.as_ref().and_then(|description| description.keep_s).filter(|_| !may_expire);
+        if let Some(loss) = keep_s.and_then(|keep_s| large_loss(&layer.snapshot(), keep_s)) {
+            return Err(Problem::conflict(loss));
+        }
         if let Some(space) = space {
             layer.set_coordinate_space(space).map_err(|error| match error {
                 Error::Invalid { message, .. } => Problem::conflict(message.with_keys()),

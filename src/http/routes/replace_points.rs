@@ -14,6 +14,7 @@ use super::ingest::{FORM, IngestReply, MAX_REJECTIONS, PointRows, content_type, 
 use super::inspect::base_name;
 use crate::config::check_layer_name;
 use crate::error::{Error, Result};
+use crate::http::maintenance::retention_remark;
 use crate::http::parameters::body::media_type;
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::openapi::InQuery;
@@ -198,7 +199,10 @@ impl Upload {
         app.metrics.ingested(points, report.rejected, beyond_map, false);
         let layer = app.stored_layer(&self.name)?;
         let version = app.published(&layer)?.1;
-        Ok((IngestReply::of(points, report, beyond_map, version, &self.filename), existing.is_none()))
+        let mut reply = IngestReply::of(points, report, beyond_map, version, &self.filename);
+        let snapshot = layer.snapshot();
+        reply.remarks.extend(retention_remark(&snapshot, |before_us| snapshot.expiry(before_us)));
+        Ok((reply, existing.is_none()))
     }
 
     /// Copies the points of `body` to a temporary file.

@@ -7,7 +7,7 @@ use crate::http::parameters::tile_style::{TileSize, TileVersion};
 use crate::http::routes::categories::CategoriesOptions;
 use crate::http::routes::frames::FramesOptions;
 use crate::http::routes::grid::GridFormatOptions;
-use crate::http::routes::layer_changes::LayerOptions;
+use crate::http::routes::layer_changes::{LayerOptions, RemovalOptions};
 use crate::http::routes::legend::{LegendOptions, SizeOptions};
 use crate::http::routes::masks::picture::MaskPictureOptions;
 use crate::http::routes::masks::put_mask::AnnotationSize;
@@ -151,7 +151,7 @@ fn the_table_of_parameters_is_generated() {
         ("GET /masks/{id}/value, POST /masks/{id}/click", of::<PositionOptions>()),
         ("GET /masks/{id}/legend.png, legend.json", of::<SpanLegendOptions>()),
         ("POST /queries", of::<QueryOptions>()),
-        ("PUT /{layer}", of::<LayerOptions>()),
+        ("PUT /{layer}", [of::<LayerOptions>(), of::<RemovalOptions>()].concat()),
     ] {
         text += &["\n### `", route, "`\n\n", &table(declarations, false)].concat();
     }
