@@ -51,8 +51,8 @@ parameter_set! {
     /// The confirmation that points may be removed.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct RemovalOptions {
-        /// In the query string: whether a new `keep` may remove half of the points of the layer, or more. Without it, such a `keep` is a
-        /// conflict, and the layer is unchanged.
+        /// In the query string: whether a new `keep` may remove half of the points of the layer, or more. Without it,
+        /// such a `keep` is a conflict, and the layer is unchanged.
         expire: bool = Declaration::new(Parameter::EXPIRE, Kind::Boolean).default("false"),
     }
 }
