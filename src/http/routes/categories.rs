@@ -93,7 +93,7 @@ impl CategoryListReply {
 ///
 /// The categories of the points that pass the filter, with their numbers of points. `search` limits the list to names that
 /// contain a text, and `limit` to the categories with the most points.
-#[utoipa::path(get, path = "/{layer}/categories", tag = "layers",
+#[utoipa::path(get, path = "/{layer}/categories", operation_id = "list_categories", tag = "layers",
     params(("layer" = String, Path, description = "A layer of the catalog", example = "stops"), InQuery<CategoriesOptions>, InQuery<FilterOptions>),
     responses(
         (status = 200, description = "The categories", body = CategoryListReply),
