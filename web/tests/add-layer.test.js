@@ -239,9 +239,40 @@ describe('what cannot be a layer', () => {
     await page.waitForSelector('.columns');
     own.stop();
     await submit(page);
-    await said(page, /connection to the server was lost/);
+    await said(page, /connection to the server was lost.*Whether the points were added is unknown: check the list of layers/);
     assert.equal(await page.isEnabled('.add-form .primary'), true);
     await page.context().close();
+  });
+
+  test('and a server that ends after the upload is reported, rather than a page that cannot load', async () => {
+    const { page } = await visit();
+    await drop(page, ['stopped.csv', CLEAN]);
+    await page.waitForSelector('.columns');
+    await page.route('**/catalog', (route) => route.abort());
+    await submit(page);
+    await said(page, /2 points of stopped\.csv added\. The server has stopped since/);
+    assert.equal(await page.isVisible('text=Show on the map'), true);
+    await page.context().close();
+  });
+
+  test('on a phone in landscape the button and the reason why it is disabled are in view', async () => {
+    const { page, done } = await visit(kiln, 'layer=one', { viewport: { width: 844, height: 390 }, isMobile: true, hasTouch: true });
+    const columns = Array.from({ length: 14 }, (_, i) => `column${i}`);
+    await drop(page, ['wide.csv', `${columns}\n${columns.map((_, i) => 1000 + i)}\n`]);
+    await page.waitForSelector('.columns');
+    await said(page, /./);
+    for (const top of [0, 9999]) {
+      await page.evaluate((top) => (document.querySelector('.add-body').scrollTop = top), top);
+      const dialog = await page.locator('dialog').boundingBox();
+      for (const selector of ['.add-form .primary', '.add-status']) {
+        const { y, height } = await page.locator(selector).boundingBox();
+        assert(y > dialog.y && y + height <= dialog.y + dialog.height + 1 && y + height <= 390, `${selector} at ${y}, ${height}`);
+      }
+    }
+    assert.equal(await page.isDisabled('.add-form .primary'), true);
+    const areas = await page.$$eval('dialog, dialog *', (all) => all.filter((each) => /auto|scroll/.test(getComputedStyle(each).overflowY) && each.scrollHeight > each.clientHeight + 1).map(({ className }) => className));
+    assert.deepEqual(areas, ['add-body']);
+    await done();
   });
 
   test('an upload can be cancelled', async () => {

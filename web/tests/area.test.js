@@ -163,4 +163,18 @@ describe('an area', () => {
     assert.match(await card(page), /6 points/);
     await end();
   });
+
+  test('has densities and shares in readable numbers', async () => {
+    const { page, done: end } = await visit('layer=days&at=2/0/0');
+    const categories = [{ name: 'many', points: 999 }, { name: 'rare', points: 1 }];
+    const statistics = { points: 1000, weight: null, bounds: null, time: null, categories: { names: ['many', 'rare'], total: 2 }, distributions: { weights: null, times: null, categories }, zooms: [] };
+    await page.route('**/statistics?*bins=24*', (route) => (route.request().method() === 'POST' ? route.fulfill({ json: statistics }) : route.continue()));
+    await page.evaluate(() => (location.hash = 'layer=days&at=2/0/0&area=-170,-70;170,-70;170,70;-170,70'));
+    await done(page);
+    const text = await card(page);
+    assert.match(text, /Points per (1,000|million) km²\s+[\d.,]+\s/);
+    assert.doesNotMatch(text, /\de/);
+    assert.match(text, /rare\s+1 · < 1 %/);
+    await end();
+  });
 });

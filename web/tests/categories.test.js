@@ -94,6 +94,16 @@ describe('the filter by categories', () => {
     await done();
   });
 
+  test('says that its numbers are those of all times while a part of them is shown', async () => {
+    const { page, done } = await visit('layer=days&time=2024-03-01T00:00:00.000Z..2024-03-02T00:00:00.000Z');
+    await page.evaluate(() => (document.getElementById('categories').open = true));
+    await page.waitForSelector('#category-list .category');
+    assert.match(await page.textContent('#categories > p.quiet:not([role])'), /all times/);
+    await page.click('#all-times');
+    await page.waitForFunction(() => document.querySelector('#categories > p.quiet:not([role])').textContent === '');
+    await done();
+  });
+
   test('an unticked category is off, in the map, the URL and a copy of the link', async () => {
     const { page, requested, done } = await unfold(`layer=lines&${AT}`);
     assert.deepEqual([await hasHeat(page, 2), await hasHeat(page, 3)], [true, true]);

@@ -98,7 +98,7 @@ describe('outlines and names', () => {
     assert.deepEqual(order, [...order].sort((a, b) => a - b));
     await page.waitForTimeout(500);
     const attribution = await page.textContent('.leaflet-control-attribution');
-    assert(attribution.includes('Natural Earth') && attribution.includes('GeoNames (CC BY 4.0)'), attribution);
+    assert(attribution.includes('Natural Earth') && attribution.includes('names: GeoNames (CC BY 4.0)'), attribution);
     await done();
   });
 

@@ -65,7 +65,7 @@ export interface Statistics {
   zooms: { z: number; vmin: number; vmax: number; unit: string; histogram: number[] | null }[];
 }
 
-export const fetchCatalog = () => fetchJson<Catalog>(`${BASE}/catalog`);
+export const fetchCatalog = () => fetchJson<Catalog>(`${BASE}/catalog`, { cache: 'no-cache' });
 
 /** The layers with positions in geographic coordinates. */
 export const onGlobe = ({ layers }: Catalog) => layers.filter(({ positions, projections }) => positions && projections.includes('mercator'));

@@ -36,10 +36,32 @@ export function wholeZoom(map: L.Map, bounds: L.LatLngBoundsLiteral): { fitting:
   return { fitting, zoom: Math.min(Math.max(fitting, FIRST_ZOOM.min), FIRST_ZOOM.max) };
 }
 
-/** Fits the map to the bounds of a layer, apart from the panel, at zoom 2 or higher. */
-export function fit(map: L.Map, bounds: L.LatLngBoundsLiteral): void {
+/** The view of all of a layer, apart from the panel, at zoom 2 or higher. */
+export function wholeView(map: L.Map, bounds: L.LatLngBoundsLiteral): { center: L.LatLng; zoom: number } {
   const box = L.latLngBounds(bounds);
   const { zoom } = wholeZoom(map, bounds);
   const center = map.project(box.getSouthWest(), zoom).add(map.project(box.getNorthEast(), zoom)).divideBy(2);
-  map.setView(map.unproject(center.add([coveredPx() / 2, 0]), zoom), zoom, { animate: false });
+  return { center: map.unproject(center.add([coveredPx() / 2, 0]), zoom), zoom };
+}
+
+/** Fits the map to the bounds of a layer, apart from the panel, at zoom 2 or higher. */
+export function fit(map: L.Map, bounds: L.LatLngBoundsLiteral): void {
+  const { center, zoom } = wholeView(map, bounds);
+  map.setView(center, zoom, { animate: false });
+}
+
+/** Adds a button below those of the zoom that shows all of the layer. */
+export function addWholeButton(map: L.Map, show: () => void): void {
+  const control = new L.Control({ position: 'topleft' });
+  control.onAdd = () => {
+    const bar = L.DomUtil.create('div', 'leaflet-bar map-tools');
+    const button = L.DomUtil.create('button', '', bar);
+    Object.assign(button, { id: 'whole', type: 'button', title: 'Show the whole layer' });
+    button.setAttribute('aria-label', button.title);
+    button.innerHTML = '<svg viewBox="0 0 22 22" width="20" height="20" aria-hidden="true"><path d="M4 8V4h4m6 0h4v4m0 6v4h-4m-6 0H4v-4"/></svg>';
+    button.addEventListener('click', show);
+    L.DomEvent.disableClickPropagation(bar);
+    return bar;
+  };
+  control.addTo(map);
 }

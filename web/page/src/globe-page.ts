@@ -1,16 +1,16 @@
 import L from 'leaflet';
 import { amountOf, describe as valueElement, fetchJson, kiln, type KilnLegend, type KilnValue } from 'kiln-leaflet';
 
-import { BASE, layerOf, reportMissingLayer, onGlobe, openLayer, type Catalog, type LayerEntry, type Statistics } from './catalog.js';
+import { BASE, fetchCatalog, layerOf, reportMissingLayer, onGlobe, openLayer, type Catalog, type LayerEntry, type Statistics } from './catalog.js';
 import { Area } from './area/area.js';
 import { filterOf } from './area/ring.js';
 import { nearestText } from './context/nearest.js';
 import { loadPlaces } from './context/places.js';
 import { Swipe } from './compare.js';
 import { Context } from './context/context.js';
-import { byId, debounced, showStatus } from './dom.js';
+import { byId, debounced, showNotice, showStatus } from './dom.js';
 import { Failures } from './failures.js';
-import { fit, WORLD } from './globe-map.js';
+import { addWholeButton, fit, wholeView, WORLD } from './globe-map.js';
 import { Heat } from './heat.js';
 import { Histogram } from './histogram.js';
 import { Panel } from './panel.js';
@@ -18,7 +18,8 @@ import { pixelWidthM } from './dot-size.js';
 import { Sheet } from './sheet/sheet.js';
 import { Snippets } from './snippets/snippets.js';
 import { matrixUrl } from './matrix-link.js';
-import { read, styleOf, write, type State } from './state.js';
+import { fetchCategories } from './categories/category-list.js';
+import { defaultStyle, read, styleOf, write, type State } from './state.js';
 import { describe, PARTS } from './time-parts.js';
 import { between, Times, timeText, windowText } from './time/times.js';
 import { CrossHair } from './view/cross-hair.js';
@@ -26,6 +27,8 @@ import { densestView } from './view/first-view.js';
 import { Summary } from './view/summary.js';
 
 const DEBOUNCE_MS = 90;
+/** On a change of the layer, the map stays where it is if the view of the layer is at most this many zooms away. */
+const SIMILAR_ZOOMS = 2;
 /** Number of categories in the popup of a click. */
 const TOP_CATEGORIES = 5;
 
@@ -63,6 +66,10 @@ export class GlobePage {
     this.place(placed);
 
     this.heat = new Heat(map, catalog, state, 'heat', true, this.failures);
+    this.heat.onVersion = (layer, version) => {
+      const entry = this.layer;
+      if (entry && layer === entry.name && version !== entry.version) void this.update();
+    };
     this.heat.whenShown(() => {
       this.times.arrived();
       this.context?.loadNames();
@@ -95,6 +102,7 @@ export class GlobePage {
       this.state.swipe = percent;
       this.remember();
     });
+    addWholeButton(map, () => this.layer?.points && fit(map, this.layer.bounds));
     this.area = new Area(
       map,
       (area) => this.change({ ...this.state, area }, 'area'),
@@ -114,7 +122,9 @@ export class GlobePage {
   async start(): Promise<void> {
     this.panel.show(this.state);
     void this.loadStatistics();
-    if (!this.isPlaced) await this.showDensest();
+    this.showArea();
+    if (!this.isPlaced && this.state.area) this.area.fit(false);
+    else if (!this.isPlaced) await this.showDensest();
     this.remember();
     // The heat map first, since it takes longer.
     const shown = this.refresh();
@@ -139,6 +149,56 @@ export class GlobePage {
     if (!view || layer !== this.layer || isMoved) return;
     this.map.setView(view.center, view.zoom, { animate: false });
     this.placed();
+  }
+
+  /** Moves the map to the layer that the visitor has chosen, unless the map shows it at a similar zoom. */
+  private async showChosen(): Promise<void> {
+    const { layer, map } = this;
+    if (!layer?.points) return;
+    const { zoom, lat, lng } = this.state;
+    const view = (await densestView(map, layer, styleOf(this.state, this.catalog))) ?? wholeView(map, layer.bounds);
+    const isMoved = this.state.zoom !== zoom || this.state.lat !== lat || this.state.lng !== lng;
+    if (layer !== this.layer || isMoved) return;
+    const half = map.getSize().divideBy(2);
+    const center = map.project(view.center, view.zoom);
+    const box = L.latLngBounds(map.unproject(center.subtract(half), view.zoom), map.unproject(center.add(half), view.zoom));
+    if (Math.abs(view.zoom - zoom) <= SIMILAR_ZOOMS && box.intersects(map.getBounds())) return;
+    map.setView(view.center, view.zoom, { animate: false });
+    this.placed();
+  }
+
+  /** Loads the layers again after one has changed, and shows the new facts of the current one. A deleted layer stays as it was. */
+  private async update(): Promise<boolean> {
+    const was = this.layer?.version;
+    const fresh = await fetchCatalog().catch(() => null);
+    const entry = fresh && onGlobe(fresh).find(({ name }) => name === this.state.layer);
+    if (!fresh || !entry || entry.version === was) return false;
+    // Other parts of the page share the object.
+    Object.assign(this.catalog, fresh);
+    this.layers.splice(0, Infinity, ...onGlobe(fresh));
+    this.panel.listLayers();
+    this.panel.show(this.state);
+    this.heat.reportStatus();
+    void this.loadStatistics();
+    void this.refresh();
+    return true;
+  }
+
+  /** Removes categories that the layer does not have from the selection, with a notice. */
+  private async dropUnknownCategories(layer: string, known: { names: string[]; total: number } | null): Promise<void> {
+    const { categories } = this.state;
+    const isUnknown = async (name: string): Promise<boolean> => {
+      if (!known || known.names.includes(name)) return !known;
+      if (known.names.length >= known.total) return true;
+      const { categories, matching } = await fetchCategories(layer, name);
+      return categories.length === matching && !categories.some((category) => category.name === name);
+    };
+    const unknown = await Promise.all(categories.map((name) => isUnknown(name).catch(() => false)));
+    if (layer !== this.state.layer || categories !== this.state.categories || !unknown.includes(true)) return;
+    const kept = categories.filter((_, i) => !unknown[i]);
+    const missing = categories.filter((_, i) => unknown[i]).map((name) => `\`${name}\``);
+    showNotice(`There is no category ${missing.join(', ')}; showing ${kept.join(', ') || 'all points'}.`);
+    this.change({ ...this.state, categories: kept }, 'categories');
   }
 
   /** Shows the value at a location, and returns it as text. */
@@ -179,7 +239,10 @@ export class GlobePage {
       if (!placed && isOther) void this.showDensest();
       this.panel.show(this.state);
       if (isOther) void this.loadStatistics();
-      else this.updateTimes();
+      else {
+        this.updateTimes();
+        if (this.loaded?.layer === state.layer) void this.dropUnknownCategories(state.layer, this.loaded.statistics.categories);
+      }
       void this.refresh();
     });
   }
@@ -192,11 +255,7 @@ export class GlobePage {
     this.state = state;
     this.panel.show(state);
     if (what === 'layer') {
-      const bounds = this.layer?.bounds;
-      if (bounds && !this.map.getBounds().intersects(bounds)) {
-        fit(this.map, bounds);
-        void this.showDensest();
-      }
+      void this.showChosen();
       this.map.closePopup();
       void this.loadStatistics();
     }
@@ -209,6 +268,7 @@ export class GlobePage {
 
   private async refresh(): Promise<void> {
     const { state } = this;
+    document.body.classList.toggle('no-points', this.layer?.points === 0);
     document.title = `${this.layer?.title ?? state.layer} - Kiln`;
     this.compare();
     this.context?.show(state.names);
@@ -234,7 +294,7 @@ export class GlobePage {
       this.before = { heat, legend };
     }
     void this.before.heat.show(was);
-    this.swipe.show(this.state.swipe, [this.nameOf(was), this.nameOf(this.state)]);
+    this.swipe.show(this.state.swipe, [`Before: ${this.nameOf(was)}`, `Now: ${this.nameOf(this.state)}`]);
   }
 
   /** A short description of a state. */
@@ -255,13 +315,14 @@ export class GlobePage {
     this.panel.showTimes(false, false);
     this.values.setCategories(0);
     try {
-      const statistics = await fetchJson<Statistics>(`${BASE}/${layer}/statistics?zoom=0`);
+      const statistics = await fetchJson<Statistics>(`${BASE}/${layer}/statistics?zoom=0`, { cache: 'no-cache' });
       if (layer !== this.state.layer) return;
       this.loaded = { layer, statistics };
       this.panel.showCategories(layer, statistics.categories?.total ?? 0);
       this.panel.showTimes(statistics.time !== null, (statistics.categories?.names.length ?? 0) > 0);
       this.values.setCategories(statistics.categories ? TOP_CATEGORIES : 0);
       this.updateTimes();
+      void this.dropUnknownCategories(layer, statistics.categories);
       this.failures.clear('statistics');
     } catch (error) {
       if (layer !== this.state.layer) return;
@@ -274,6 +335,8 @@ export class GlobePage {
   private recovered(): void {
     this.heat.reportStatus();
     this.legend.refresh();
+    // The layer may have been replaced meanwhile.
+    void this.update().then((isOther) => isOther && this.heat.source.refresh());
     this.before?.legend.refresh();
   }
 
@@ -289,7 +352,7 @@ export class GlobePage {
   /** The bars of the numbers of points over time. */
   private updateBars(): void {
     if (this.loaded?.layer !== this.state.layer || !this.loaded.statistics.time) return this.times.bars.clear();
-    void this.times.bars.load(this.state.layer, filterOf(styleOf(this.state, this.catalog)));
+    void this.times.bars.load(this.state.layer, this.layer?.version ?? '', filterOf(styleOf(this.state, this.catalog)));
   }
 
   private showArea(): void {
@@ -315,7 +378,7 @@ export class GlobePage {
         layer: this.state.layer,
         title,
         subtitle: isFiltered ? this.nameOf(this.state).slice(title.length).replace(/^ · /, '') : '',
-        attribution: [this.layer?.attribution, 'Natural Earth', this.state.names ? 'GeoNames (CC BY 4.0)' : ''].filter(Boolean).join(' · '),
+        attribution: [this.layer?.attribution, 'Natural Earth', this.state.names ? 'names: GeoNames (CC BY 4.0)' : ''].filter(Boolean).join(' · '),
         style: this.heat.source.heatStyle(),
         legend: this.legend.legend(),
         hasNames: this.state.names,
@@ -332,10 +395,17 @@ export class GlobePage {
     }
   }
 
+  /** The statistic and the scheme that the visitor has chosen, which the page of the matrix has, too. */
+  private matrixLook(): { agg?: string; scheme?: string } {
+    const { agg, scheme } = this.state;
+    const usual = defaultStyle(this.layer);
+    return { ...(this.layer?.weight && agg !== usual.agg ? { agg } : {}), ...(scheme !== usual.scheme ? { scheme } : {}) };
+  }
+
   /** Writes the state to the URL and to the snippets. */
   private remember(): void {
     history.replaceState(null, '', `#${write(this.state, this.layer, this.catalog)}`);
-    byId<HTMLAnchorElement>('matrix').href = matrixUrl(this.state);
+    byId<HTMLAnchorElement>('matrix').href = matrixUrl(this.state, this.matrixLook());
     this.snippets?.update(this.state.layer, this.layer, styleOf(this.state, this.catalog));
   }
 }

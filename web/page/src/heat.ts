@@ -1,5 +1,5 @@
 import L from 'leaflet';
-import { KilnOverlay, KilnTileLayer, legendOf, type HeatLayer, type HeatStyle, type Legend } from 'kiln-leaflet';
+import { KilnOverlay, KilnTileLayer, legendOf, type HeatLayer, type HeatStyle, type Legend, type TileJson } from 'kiln-leaflet';
 
 import { BASE, type Catalog } from './catalog.js';
 import { points, showStatus } from './dom.js';
@@ -43,6 +43,9 @@ export class Heat {
 
   /** Called with the new layer after the rendering mode has changed. */
   onSource: (source: HeatLayer) => void = () => undefined;
+
+  /** Called with the version of a layer that a response reports. */
+  onVersion: (layer: string, version: string) => void = () => undefined;
 
   /** Calls `then` whenever the requested picture is on the map. */
   whenShown(then: () => void): void {
@@ -108,6 +111,7 @@ export class Heat {
       }
       this.shown();
     });
+    made.on('tilejson', (event) => this.onVersion(layer, (event as unknown as { tileJson: TileJson }).tileJson.kiln.version));
     made.on('tileerror', this.tileFailures.report);
     made.on('error', (event) => this.failed((event as unknown as { error: Error }).error, () => made.retry()));
     return made;
@@ -128,6 +132,7 @@ export class Heat {
     if (first) return showStatus(`Incomplete: ${first.reason || first.title}`, true);
     const layer = this.catalog.layers.find(({ name }) => name === this.state.layer);
     if (!layer) return;
+    if (!layer.points) return showStatus('No points yet');
     const isPart = this.state.time !== null || this.state.categories.length > 0 || hasParts(this.state);
     const all = `${isPart ? 'Part of ' : ''}${points(layer.points)}`;
     const kind = this.state.mode === 'tiles' ? 'tiles' : 'one picture';

@@ -5,6 +5,7 @@ const UNITS: Record<string, string> = { per_km2: 'per km²', per_m2: 'per m²', 
 
 /** What the colors of a layer mean, in one sentence. */
 export function sentenceOf({ points: count, weight, style }: LayerEntry, agg: string): string {
+  if (!count) return 'No points yet.';
   const unit = UNITS[style['units'] ?? 'per_km2'] ?? '';
   const name = weight ?? 'weights';
   const meaning =

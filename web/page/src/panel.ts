@@ -5,7 +5,7 @@ import { listLayers, sentenceOf, showLayer } from './layer-head.js';
 import { SchemePicker } from './scheme-picker.js';
 import { defaultStyle, type State } from './state.js';
 import { listZones, TimePartControls } from './time-part-controls.js';
-import { NO_PARTS } from './time-parts.js';
+import { hasParts, NO_PARTS } from './time-parts.js';
 
 type Choice = 'layer' | 'mode' | 'scheme' | 'curve' | 'normalize' | 'agg';
 const CHOICES: Choice[] = ['layer', 'mode', 'scheme', 'curve', 'normalize', 'agg'];
@@ -62,7 +62,13 @@ export class Panel {
     showLayer(layer, layer ? sentenceOf(layer, state.agg) : '');
     this.timeParts.controls.show(state);
     this.timeParts.zone.value = state.zone;
+    this.categories.setTimeFilter(state.time !== null || hasParts(state));
     this.categories.show(state.categories);
+  }
+
+  /** Lists the layers again. */
+  listLayers(): void {
+    listLayers(this.catalog);
   }
 
   /** Shows the filter by parts of the time if the layer has times, and the link to its matrix, which may also have categories. */

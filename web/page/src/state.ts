@@ -1,5 +1,6 @@
 import type { Catalog, HeatStyle, LayerEntry } from './catalog.js';
 import { fadesIn } from './catalog.js';
+import { limitedTime } from './time/frames.js';
 import { parseRing, ringText, type Ring } from './area/ring.js';
 import { hasParts, NO_PARTS, partParameters, PARTS, textOf, valuesOf, type TimeParts } from './time-parts.js';
 import { browserZone, isZone } from './zones.js';
@@ -151,7 +152,7 @@ export function read(text: string, catalog: Catalog, layers: LayerEntry[]): { st
   state.swipe = number('swipe', 0, 100) ?? state.swipe;
   state.before = parameters.get('before');
   state.span = pair(parameters.get('span'), Number);
-  state.time = pair(parameters.get('time'), Date.parse);
+  state.time = pair(parameters.get('time'), (time) => limitedTime(Date.parse(time)));
   for (const part of PARTS) state[part] = valuesOf(part, parameters.get(part));
   const zone = parameters.get('zone') ?? parameters.get('tz');
   if (zone && isZone(zone)) state.zone = zone;

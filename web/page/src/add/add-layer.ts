@@ -287,7 +287,8 @@ export class AddLayer {
     try {
       const reply = await upload({ file, layer, mode, parameters, key }, sent, running.signal);
       this.isUploading = false;
-      this.report(file, layer, reply);
+      const isReachable = await fetchCatalog().then(() => true, () => false);
+      this.report(file, layer, reply, isReachable);
     } catch (error) {
       this.isUploading = false;
       if (!this.dialog.open) return;
@@ -296,16 +297,18 @@ export class AddLayer {
       // The same form, so that nothing has to be entered again.
       this.show(form);
       if (running.signal.aborted) return this.say('The upload was cancelled. Nothing was added.');
-      const hint = status === 0 ? ' Try again: nothing is added twice.' : ' Nothing was added.';
+      // A proxy reports a server that has ended by 502 or 504.
+      const isUnknown = [0, 502, 504].includes(status);
+      const hint = isUnknown ? ' Whether the points were added is unknown: check the list of layers, or try again; nothing is added twice.' : ' Nothing was added.';
       this.say(`${sentence((error as Error).message)}${hint}`, true);
     }
   }
 
-  /** Shows the layer, after the report if some rows are not in it. */
-  private report(file: File, layer: string, reply: UploadReply): void {
+  /** Shows the layer, after the report if some rows are not in it, or if the server has ended since and the page could not load again. */
+  private report(file: File, layer: string, reply: UploadReply, isReachable: boolean): void {
     const { accepted, rejected, beyond_map: beyond, remarks, repeated } = reply;
     const summary = repeated ? `${file.name} had been added already.` : `${points(accepted)} of ${file.name} added.`;
-    if (!rejected && !beyond && !remarks.length && accepted) {
+    if (!rejected && !beyond && !remarks.length && accepted && isReachable) {
       announceAdded(summary);
       return openLayer(layer);
     }
@@ -314,7 +317,8 @@ export class AddLayer {
     go.addEventListener('click', () => openLayer(layer));
     this.show(...reportOf(reply), go);
     this.dialog.classList.add('done');
-    this.say(`${summary}${rejected ? ` ${number(rejected)} ${rejected === 1 ? 'row' : 'rows'} rejected.` : ''}`);
+    const stopped = ' The server has stopped since: show the layer and check the list of layers when it runs again.';
+    this.say(`${summary}${rejected ? ` ${number(rejected)} ${rejected === 1 ? 'row' : 'rows'} rejected.` : ''}${isReachable ? '' : stopped}`, !isReachable);
     go.focus();
   }
 }

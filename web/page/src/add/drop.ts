@@ -5,7 +5,7 @@ import { byId, make } from '../dom.js';
 import { closedReason } from './access.js';
 
 const ADDED = 'kiln.added';
-const SHOWN_MS = 12_000;
+const SHOWN_MS = 6000;
 
 /** Accepts files that are dropped on the page, and those of the button. The rest is loaded on demand. */
 export function acceptFiles(catalog: Catalog): void {

@@ -1,3 +1,5 @@
+import { readableUnit } from 'kiln-leaflet';
+
 import { byId, make, number, points } from '../dom.js';
 import type { Statistics } from '../catalog.js';
 import { bars } from './bars.js';
@@ -11,6 +13,8 @@ function amount(value: number): string {
   const isTiny = rounded !== 0 && Math.abs(rounded) < 1e-3;
   return (isTiny ? rounded.toExponential() : rounded.toLocaleString('en', { maximumFractionDigits: 6 })).replaceAll('-', '−');
 }
+
+const shareText = (share: number) => (share > 0 && share < 0.005 ? '< 1 %' : `${Math.round(100 * share)} %`);
 
 /** The card of the statistics of an area. */
 export class AreaCard {
@@ -58,7 +62,10 @@ export class AreaCard {
       row('Range', `${amount(weights.min)} to ${amount(weights.max)}`);
     }
     row('Area', `${amount(km2)} km²`);
-    if (count && km2 > 0) row('Points per 1,000 km²', amount((1000 * count) / km2));
+    if (count && km2 > 0) {
+      const { factor, unit } = readableUnit('Points per km²', count / km2);
+      row(unit, amount((factor * count) / km2));
+    }
     const parts: HTMLElement[] = [make('p', 'count', points(count)), list];
     const top = distributions?.categories?.slice(0, TOP) ?? [];
     if (top.length) {
@@ -67,7 +74,7 @@ export class AreaCard {
       for (const { name, points: own } of top) {
         const item = make('li');
         item.style.setProperty('--share', `${(100 * own) / count}%`);
-        item.append(make('span', '', name), make('span', 'share', `${number(own)} · ${Math.round((100 * own) / count)} %`));
+        item.append(make('span', '', name), make('span', 'share', `${number(own)} · ${shareText(own / count)}`));
         items.append(item);
       }
       parts.push(heading, items);

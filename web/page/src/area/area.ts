@@ -2,12 +2,19 @@ import L from 'leaflet';
 import { fetchJson, parametersOf, type HeatStyle } from 'kiln-leaflet';
 
 import { BASE, type LayerEntry, type Statistics } from '../catalog.js';
+import { coveredPx } from '../globe-map.js';
+import { isCompact } from '../sheet/layout.js';
 import { AreaCard } from './area-card.js';
 import { boxOf, DrawTool, type Shape } from './draw-tool.js';
 import { areaKm2, filterOf, geoJsonOf, limited, type Ring } from './ring.js';
 
 /** Bins of the histograms. */
 const BINS = 24;
+/** The width of the map that the card of an area covers, and the least width that is left beside it, in pixels. */
+const CARD_PX = 326;
+const MIN_ROOM_PX = 200;
+/** The margin around an area. */
+const EDGE_PX = 40;
 const ICONS: Record<Shape, string> = {
   box: '<rect x="3.5" y="5.5" width="15" height="11" rx="1"/>',
   polygon: '<path d="M11 3.5 18.5 9l-3 9.5H6.5l-3-9.5z"/>',
@@ -44,7 +51,7 @@ export class Area {
       },
       finish: () => this.tool.finish(),
       cancel: () => (this.tool.active ? this.tool.cancel() : this.changed(null)),
-      zoom: () => this.outline && map.fitBounds(this.outline.getBounds(), { padding: [40, 40] }),
+      zoom: () => this.fit(true),
       retry: () => {
         this.requested = '';
         void this.load();
@@ -65,6 +72,14 @@ export class Area {
     this.pending?.abort();
     this.requested = '';
     if (!this.tool.active) this.card.hide();
+  }
+
+  /** Fits the map to the area, apart from the panel and the card of the area. */
+  fit(animate: boolean): void {
+    if (!this.outline) return;
+    const [card, panel] = isCompact() ? [0, 0] : [CARD_PX, coveredPx()];
+    const left = this.map.getSize().x - card - panel > MIN_ROOM_PX ? card : 0;
+    this.map.fitBounds(this.outline.getBounds(), { paddingTopLeft: [left + EDGE_PX, EDGE_PX], paddingBottomRight: [panel + EDGE_PX, EDGE_PX], animate });
   }
 
   private addButtons(): void {

@@ -24,6 +24,7 @@ export class CategoryFilter {
   /** The result of the search, and the number of categories that match. */
   private result: { categories: Category[]; matching: number } = { categories: [], matching: 0 };
   private rows: { name: string; points: number | null }[] = [];
+  private hasTimeFilter = false;
   private pending: AbortController | null = null;
 
   /** `changed` is called with each new selection; empty: all. */
@@ -74,6 +75,12 @@ export class CategoryFilter {
     this.box.hidden = !total;
     this.draw();
     if (this.box.open && total) void this.load();
+  }
+
+  /** Sets whether the map shows a part of the times only: the numbers of points are those of all times. */
+  setTimeFilter(hasTimeFilter: boolean): void {
+    this.hasTimeFilter = hasTimeFilter;
+    this.showUnlisted();
   }
 
   /** Updates the ticks to a selection. */
@@ -205,6 +212,7 @@ export class CategoryFilter {
     const unlisted = found - categories.length;
     const more = unlisted > 0 ? `and ${number(unlisted)} more: search for them` : '';
     const hidden = without && this.selected.length ? `${points(without)} without a category ${without === 1 ? 'is' : 'are'} hidden.` : '';
-    this.more.textContent = [more, hidden].filter(Boolean).join('. ');
+    const times = this.hasTimeFilter && this.rows.length ? 'The numbers of points are those of all times.' : '';
+    this.more.textContent = [more && `${more}.`, hidden, times].filter(Boolean).join(' ');
   }
 }

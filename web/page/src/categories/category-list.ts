@@ -25,7 +25,7 @@ export const MAX_LISTED = 1000;
 /** Returns the categories of a layer whose name contains `search`. */
 export function fetchCategories(layer: string, search = '', limit = MAX_LISTED, signal?: AbortSignal): Promise<CategoryList> {
   const query = new URLSearchParams({ limit: String(limit), ...(search ? { search } : {}) });
-  return fetchJson(`${BASE}/${encodeURIComponent(layer)}/categories?${query}`, { signal: signal ?? null });
+  return fetchJson(`${BASE}/${encodeURIComponent(layer)}/categories?${query}`, { signal: signal ?? null, cache: 'no-cache' });
 }
 
 /** Returns the categories of a list whose name contains `search`. Case is ignored, as by the server. */

@@ -3,7 +3,7 @@ import placesUrl from '../../places/places.csv?url';
 
 import { color, worldOf } from './outlines.js';
 
-export const PLACES_ATTRIBUTION = '<a href="https://www.geonames.org/">GeoNames</a> (CC BY 4.0)';
+export const PLACES_ATTRIBUTION = 'names: <a href="https://www.geonames.org/">GeoNames</a> (CC BY 4.0)';
 
 /** A place and its name. Places are in the order of their importance. */
 export interface Place {

@@ -224,7 +224,7 @@ export class FloorPage {
     const { state } = this;
     if (!this.range || state.weeks) return this.times.bars.clear();
     const space = state.space ? { category: [state.space] } : {};
-    void this.times.bars.load(this.layer.name, { ...space, ...partParameters(state, state.zone) });
+    void this.times.bars.load(this.layer.name, this.layer.version, { ...space, ...partParameters(state, state.zone) });
   }
 
   /** The windows of time to show: one, or A and B. */

@@ -4,6 +4,11 @@ const DAY = 24 * HOUR;
 /** 1970-01-05 was a Monday. */
 const FIRST_MONDAY = 4 * DAY;
 
+/** The limits of times in requests and links: years have four digits. */
+export const FIRST_TIME = Date.parse('0000-01-01T00:00:00Z');
+export const LAST_TIME = Date.parse('9999-12-31T23:59:59.999Z');
+export const limitedTime = (time: number) => Math.min(Math.max(time, FIRST_TIME), LAST_TIME);
+
 /** The duration of a frame. Frames start at round times in UTC: a day at midnight, a week on Monday, a month on its first day. */
 export interface FrameLength {
   name: string;
@@ -21,8 +26,8 @@ function fixed(name: string, label: string, ms: number, offset = 0): FrameLength
     name,
     label,
     ms,
-    floor: (time) => Math.floor((time - offset) / ms) * ms + offset,
-    after: (start, by = 1) => start + by * ms,
+    floor: (time) => limitedTime(Math.floor((time - offset) / ms) * ms + offset),
+    after: (start, by = 1) => limitedTime(start + by * ms),
   };
 }
 
@@ -38,8 +43,8 @@ function months(name: string, label: string, count: number): FrameLength {
     name,
     label,
     ms: (count * 365.25 * DAY) / 12,
-    floor: (time) => start(Math.floor(monthOf(time) / count) * count),
-    after: (time, by = 1) => start(monthOf(time) + by * count),
+    floor: (time) => limitedTime(start(Math.floor(monthOf(time) / count) * count)),
+    after: (time, by = 1) => limitedTime(start(monthOf(time) + by * count)),
   };
 }
 

@@ -15,17 +15,18 @@ export class TimeBars {
   constructor(private readonly box: HTMLElement) {}
 
   /** Loads the bars of a layer with a filter, without its time range. */
-  async load(layer: string, { start: _start, end: _end, ...filter }: HeatStyle): Promise<void> {
+  async load(layer: string, version: string, { start: _start, end: _end, ...filter }: HeatStyle): Promise<void> {
     const parameters = parametersOf(filter);
     parameters.set('zoom', '0');
     parameters.set('bins', String(BINS));
     const url = `${BASE}/${layer}/statistics?${parameters}`;
-    if (url === this.shown) return;
-    this.shown = url;
+    const key = `${url} ${version}`;
+    if (key === this.shown) return;
+    this.shown = key;
     this.pending?.abort();
     const { signal } = (this.pending = new AbortController());
     // Without bars the sliders stay usable.
-    const statistics = await fetchJson<Statistics>(url, { signal }).catch(() => null);
+    const statistics = await fetchJson<Statistics>(url, { signal, cache: 'no-cache' }).catch(() => null);
     if (signal.aborted) return;
     if (!statistics) this.shown = '';
     this.draw(statistics?.distributions?.times ?? null);

@@ -1,5 +1,5 @@
 import { byId, option } from '../dom.js';
-import { defaultLength, lengthOf, lengthsFor, type FrameLength } from './frames.js';
+import { defaultLength, lengthOf, lengthsFor, limitedTime, LAST_TIME, type FrameLength } from './frames.js';
 import { TimeBars } from './time-bars.js';
 
 /** Steps of the sliders. */
@@ -135,15 +135,16 @@ export class Times {
     const { length } = this;
     if (length && lengthOf(this.window!) === length) {
       const next = length.after(start, by);
-      if (next > last) return this.frameAt(first);
-      return length.after(next) <= first ? this.frameAt(last) : [next, length.after(next)];
+      if (next > last || next >= LAST_TIME) return this.frameAt(first);
+      return length.after(next) <= first || next === start ? this.frameAt(last) : [next, length.after(next)];
     }
     const span = end - start;
     if (start + by * span > last) return [first, first + span];
     return end + by * span <= first ? [last - span + 1, last + 1] : [start + by * span, end + by * span];
   }
 
-  private choose(window: Window | null): void {
+  private choose(chosen: Window | null): void {
+    const window: Window | null = chosen && [limitedTime(chosen[0]), limitedTime(chosen[1])];
     this.window = window;
     this.hasArrived = false;
     this.label();

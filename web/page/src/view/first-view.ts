@@ -20,6 +20,10 @@ const PICTURE_PX = 96;
 const MIN_WINDOW_PX = 10;
 /** The highest number of pictures: each covers about a tenth of the width of the one before. */
 const MAX_PICTURES = 4;
+/** The margin of the first picture in its pixels: points on the edge of the bounds would be cut off. */
+const EDGE_PX = 3;
+/** At most this many points are shown all: 80 % of them is no part of its own. */
+const FEW_POINTS = 20;
 /** The margin around the heat, as a fraction of the view. */
 const MARGIN = 0.06;
 /** The first view does not wait longer for a slow server, in milliseconds. */
@@ -35,6 +39,7 @@ interface Found {
  * whole layer is the better view: it is not much larger, it has no points, or the server does not respond in time.
  */
 export async function densestView(map: L.Map, layer: LayerEntry, style: HeatStyle): Promise<{ center: L.LatLng; zoom: number } | null> {
+  if (layer.points <= FEW_POINTS) return null;
   const covered = coveredPx();
   const size = map.getSize().subtract([covered, 0]).multiplyBy(1 - 2 * MARGIN);
   if (size.x < 50 || size.y < 50) return null;
@@ -52,7 +57,7 @@ export async function densestView(map: L.Map, layer: LayerEntry, style: HeatStyl
 async function find({ name, bounds, weight, style }: LayerEntry, filter: HeatStyle, size: L.Point, signal: AbortSignal): Promise<Found | null> {
   // The sum per pixel is the number of points, or the sum of their weights.
   const agg = weight && !['count', 'mean', 'max'].includes(style['agg'] ?? '') ? 'sum' : 'count';
-  let box = boxOf(L.latLngBounds(bounds));
+  let box = padded(boxOf(L.latLngBounds(bounds)));
   let share = SHARE;
   let found: Found | null = null;
   let zoom = isCompact() ? COMPACT_MIN_ZOOM : FIRST_ZOOM.min;
@@ -80,4 +85,12 @@ async function find({ name, bounds, weight, style }: LayerEntry, filter: HeatSty
     share /= inner.share;
   }
   return found;
+}
+
+/** The rectangle with a margin, within the map. */
+function padded({ left, top, width, height }: WorldBox): WorldBox {
+  const edge = (EDGE_PX / PICTURE_PX) * Math.max(width, height);
+  const [from, to] = [Math.max(top - edge, 0), Math.min(top + height + edge, 1)];
+  const wide = Math.min(width + 2 * edge, 1);
+  return { left: left - (wide - width) / 2, top: from, width: wide, height: to - from };
 }
