@@ -139,7 +139,7 @@ describe('a layer that changes', () => {
     await says(page, 'about', /^No points yet\.$/);
     await shown(page);
     await says(page, 'status', /^No points yet$/);
-    assert.equal(await page.isVisible('.kiln-legend'), false);
+    assert.equal(await page.isVisible('.kiln-legend-bar'), false);
     await page.context().close();
     own.stop();
   });

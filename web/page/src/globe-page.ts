@@ -135,7 +135,7 @@ export class GlobePage {
   private place(placed: boolean): void {
     const { lat, lng, zoom } = this.state;
     if (placed) this.map.setView([lat, lng], zoom, { animate: false });
-    else fit(this.map, this.layer?.bounds ?? WORLD);
+    else fit(this.map, this.layer?.points ? this.layer.bounds : WORLD);
     this.placed();
   }
 

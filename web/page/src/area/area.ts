@@ -13,6 +13,8 @@ const BINS = 24;
 /** The width of the map that the card of an area covers, and the least width that is left beside it, in pixels. */
 const CARD_PX = 326;
 const MIN_ROOM_PX = 200;
+/** The height of the map that the time bar covers. */
+const TIMES_PX = 100;
 /** The margin around an area. */
 const EDGE_PX = 40;
 const ICONS: Record<Shape, string> = {
@@ -78,8 +80,9 @@ export class Area {
   fit(animate: boolean): void {
     if (!this.outline) return;
     const [card, panel] = isCompact() ? [0, 0] : [CARD_PX, coveredPx()];
+    const bottom = !isCompact() && document.body.classList.contains('has-times') ? TIMES_PX : 0;
     const left = this.map.getSize().x - card - panel > MIN_ROOM_PX ? card : 0;
-    this.map.fitBounds(this.outline.getBounds(), { paddingTopLeft: [left + EDGE_PX, EDGE_PX], paddingBottomRight: [panel + EDGE_PX, EDGE_PX], animate });
+    this.map.fitBounds(this.outline.getBounds(), { paddingTopLeft: [left + EDGE_PX, EDGE_PX], paddingBottomRight: [panel + EDGE_PX, bottom + EDGE_PX], animate });
   }
 
   private addButtons(): void {
