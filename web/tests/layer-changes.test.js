@@ -73,14 +73,14 @@ describe('the first view', () => {
   });
 
   test('of an area without a position has the area beside its card', async () => {
-    const { page, done } = await visit('layer=days&area=-25,15;-15,15;-15,25;-25,25');
+    const { page, done } = await visit('layer=days&area=-65,15;-55,15;-55,25;-65,25');
     await page.waitForSelector('#area[data-state="done"]:not([hidden])');
     const { x, width } = await page.locator('#area').boundingBox();
-    for (const corner of [[-25, 15], [-15, 25]]) {
+    for (const corner of [[-65, 15], [-55, 25]]) {
       const [left] = await pixelOf(page, corner);
       assert(left > x + width, `${corner} is at ${left}, the card ends at ${x + width}`);
     }
-    await assertInView(page, [[-25, 15], [-15, 25]]);
+    await assertInView(page, [[-65, 15], [-55, 25]]);
     await done();
   });
 });

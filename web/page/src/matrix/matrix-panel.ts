@@ -4,7 +4,7 @@ import { byId, option, points } from '../dom.js';
 import { foldable } from '../fold.js';
 import { schemeGroups } from '../scheme-groups.js';
 import { listZones, TimePartControls } from '../time-part-controls.js';
-import { NO_PARTS } from '../time-parts.js';
+import { hasParts, NO_PARTS } from '../time-parts.js';
 import type { Matrix } from './data.js';
 import { NOTHING } from './selection.js';
 import { AGGREGATIONS, type Aggregation, type MatrixState } from './state.js';
@@ -97,6 +97,7 @@ export class MatrixPanel {
       this.input(limit).value = text.length === 10 ? `${text}T00:00` : text;
     }
     this.parts.show(state);
+    this.categories.setTimeFilter(state.start !== null || state.end !== null || hasParts(state));
     this.categories.show(state.categories);
     this.input('in-view').checked = state.inView;
   }
