@@ -34,8 +34,8 @@ enum Command {
 /// Check the configuration, and print it as TOML.
 ///
 /// The configuration is merged from the defaults, ./kiln.toml or the file given by -c, environment variables such as
-/// `KILN_IMAGES_TTL`, and the flags, in ascending precedence. The layers' files are not opened: `kiln serve` does that
-/// when it starts.
+/// `KILN_IMAGES_TTL`, and the flags, in ascending precedence. The columns of files on the command line are checked; the
+/// files of other layers are not opened: `kiln serve` does that when it starts.
 #[derive(Debug, ClapArgs)]
 struct CheckArgs {
     /// Files with points, each a layer named after the file, or NAME=FILE
@@ -178,6 +178,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
         Some(Command::Check(args)) => {
             let config = args.config.resolve(&args.inputs, &args.rows)?;
             print_notes(&config.deprecations());
+            config.check_input_columns()?;
             if !config.jobs.is_empty() {
                 check_jobs(&config, &Store::open(&config.store.folder)?)?;
             }

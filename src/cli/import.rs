@@ -202,7 +202,14 @@ impl Args {
             let (prepared, is_keep_given) = (&prepared, self.keep.is_some());
             RetainedImport { layer, prepared, existing, keep_s, is_keep_given }.confirm()?;
         }
-        layer.commit_import(prepared, existing, description)
+        let is_first = self.replace || layer.snapshot().points() == 0;
+        let imported = layer.commit_import(prepared, existing, description)?;
+        // The first points name the weights of a layer that has no name for them.
+        let description = layer.snapshot().description().clone();
+        if let Some(weight) = imported.report.weight.clone().filter(|_| is_first && description.weight.is_none()) {
+            layer.set_description(Description { weight: Some(weight), ..description })?;
+        }
+        Ok(imported)
     }
 
     /// Checks that points were added.

@@ -18,10 +18,10 @@ use crate::layer::Layer;
 /// Serve heat maps over HTTP: overlays for Leaflet, tiles and pictures of layers, and a map page.
 ///
 /// The layers are the inputs, the point tables of databases, the layers of the configuration, and those of the store,
-/// in `./store` or --store DIR. If there are none, the bundled cities and earthquakes are served. The layers of the
-/// store accept points while the server runs: PUT /NAME creates a layer, POST /NAME/points adds points. Write requests
-/// must send the token of the configuration, or come from this machine. SIGTERM and Ctrl-C stop the server after the
-/// requests in progress, with the exit code 0; a second one ends it at once.
+/// in `./store` or --store DIR. If none of these is given and `./store` has no layer, the bundled cities and earthquakes
+/// are served until it has one. The layers of the store accept points while the server runs: PUT /NAME creates a layer,
+/// POST /NAME/points adds points. Write requests must send the token of the configuration, or come from this machine.
+/// SIGTERM and Ctrl-C stop the server after the requests in progress, with the exit code 0; a second one ends it at once.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln serve

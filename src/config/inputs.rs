@@ -183,7 +183,26 @@ impl Config {
     /// # Errors
     /// Those of [`Layer::open`]. An error of a parameter has the key of the layer, or the flag.
     pub fn open_layer(&self, name: &str, layer: &LayerConfig) -> Result<Layer> {
-        Layer::open(layer.spec(name)?).map_err(|error| match error {
+        Layer::open(layer.spec(name)?).map_err(|error| self.layer_error(name, error))
+    }
+
+    /// Checks the columns of the files on the command line that exist.
+    ///
+    /// # Errors
+    /// Those of [`Layer::check_columns`].
+    pub(crate) fn check_input_columns(&self) -> Result<()> {
+        let exists = |input: &String| Path::new(input).is_file();
+        for (name, layer) in self.layers.iter().filter(|(name, _)| self.is_on_command_line(name)) {
+            if !layer.inputs.is_empty() && layer.inputs.iter().all(exists) {
+                Layer::check_columns(&layer.spec(name)?).map_err(|error| self.layer_error(name, error))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Converts an error of a parameter of the layer `name`: to its key, or its flag.
+    fn layer_error(&self, name: &str, error: Error) -> Error {
+        match error {
             error if self.is_on_command_line(name) => error,
             Error::Input { input, message } if message.parameters().next().is_some() => {
                 Error::input(input, format!("{}, as a key of [layers.{name}] in kiln.toml", message.with_keys()))
@@ -192,7 +211,7 @@ impl Config {
                 self.error(format!("layers.{name}.{}", parameter.key()), message.with_keys())
             }
             other => other,
-        })
+        }
     }
 
     /// Returns `name`, or the first of `name-2`, `name-3`, … that no layer has.

@@ -139,6 +139,11 @@ impl Config {
         self.postgis.url.as_ref().map(Token::reveal)
     }
 
+    /// Whether a file, a variable or a flag sets the folder of the store.
+    pub(crate) fn names_store(&self) -> bool {
+        self.origins.is_set("store.folder")
+    }
+
     /// The layer of the legacy page's requests: that of `bridge.layer`, or the first layer by name.
     pub fn bridge_layer(&self) -> Option<&str> {
         let first = || self.layers.iter().find(|(_, layer)| !layer.store).map(|(name, _)| name.as_str());

@@ -101,6 +101,11 @@ impl Origins {
         self.0.get(path).is_some_and(|(key, _)| key == origin)
     }
 
+    /// Whether the key `path` is set.
+    pub(super) fn is_set(&self, path: &str) -> bool {
+        self.0.contains_key(path)
+    }
+
     /// Converts `fault` to an error with its origin.
     pub(super) fn error(&self, fault: &Fault) -> Error {
         let mut path = fault.path.as_str();

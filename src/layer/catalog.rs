@@ -1,7 +1,7 @@
 //! The catalog of layers.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -27,6 +27,9 @@ pub struct SelectedEntry {
 #[derive(Debug, Default)]
 pub struct Catalog {
     layers: BTreeMap<String, Arc<Layer>>,
+    /// Sample layers, which are listed until a provider has a layer.
+    samples: BTreeMap<String, Arc<Layer>>,
+    samples_replaced: AtomicBool,
     providers: Vec<Arc<dyn Provider>>,
     /// The protections of the layers of the providers.
     protected: ProtectedLayers,
@@ -40,6 +43,25 @@ impl Catalog {
     pub fn new(layers: impl IntoIterator<Item = Layer>) -> Self {
         let layers = layers.into_iter().map(|layer| (layer.name().to_owned(), Arc::new(layer))).collect();
         Self { layers, ..Self::default() }
+    }
+
+    /// Adds sample layers. They are listed until a provider has a layer, and not again after that. Later they can still
+    /// be found by name, so that pages that display one continue to work; layers of the providers take precedence.
+    #[must_use]
+    pub fn with_samples(mut self, layers: impl IntoIterator<Item = Layer>) -> Self {
+        self.samples = layers.into_iter().map(|layer| (layer.name().to_owned(), Arc::new(layer))).collect();
+        self
+    }
+
+    /// Whether the layer `name` is a listed sample layer.
+    pub fn is_sample(&self, name: &str) -> bool {
+        if !self.samples.contains_key(name) || self.samples_replaced.load(Ordering::Relaxed) {
+            return false;
+        }
+        let has_layers = |provider: &Arc<dyn Provider>| provider.names().is_ok_and(|names| !names.is_empty());
+        let is_replaced = self.providers.iter().any(has_layers);
+        self.samples_replaced.fetch_or(is_replaced, Ordering::Relaxed);
+        !is_replaced
     }
 
     /// Adds the layers of a provider. If several layers have the same name, a layer passed to [`new`](Self::new) takes
@@ -71,7 +93,8 @@ impl Catalog {
                 Vec::new()
             })
         });
-        let mut names: Vec<String> = self.layers.keys().cloned().chain(provided).collect();
+        let samples = self.samples.keys().filter(|name| self.is_sample(name));
+        let mut names: Vec<String> = self.layers.keys().chain(samples).cloned().chain(provided).collect();
         names.sort_unstable();
         names.dedup();
         // Drops the removed layers, which occupy disk space as long as they are open.
@@ -136,6 +159,9 @@ impl Catalog {
             if let Some(points) = provider.find(name)? {
                 return self.provided(name, points, is_latest).map(Some);
             }
+        }
+        if let Some(sample) = self.samples.get(name) {
+            return Ok(Some(Arc::clone(sample)));
         }
         if self.selected.read().unwrap_or_else(PoisonError::into_inner).contains_key(name) {
             return self.selected(name, now_s());

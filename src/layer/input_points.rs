@@ -129,9 +129,20 @@ impl Layer {
     /// If an input cannot be read, or has no valid point.
     #[cfg(feature = "formats")]
     pub fn open(spec: LayerSpec) -> Result<Self> {
-        let open = |input: &String| crate::source::open(input, &spec.read);
-        let inputs = crate::source::Inputs(spec.inputs.iter().map(open).collect::<Result<_>>()?);
+        let inputs = open_inputs(&spec)?;
+        if spec.columns.time.is_some() {
+            check_first_rows(&spec, &inputs)?;
+        }
         Self::of_source(spec, Box::new(inputs))
+    }
+
+    /// Checks the columns of the files in `spec` by their first rows.
+    ///
+    /// # Errors
+    /// If an input cannot be read, it lacks a column, or has no valid point.
+    #[cfg(feature = "formats")]
+    pub fn check_columns(spec: &LayerSpec) -> Result<()> {
+        check_first_rows(spec, &open_inputs(spec)?)
     }
 
     /// The layer of the points of a source; `spec` has the names of the inputs for messages.
@@ -171,6 +182,34 @@ impl Layer {
         }
         Ok(Self::new(spec, Arc::new(points)))
     }
+}
+
+#[cfg(feature = "formats")]
+fn open_inputs(spec: &LayerSpec) -> Result<crate::source::Inputs> {
+    let open = |input: &String| crate::source::open(input, &spec.read);
+    Ok(crate::source::Inputs(spec.inputs.iter().map(open).collect::<Result<_>>()?))
+}
+
+/// Reads each input up to its first valid points, with times if their column is named: of a layer of files, the queries
+/// read the times later.
+#[cfg(feature = "formats")]
+fn check_first_rows(spec: &LayerSpec, inputs: &crate::source::Inputs) -> Result<()> {
+    let query = Query::default().with_names(spec.columns.clone()).with_coordinate_space(spec.space);
+    let query = query.with_weights(true).with_times(spec.columns.time.is_some());
+    for (source, name) in inputs.0.iter().zip(&spec.inputs) {
+        let mut stop = |_: crate::geo::Points<'_>| std::ops::ControlFlow::Break(());
+        match source.scan(&query, &mut [&mut stop]) {
+            // The sink has received valid points.
+            Err(Error::Cancelled) => {}
+            scanned => {
+                let report = scanned?;
+                if report.read > 0 {
+                    report.require_points(std::slice::from_ref(name))?;
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -221,3 +221,41 @@ fn media_types_that_browsers_and_tools_send_are_accepted() {
         assert!(listed.contains_key(media_type), "{media_type}: {:?}", listed.keys());
     }
 }
+
+#[test]
+fn the_first_points_name_the_weights_of_an_unnamed_layer() {
+    let server = server("");
+    let rows = b"px,py,kwh\n1,2,5\n3,4,6\n";
+    let text = |name: &'static str, value: &'static [u8]| (name, "", value);
+    let form = [
+        text("name=\"lon\"", b"px"),
+        text("name=\"lat\"", b"py"),
+        text("name=\"weight\"", b"kwh"),
+        ("name=\"file\"; filename=\"drop.csv\"", "text/csv", &rows[..]),
+    ];
+    let query = "lon=px&lat=py&weight=kwh";
+    let name = |layer: &str| {
+        let unit = server.get(&format!("/{layer}/legend.json")).ok(200).json()["span"]["unit"].clone();
+        unit.as_str().unwrap_or_default().to_owned()
+    };
+    for layer in ["form", "csv", "json"] {
+        server.put(layer, &json!({})).ok(201);
+        match layer {
+            "form" => drop(post(&server, "/form/points", &[], &form).ok(200)),
+            "csv" => drop(server.send("POST", &format!("/csv/points?{query}"), &[], rows).ok(200)),
+            _ => {
+                let json = br#"[{"px": 1, "py": 2, "kwh": 5}, {"px": 3, "py": 4, "kwh": 6}]"#;
+                let headers = [("content-type", "application/json")];
+                drop(server.send("POST", &format!("/json/points?{query}"), &headers, json).ok(200));
+            }
+        }
+        assert_eq!(name(layer), "kwh per km²", "{layer}");
+        // Only the first points name the weights.
+        let later = b"lon,lat,mag\n1,2,5\n";
+        server.send("POST", &format!("/{layer}/points?weight=mag"), &[], later).ok(200);
+        assert_eq!(name(layer), "kwh per km²", "{layer}");
+    }
+    server.put("named", &json!({"weight": "energy"})).ok(201);
+    server.send("POST", &format!("/named/points?{query}"), &[], rows).ok(200);
+    assert_eq!(name("named"), "energy per km²");
+}

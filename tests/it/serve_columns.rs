@@ -72,6 +72,78 @@ fn errors_in_files_name_the_flags_and_flags_without_files_are_rejected() {
     }
 }
 
+const GOOD: &str = "lon,lat,weight,time,kind\n1,2,3,2024-05-01,bus\n3,4,5,2024-05-02,tram\n";
+
+#[test]
+fn columns_that_are_named_must_exist_when_the_server_starts() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    fs::write(home.join("good.csv"), GOOD).unwrap();
+    let feature = |kind| json!({"type": "Feature", "geometry": {"type": "Point", "coordinates": [1, 2]}, "properties": {"kind": kind}});
+    let collection = json!({"type": "FeatureCollection", "features": [feature("bus"), feature("tram")]});
+    fs::write(home.join("good.geojson"), collection.to_string()).unwrap();
+    for (flag, named) in [
+        ("--category", "--category-column"),
+        ("--category-column", "--category-column"),
+        ("--time", "--time"),
+        ("--track", "--track"),
+        ("--weight", "--weight"),
+    ] {
+        let words = ["good.csv", "no column \"nope\"", named, "\"kind\""];
+        kiln(home, ["serve", "-l", "127.0.0.1:0", "good.csv", flag, "nope"]).failed(1, &words);
+        kiln(home, ["config", "check", "good.csv", flag, "nope"]).failed(1, &words);
+        kiln(home, ["serve", "-l", "127.0.0.1:0", "good.geojson", flag, "nope"])
+            .failed(1, &["good.geojson", "\"nope\""]);
+        if flag != "--category" {
+            kiln(home, ["render", "good.csv", "-o", "a.png", "--size", "64", flag, "nope"]).failed(1, &words);
+        }
+    }
+    kiln(home, ["config", "check", "good.csv", "--lon", "foo"]).failed(1, &["good.csv", "\"foo\"", "--lon"]);
+    // A pair of columns for date and time of day.
+    kiln(home, ["render", "good.csv", "-o", "a.png", "--time", "time+nope"]).failed(1, &["no column \"nope\""]);
+    // Texts that are no times.
+    for command in [&["serve", "-l", "127.0.0.1:0"][..], &["config", "check"]] {
+        let args = command.iter().chain(&["good.csv", "--time", "kind"]);
+        kiln(home, args).failed(1, &["good.csv", "row 1: kind: \"bus\""]);
+    }
+    // A key of the file is named as a key.
+    for (key, words) in [
+        ("category = \"nope\"", &["no column \"nope\" for the category", "with category,", "[layers.b]"][..]),
+        ("time = \"kind\"", &["row 1: kind: \"bus\""]),
+    ] {
+        fs::write(home.join("kiln.toml"), format!("[layers.b]\ninput = \"good.csv\"\n{key}\n")).unwrap();
+        kiln(home, ["serve", "-l", "127.0.0.1:0"]).failed(1, words);
+    }
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_served_is_not_an_internal_error() {
+    let feature =
+        r#"{"type": "Feature", "geometry": {"type": "Point", "coordinates": [1, 2]}, "properties": {"kind": "bus"}}"#;
+    let server = serve(&[("good.geojson", feature)], &["good.geojson", "--category", "kind"]);
+    fs::write(server.folder().join("good.geojson"), feature.replace("kind", "type_of_stop")).unwrap();
+    server.get("/good/categories").rejected(400, &["category column", "changed since the server started"]);
+}
+
+#[test]
+fn bundled_layers_are_served_only_without_any_layers_or_store() {
+    let names = |server: &Server| -> Vec<String> {
+        let catalog = server.get("/catalog").ok(200).json();
+        catalog["layers"].as_array().unwrap().iter().map(|layer| layer["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let server = Server::start();
+    assert_eq!(names(&server), ["cities", "earthquakes"]);
+    server.put("zoo", &json!({})).ok(201);
+    assert_eq!(names(&server), ["zoo"]);
+    // Links to a bundled layer work until the server restarts.
+    server.get("/cities/statistics").ok(200);
+    server.put("cities", &json!({})).ok(201);
+    assert_eq!(names(&server), ["cities", "zoo"]);
+    assert_eq!(server.get("/cities/statistics").ok(200).json()["points"], 0);
+    assert!(names(&Server::with(&["--store", "new/folder"], "")).is_empty());
+    assert!(names(&Server::with(&[], "[store]\nfolder = \"new\"\n")).is_empty());
+}
+
 #[test]
 fn a_weight_is_found_by_the_same_rule_everywhere() {
     let cities = data("cities.parquet");
@@ -94,7 +166,7 @@ fn a_weight_is_found_by_the_same_rule_everywhere() {
     let note = notes(&[]);
     // The first of the list that the file has.
     assert!(note.contains("weighted by the column `pop`; set --weight none"), "{note}");
-    assert_eq!(weight()["sum"], 90.0);
+    assert_eq!((&weight()["name"], &weight()["sum"]), (&json!("pop"), &json!(90.0)));
     // An explicit column or none takes precedence, without a note.
     assert!(!notes(&["--weight", "mag"]).contains("weighted by"));
     assert_eq!((&weight()["name"], &weight()["sum"]), (&json!("mag"), &json!(13.0)));

@@ -26,7 +26,7 @@ parameter_set! {
     /// Which categories are listed.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct CategoriesOptions {
-        /// Part of the name of the listed categories. Case is ignored.
+        /// Part of the name of the listed categories. Both are compared in lower case, so that `STRASSE` does not find `Straße`.
         search: String = Declaration::new(Parameter::SEARCH, Kind::Text).default("all categories").example("bu"),
         /// Maximum number of listed categories.
         limit: u64 = Declaration::new(Parameter::LIMIT, Kind::Integer { min: 1, max: CategoryListReply::MAX_LISTED as u64 })
@@ -117,7 +117,8 @@ pub(crate) async fn categories(
     let shared = Arc::clone(&app);
     let make = || {
         app.pool.run(move |stop| {
-            let points = count(&shared, &layer, &filter, stop).map_err(|error| filter.request_error(error))?;
+            let points = count(&shared, &layer, &filter, stop)
+                .map_err(|error| unreadable(&layer, filter.request_error(error)))?;
             let reply = CategoryListReply::new(&points, &search, limit);
             let text = serde_json::to_vec(&reply).map_err(|error| Error::input(layer.name(), error.to_string()))?;
             Ok(Bytes::from(text))
@@ -128,6 +129,19 @@ pub(crate) async fn categories(
     let cache_control = app.config.server.cache_control.clone();
     let headers = [(header::CONTENT_TYPE, "application/json".to_owned()), (header::CACHE_CONTROL, cache_control)];
     Ok((headers, text).into_response())
+}
+
+/// The error of a request for the categories of a file that has changed since the server started.
+fn unreadable(layer: &Layer, error: Error) -> Error {
+    match error {
+        Error::Input { .. } => {
+            tracing::warn!(layer = layer.name(), %error, "the categories cannot be read");
+            let detail =
+                "the category column of the layer cannot be read; its file has changed since the server started";
+            Error::invalid(Parameter::LAYER, detail)
+        }
+        other => other,
+    }
 }
 
 /// Counts the points that pass the filter by category.

@@ -265,11 +265,20 @@ impl IngestRequest {
         let digest = digest.map_or(0, |digest| digest.finish());
         let key = self.key.clone().filter(|_| accepted > 0);
         let request = key.map(|key| KeyedRequest { key, digest, accepted, rejected, at_s: now_s() });
+        // The first points name the weights of a layer that was created without a name for them.
+        let was_empty = layer.snapshot().points() == 0;
+        let description = layer.snapshot().description().clone();
+        let weight = report.weight.clone().filter(|_| description.weight.is_none());
         let repeated = if batch.is_empty() {
             false
         } else {
             match layer.append(batch, request).map_err(|error| app.change_problem(layer, error))? {
-                AppendOutcome::Appended => false,
+                AppendOutcome::Appended => {
+                    if let Some(weight) = weight.filter(|_| was_empty) {
+                        layer.set_description(Description { weight: Some(weight), ..description })?;
+                    }
+                    false
+                }
                 AppendOutcome::Duplicate(_) => true,
             }
         };

@@ -56,7 +56,7 @@ fn set_layers(app: &App) {
         metrics.layer_points.get_or_create(&label).set(layer.points() as i64);
         // The segments and commits of a protected layer depend on points that are not released.
         let is_protected = layer.protection().is_some();
-        if app.input_layers.contains(layer.name()) || layer.point_set().is_remote() || is_protected {
+        if app.is_input_layer(layer.name()) || layer.point_set().is_remote() || is_protected {
             continue;
         }
         if let Ok(Some(stored)) = app.store.layer(layer.name()) {

@@ -39,7 +39,7 @@ pub(crate) struct App {
     /// The database of the live tables.
     database: Option<Arc<Database>>,
     /// The names of the layers that are read from input files; requests cannot change them.
-    pub(crate) input_layers: BTreeSet<String>,
+    input_layers: BTreeSet<String>,
     /// The floor plans of the config, by layer.
     pub(crate) floor_plans: ConfiguredPlans,
     /// The rooms of layers.
@@ -88,19 +88,18 @@ fn run_blocking(work: &mut dyn FnMut()) {
 }
 
 impl App {
-    /// Opens the layers of `config`, or the bundled ones if there are no others.
+    /// Opens the layers of `config`, and the bundled ones if it sets neither layers nor a store.
     pub(crate) fn new(config: Config) -> Result<Self> {
         let store = open_store(&config.store)?;
         let database = live::open(&config)?;
-        let layers = if config.layers.is_empty() && database.is_none() {
-            if store.names()?.is_empty() { bundled::layers()? } else { Vec::new() }
-        } else {
-            let input_layers = config.layers.iter().filter(|(_, layer)| !layer.inputs.is_empty());
-            input_layers.map(|(name, layer)| open_input_layer(&config, name, layer)).collect::<Result<Vec<_>>>()?
-        };
+        let is_unconfigured = config.layers.is_empty() && database.is_none() && !config.names_store();
+        let samples = if is_unconfigured && store.names()?.is_empty() { bundled::layers()? } else { Vec::new() };
+        let input_layers = config.layers.iter().filter(|(_, layer)| !layer.inputs.is_empty());
+        let layers: Vec<Layer> =
+            input_layers.map(|(name, layer)| open_input_layer(&config, name, layer)).collect::<Result<_>>()?;
         let floor_plans = floor_plans::open(&config)?;
         let input_layers = layers.iter().map(|layer| layer.name().to_owned()).collect();
-        let mut catalog = Catalog::new(layers);
+        let mut catalog = Catalog::new(layers).with_samples(samples);
         if let Some(database) = &database {
             catalog = catalog.with_provider(Arc::new(live::layers(&config, database)?));
         }
@@ -169,6 +168,11 @@ impl App {
     pub(crate) fn job_context(&self) -> JobContext<'_> {
         let (catalog, database) = (&self.catalog, self.database.as_ref());
         JobContext { catalog, database, scheme_folders: &self.config.schemes.folders, threads: 1 }
+    }
+
+    /// Whether the layer `name` is read from files that requests cannot change: an input, or a bundled sample.
+    pub(crate) fn is_input_layer(&self, name: &str) -> bool {
+        self.input_layers.contains(name) || self.catalog.is_sample(name)
     }
 
     /// The number of render threads.

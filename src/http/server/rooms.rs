@@ -78,7 +78,7 @@ impl App {
         if let Some(rooms) = self.rooms.configured.get(name) {
             return Ok(rooms.of_space(layer.coordinate_space()));
         }
-        if self.input_layers.contains(name) {
+        if self.is_input_layer(name) {
             return Ok(None);
         }
         let text = self.store.rooms(name)?;

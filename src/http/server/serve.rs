@@ -39,7 +39,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Opens the layers of `config`, or the bundled ones if neither it nor the store has any, and binds the address.
+    /// Opens the layers of `config`, or the bundled ones if it sets no layers and no store and the default store has none, and
+    /// binds the address.
     ///
     /// # Errors
     /// If a layer or a scheme file cannot be read, the image folder cannot be written, or the address is in use.

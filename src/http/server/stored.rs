@@ -12,7 +12,7 @@ use crate::store::StoredLayer;
 impl App {
     /// Rejects the name of a layer that is read from input files.
     pub(crate) fn check_not_input_layer(&self, name: &str) -> HttpResult<()> {
-        if self.input_layers.contains(name) {
+        if self.is_input_layer(name) {
             let detail = format!(
                 "the layer `{name}` is read from input files, which the server does not change; choose another name"
             );
@@ -24,7 +24,7 @@ impl App {
     /// Checks that requests can change a property of the layer `name` of the store: `key` is its key in the section of a
     /// layer of the configuration, where layers of input files have it.
     pub(crate) fn check_stored(&self, name: &str, key: &str) -> HttpResult<()> {
-        if self.input_layers.contains(name) {
+        if self.is_input_layer(name) {
             let detail = format!("the layer `{name}` is read from input files; set layers.{name}.{key} of the config");
             return Err(Problem::conflict(detail));
         }

@@ -69,7 +69,7 @@ impl App {
         if let Some((plan, _)) = self.floor_plans.get(name) {
             return Ok(Some(plan.clone()));
         }
-        if self.input_layers.contains(name) {
+        if self.is_input_layer(name) {
             return Ok(None);
         }
         self.store.floor_plan(name)?.map(|file| stored::read_plan(name, &mut std::io::BufReader::new(file))).transpose()
@@ -81,7 +81,7 @@ impl App {
         if let Some(plan) = self.floor_plans.get(name) {
             return Ok(Some(plan.clone()));
         }
-        if self.input_layers.contains(name) {
+        if self.is_input_layer(name) {
             return Ok(None);
         }
         self.store.floor_plan(name)?.map(|file| stored::read_image(name, file)).transpose()

@@ -4,7 +4,7 @@ use arrow_schema::{DataType, Field};
 
 use super::EXTENSION_NAME;
 use super::values::{is_number, is_text, values_type};
-use crate::source::role::{Role, position, quoted};
+use crate::source::role::{Requirement, Role, position, quoted};
 use crate::source::table::{RequestedColumn, Table, ValueType};
 use crate::source::{Columns, Query};
 use kiln_core::message;
@@ -79,7 +79,27 @@ impl<'t> Finder<'t> {
             return Ok(RequestedColumn { index: None, name: name.to_owned(), value_type: value_type(role) });
         }
         let column = self.table.nouns().column;
-        Err(role.unknown(column, name, self.names.iter().copied()).into())
+        let unknown = role.unknown(column, name, self.names.iter().copied());
+        Err(message!(format!("{unknown}; name another with "), role.parameter()))
+    }
+
+    /// Checks the columns that the user named, but that `query` does not read, and returns those of them that the schema
+    /// does not list.
+    ///
+    /// # Errors
+    /// As [`named`](Self::named).
+    pub(super) fn unread(&self, query: &Query<'_>) -> Result<Vec<RequestedColumn>, Message> {
+        let mut columns = Vec::new();
+        for role in [Role::Weight, Role::Time, Role::Category, Role::Track] {
+            let name = role.name_in(self.columns).filter(|name| *name != Columns::NO_COLUMN);
+            let Some(name) = name.filter(|_| role.requirement(query) == Requirement::Unused) else { continue };
+            match name.split_once('+').filter(|_| role == Role::Time && !self.has_column(name)) {
+                Some((date, time)) => columns.extend([self.by_name(role, date)?, self.by_name(role, time)?]),
+                None => columns.extend(self.named(role)?),
+            }
+        }
+        columns.retain(|column| column.index.is_none());
+        Ok(columns)
     }
 
     /// The columns with a common name and a suitable type for a role, the most likely first.

@@ -150,6 +150,8 @@ struct Candidates {
     dates: Vec<RequestedColumn>,
     category: Option<RequestedColumn>,
     track: Option<RequestedColumn>,
+    /// Columns that the user named, but that the query does not read. The scan checks that they exist.
+    unread: Vec<RequestedColumn>,
 }
 
 impl Planner<'_> {
@@ -162,6 +164,9 @@ impl Planner<'_> {
         let time = self.time(&candidates, &sample, &mut columns)?;
         let category = candidates.category.map(|column| add(&mut columns, column));
         let track = candidates.track.map(|column| add(&mut columns, column));
+        for column in candidates.unread {
+            add(&mut columns, column);
+        }
         let unlisted = columns.iter().enumerate().filter(|(_, column)| column.index.is_none());
         let unlisted = unlisted.map(|(index, _)| (index, AtomicBool::new(false))).collect();
         let schema = self.table.schema();
@@ -219,6 +224,7 @@ impl Planner<'_> {
             dates,
             category: find(Role::Category)?.into_iter().next(),
             track: find(Role::Track)?.into_iter().next(),
+            unread: finder.unread(self.query)?,
         })
     }
 
