@@ -29,7 +29,7 @@ use crate::http::server::clock::now_s;
 use crate::http::server::form::{Form, FormField, FormFile};
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::write_limiter::WritePermit;
-use crate::layer::{ColumnOptions, InputOptions, remarks};
+use crate::layer::{ColumnOptions, InputOptions, remarks, weight_label};
 use crate::parameter::Parameter;
 use crate::source::{Columns, CoordinateSpace, Query, ReadOptions, Rejection, ScanReport, read_as};
 use crate::store::{AppendOutcome, Batch, Description, Request as KeyedRequest, StoredLayer};
@@ -268,7 +268,9 @@ impl IngestRequest {
         // The first points name the weights of a layer that was created without a name for them.
         let was_empty = layer.snapshot().points() == 0;
         let description = layer.snapshot().description().clone();
-        let weight = report.weight.clone().filter(|_| description.weight.is_none());
+        // `weight` is also the default name: no further commit is needed.
+        let is_new = |name: &String| description.weight.is_none() && name != weight_label(None);
+        let weight = report.weight.clone().filter(is_new);
         let repeated = if batch.is_empty() {
             false
         } else {
