@@ -230,13 +230,8 @@ impl Planner<'_> {
 
     /// The date and time-of-day columns that the user named as a pair, as in `day+hour`.
     fn date_and_time(&self) -> Result<Option<[RequestedColumn; 2]>, Message> {
-        let names = self
-            .query
-            .columns
-            .names
-            .time
-            .as_deref()
-            .filter(|_| Role::Time.requirement(self.query) != Requirement::Unused);
+        let names = self.query.columns.names.time.as_deref();
+        let names = names.filter(|_| Role::Time.requirement(self.query) != Requirement::Unused);
         let Some((date, time)) = names.and_then(|names| names.split_once('+')) else { return Ok(None) };
         if self.finder.has_column(names.unwrap_or_default()) {
             return Ok(None);
