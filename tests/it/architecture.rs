@@ -176,7 +176,7 @@ fn source_files_have_at_most_600_lines() {
     assert!(include_str!("../../src/main.rs").lines().count() < 40);
 }
 
-/// Of two schemas with one name, the OpenAPI document would have only one.
+/// Of two schemas with one name, the `OpenAPI` document would have only one.
 #[test]
 fn schemas_of_the_api_have_unique_names() {
     let mut files: BTreeMap<String, String> = BTreeMap::new();

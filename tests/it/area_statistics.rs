@@ -72,8 +72,8 @@ fn distributions_of_a_layer_count_each_point_once() {
 fn bins_of_skewed_weights_have_equal_ratios() {
     let home = tempfile::tempdir().unwrap();
     let weights = std::iter::repeat_n("10", 998).chain(["0", "10000"]);
-    let rows: String = weights.map(|weight| format!("18,59,{weight}\n")).collect();
-    fs::write(home.path().join("towns.csv"), format!("lon,lat,people\n{rows}")).unwrap();
+    let rows: Vec<String> = weights.map(|weight| format!("18,59,{weight}")).collect();
+    fs::write(home.path().join("towns.csv"), format!("lon,lat,people\n{}\n", rows.join("\n"))).unwrap();
     fs::write(home.path().join("kiln.toml"), "[layers.towns]\ninput = \"towns.csv\"\nweight = \"people\"\n").unwrap();
     let reply = Server::at(home, &[]).get("/towns/statistics?zoom=0&bins=5").ok(200).json();
     let bins = &reply["distributions"]["weights"];

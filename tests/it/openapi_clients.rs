@@ -1,4 +1,4 @@
-//! The OpenAPI document, by programs that generate clients from it: openapi-python-client and openapi-typescript. The generated
+//! The `OpenAPI` document, by programs that generate clients from it: openapi-python-client and openapi-typescript. The generated
 //! Python client sends requests.
 
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::server::Server;
 const PNG: &str = "89504e470d0a1a0a";
 
 /// A program whose types are those of the document.
-const PROGRAM: &str = r#"
+const PROGRAM: &str = r"
 import type { components, operations, paths } from './api';
 
 type Points = operations['get_points']['responses'][200]['content']['application/geo+json'];
@@ -25,7 +25,7 @@ export const detail = (problem: components['schemas']['Problem']): string => pro
 // @ts-expect-error: there is no such order.
 const wrong: typeof query = { order: 'north' };
 export { overlay, path, png, query, wrong };
-"#;
+";
 
 /// A server with a layer of stops, and its document in a folder.
 fn server_with_document() -> (Server, tempfile::TempDir) {

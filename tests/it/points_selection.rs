@@ -49,7 +49,7 @@ fn a_limit_takes_a_fair_sample_of_the_points_within_the_bounds() {
         );
         assert_eq!(sample, server.get(&path).ok(200).json(), "the same request has the same sample");
         let found = latitudes(&sample);
-        assert_eq!((found.len(), found.iter().map(|lat| lat.to_string()).collect::<BTreeSet<_>>().len()), (400, 400));
+        assert_eq!((found.len(), found.iter().map(ToString::to_string).collect::<BTreeSet<_>>().len()), (400, 400));
         // The latitudes are uniform from -20° to 60°: 100 of the sample are expected in each quarter, ± 4 standard deviations.
         for quarter in 0..4 {
             let (south, north) = (-20.0 + 20.0 * f64::from(quarter), 20.0 * f64::from(quarter));
@@ -121,8 +121,8 @@ fn points_keep_their_times_and_categories_and_none_is_lost_for_an_invalid_time()
 #[test]
 fn points_of_overlays_are_a_sample_too() {
     let home = tempfile::tempdir().unwrap();
-    let rows: String = (0..1000).map(|i| format!("{},{}\n", i % 10, 50.0 - f64::from(i) * 0.05)).collect();
-    std::fs::write(home.path().join("a.csv"), format!("lon,lat\n{rows}")).unwrap();
+    let rows: Vec<String> = (0..1000).map(|i| format!("{},{}", i % 10, 50.0 - f64::from(i) * 0.05)).collect();
+    std::fs::write(home.path().join("a.csv"), format!("lon,lat\n{}\n", rows.join("\n"))).unwrap();
     std::fs::write(home.path().join("kiln.toml"), "[limits]\nanswer_points = 100\n[layers.a]\ninput = \"a.csv\"\n")
         .unwrap();
     let server = Server::at(home, &[]);

@@ -6,12 +6,12 @@ use crate::server::Server;
 
 fn server() -> Server {
     let home = tempfile::tempdir().unwrap();
-    let mut rows = String::from("lon,lat,kind,time\n");
-    for hour in 0..24 {
+    let rows = (0..24).map(|hour| {
         let kind = ["bus", "tram", "\"ferry, rail\""][hour % 3];
-        rows += &format!("{},{},{kind},2024-05-{:02}T{hour:02}:30:00Z\n", 18.0 + hour as f64 * 0.01, 59.3, 1 + hour);
-    }
-    std::fs::write(home.path().join("stops.csv"), rows).unwrap();
+        format!("{},59.3,{kind},2024-05-{:02}T{hour:02}:30:00Z\n", 18.0 + hour as f64 * 0.01, 1 + hour)
+    });
+    let rows: Vec<String> = std::iter::once("lon,lat,kind,time\n".to_owned()).chain(rows).collect();
+    std::fs::write(home.path().join("stops.csv"), rows.concat()).unwrap();
     std::fs::write(home.path().join("kiln.toml"), "[layers.stops]\ninput = \"stops.csv\"\n").unwrap();
     Server::at(home, &[])
 }
