@@ -11,7 +11,8 @@ fn the_count_of_old_points_is_that_of_the_removal() {
     let (_folder, store) = store();
     let times: Vec<i64> = (0..5000).map(|i| if i % 5 == 0 { Points::NO_TIME } else { i * 1000 }).collect();
     let lon: Vec<f64> = (0..5000).map(|i| f64::from(i % 180)).collect();
-    let points = Points::new(&lon, &vec![10.0; 5000]).unwrap().with_time(&times).unwrap();
+    let lat = vec![10.0; 5000];
+    let points = Points::new(&lon, &lat).unwrap().with_time(&times).unwrap();
     for (index, before_us) in [i64::MIN + 1, 0, 1000, 1001, 2_500_000, 5_000_000, i64::MAX].into_iter().enumerate() {
         let layer = store.create(&format!("points-{index}"), Description::default()).unwrap();
         let prepared = layer.prepare_import(&MemorySource(points), &Query::default(), 2, &Progress::default()).unwrap();
