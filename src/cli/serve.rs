@@ -63,7 +63,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
         // From here on, a signal stops the server after its requests.
         let mut signal = StopSignal::new();
         // Printed regardless of the log level and format.
-        print_message(&format!("Kiln serves {} at http://{address}/", layers.join(", ")));
+        let layers = if layers.is_empty() { "no layers yet".to_owned() } else { layers.join(", ") };
+        print_message(&format!("Kiln serves {layers} at http://{address}/"));
         let shutdown = async {
             signal.received().await;
             // A second signal does not wait for the requests in progress.
