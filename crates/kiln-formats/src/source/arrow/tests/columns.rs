@@ -259,7 +259,7 @@ fn columns_can_be_named_and_errors_list_the_available_ones() {
     );
     fails(
         &named(Some("Easting"), Some("North"), None),
-        "there is no column \"North\" for the latitude; there are \"northing\", ",
+        "there is no column \"North\" for the latitude; there are \"Easting\", \"northing\", ",
     );
     fails(
         &named(Some("Easting"), Some("northing"), Some("w")),
