@@ -190,7 +190,7 @@ impl Config {
     ///
     /// # Errors
     /// Those of [`Layer::check_columns`].
-    pub(crate) fn check_input_columns(&self) -> Result<()> {
+    pub fn check_input_columns(&self) -> Result<()> {
         let exists = |input: &String| Path::new(input).is_file();
         for (name, layer) in self.layers.iter().filter(|(name, _)| self.is_on_command_line(name)) {
             if !layer.inputs.is_empty() && layer.inputs.iter().all(exists) {
