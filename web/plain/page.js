@@ -58,9 +58,9 @@ function frame() {
   const view = map.getPixelBounds();
   const world = isPlane ? Infinity : map.options.crs.scale(map.getZoom()); // width of the world in pixels
   const pad = view.getSize().multiplyBy(PADDING);
-  const wanted = view.getSize().x + 2 * pad.x;
-  const isWorld = wanted >= world;
-  const width = Math.round(isWorld ? world : wanted);
+  const needed = view.getSize().x + 2 * pad.x;
+  const isWorld = needed >= world;
+  const width = Math.round(isWorld ? world : needed);
   const left = Math.round((view.min.x + view.max.x - width) / 2);
   const within = (y) => (isPlane ? y : clamp(y, 0, world));
   const [top, bottom] = [Math.round(within(view.min.y - pad.y)), Math.round(within(view.max.y + pad.y))];
@@ -74,7 +74,7 @@ function frame() {
   const [north, west] = corner(left, top);
   const [south, edge] = corner(left + width, bottom);
   const east = isWorld ? round(west + 360, 6) : edge; // so that copies adjoin
-  const copies = isWorld ? Math.ceil((wanted / world - 1) / 2) : 0;
+  const copies = isWorld ? Math.ceil((needed / world - 1) / 2) : 0;
   const pixels = (length) => Math.max(1, Math.round(length * scale));
   return { bounds: [[south, west], [north, east]], size: [pixels(width), pixels(bottom - top)], scale, copies };
 }

@@ -1,15 +1,14 @@
 //! `POST /{layer}/statistics`: statistics of a layer's points in a polygon.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, Response, header};
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, Response};
 
 use super::distributions::DistributionOptions;
 use super::statistics::{StatisticsReply, compute};
-use crate::error::Error;
 use crate::http::parameters::area::{Area, PolygonBody};
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::filter::Filter;
@@ -53,16 +52,8 @@ pub(crate) async fn statistics_within(
     let bins = bins.map(|bins| bins as usize);
     // The text of the filter has a digest without a key, for which a client could construct a collision.
     let key = format!("area/{}/{}/{digest:032x}/{bins:?}?{filter}", layer.name(), layer.version());
-    let make = || {
-        app.pool.run(move |stop| {
-            let reply = compute(&layer, &filter, bins, stop).map_err(|error| filter.request_error(error))?;
-            let text = serde_json::to_vec(&reply).map_err(|error| Error::input(layer.name(), error.to_string()))?;
-            Ok(Bytes::from(text))
-        })
-    };
-    let (text, was_cached) = app.bytes.get_or_make(&key, make).await?;
-    app.metrics.cache(was_cached);
-    let cache_control = app.config.server.cache_control.clone();
-    let headers = [(header::CONTENT_TYPE, "application/json".to_owned()), (header::CACHE_CONTROL, cache_control)];
-    Ok((headers, text).into_response())
+    let name = layer.name().to_owned();
+    let compute =
+        move |stop: &AtomicBool| compute(&layer, &filter, bins, stop).map_err(|error| filter.request_error(error));
+    app.cached_json(&name, &key, compute).await
 }

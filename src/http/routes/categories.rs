@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{Response, header};
-use axum::response::IntoResponse;
+use axum::http::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -115,20 +114,13 @@ pub(crate) async fn categories(
     let limit = limit.map_or(CategoryListReply::LISTED, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
     let key = format!("categories/{}/{}/{limit}/{search:?}?{filter}", layer.name(), layer.version());
     let shared = Arc::clone(&app);
-    let make = || {
-        app.pool.run(move |stop| {
-            let points = count(&shared, &layer, &filter, stop)
-                .map_err(|error| unreadable(&layer, filter.request_error(error)))?;
-            let reply = CategoryListReply::new(&points, &search, limit);
-            let text = serde_json::to_vec(&reply).map_err(|error| Error::input(layer.name(), error.to_string()))?;
-            Ok(Bytes::from(text))
-        })
+    let name = layer.name().to_owned();
+    let compute = move |stop: &AtomicBool| {
+        let points =
+            count(&shared, &layer, &filter, stop).map_err(|error| unreadable(&layer, filter.request_error(error)))?;
+        Ok(CategoryListReply::new(&points, &search, limit))
     };
-    let (text, was_cached) = app.bytes.get_or_make(&key, make).await?;
-    app.metrics.cache(was_cached);
-    let cache_control = app.config.server.cache_control.clone();
-    let headers = [(header::CONTENT_TYPE, "application/json".to_owned()), (header::CACHE_CONTROL, cache_control)];
-    Ok((headers, text).into_response())
+    app.cached_json(&name, &key, compute).await
 }
 
 /// The error of a request for the categories of a file that has changed since the server started.

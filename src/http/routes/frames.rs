@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{Response, header};
-use axum::response::IntoResponse;
+use axum::http::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -109,25 +108,15 @@ pub(crate) async fn frames(
     let server = base.absolute()?;
     let key = format!("frames/{every}/{zoom}/{server}/{}/{}", style.side_px, request.key());
     let shared = Arc::clone(&app);
-    let make = || {
-        app.pool.run(move |stop| {
-            let reply =
-                compute(&shared, &layer, &style, &request, every, zoom, &server, stop).map_err(
-                    |error| match error {
-                        // The input was read before, so that the error can only be its missing time column.
-                        Error::Input { message, .. } => Error::invalid(Parameter::LAYER, message),
-                        other => other,
-                    },
-                )?;
-            let text = serde_json::to_vec(&reply).map_err(|error| Error::input(layer.name(), error.to_string()))?;
-            Ok(Bytes::from(text))
+    let name = layer.name().to_owned();
+    let compute = move |stop: &AtomicBool| {
+        compute(&shared, &layer, &style, &request, every, zoom, &server, stop).map_err(|error| match error {
+            // The input was read before, so that the error can only be its missing time column.
+            Error::Input { message, .. } => Error::invalid(Parameter::LAYER, message),
+            other => other,
         })
     };
-    let (text, was_cached) = app.bytes.get_or_make(&key, make).await?;
-    app.metrics.cache(was_cached);
-    let cache_control = app.config.server.cache_control.clone();
-    let headers = [(header::CONTENT_TYPE, "application/json".to_owned()), (header::CACHE_CONTROL, cache_control)];
-    Ok((headers, text).into_response())
+    app.cached_json(&name, &key, compute).await
 }
 
 #[allow(clippy::too_many_arguments, reason = "all of it determines the reply")]

@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{Response, header};
-use axum::response::IntoResponse;
+use axum::http::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -209,22 +208,16 @@ pub(crate) async fn statistics(
     let style = style_key(&options, &filter, &scheme);
     let key = format!("statistics/{}/{}/{zooms}/{bins:?}?{style}", layer.name(), layer.version());
     let shared = Arc::clone(&app);
-    let make = || {
-        app.pool.run(move |stop| {
-            let mut reply = compute(&layer, &filter, bins, stop).map_err(|error| filter.request_error(error))?;
-            let has_positions = layer.point_set().has_positions();
-            for zoom in zooms.all().filter(|_| has_positions) {
-                reply.zooms.extend(zoom_statistics(&shared, &layer, &tiles, zoom, stop)?);
-            }
-            let text = serde_json::to_vec(&reply).map_err(|error| Error::input(layer.name(), error.to_string()))?;
-            Ok(Bytes::from(text))
-        })
+    let name = layer.name().to_owned();
+    let compute = move |stop: &AtomicBool| {
+        let mut reply = compute(&layer, &filter, bins, stop).map_err(|error| filter.request_error(error))?;
+        let has_positions = layer.point_set().has_positions();
+        for zoom in zooms.all().filter(|_| has_positions) {
+            reply.zooms.extend(zoom_statistics(&shared, &layer, &tiles, zoom, stop)?);
+        }
+        Ok(reply)
     };
-    let (text, was_cached) = app.bytes.get_or_make(&key, make).await?;
-    app.metrics.cache(was_cached);
-    let cache_control = app.config.server.cache_control.clone();
-    let headers = [(header::CONTENT_TYPE, "application/json".to_owned()), (header::CACHE_CONTROL, cache_control)];
-    Ok((headers, text).into_response())
+    app.cached_json(&name, &key, compute).await
 }
 
 /// Computes the statistics of the tiles of a zoom; `None` if its dots exceed the radius limit.

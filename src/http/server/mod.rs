@@ -6,6 +6,7 @@ pub(crate) mod base_url;
 pub(crate) mod body;
 mod bundled;
 mod cache;
+mod cached_json;
 pub(crate) mod clock;
 pub(crate) mod corners;
 pub(crate) mod digest;

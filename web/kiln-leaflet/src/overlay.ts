@@ -142,9 +142,9 @@ export class KilnOverlay extends HeatLayer {
     const pole = map.options.crs === L.CRS.EPSG4326 ? 90 : 85.0511287798;
     const [top, bottom] = [map.project([pole, 0], zoom).y, map.project([-pole, 0], zoom).y];
     const world = map.project([0, 180], zoom).x - map.project([0, -180], zoom).x;
-    const wanted = size.x * (1 + 2 * padding);
-    const isWorld = wanted >= world;
-    const width = Math.round(isWorld ? world : wanted);
+    const needed = size.x * (1 + 2 * padding);
+    const isWorld = needed >= world;
+    const width = Math.round(isWorld ? world : needed);
     const left = Math.round((view.min!.x + view.max!.x - width) / 2);
     const high = Math.round(Math.max(view.min!.y - padding * size.y, top));
     const low = Math.round(Math.min(view.max!.y + padding * size.y, bottom));
@@ -156,7 +156,7 @@ export class KilnOverlay extends HeatLayer {
       // Exactly 360°, so that copies adjoin.
       [clamped(corners[1].lat), isWorld ? corners[0].lng + 360 : corners[1].lng],
     );
-    const copies = isWorld ? Math.ceil((wanted / world - 1) / 2) : 0;
+    const copies = isWorld ? Math.ceil((needed / world - 1) / 2) : 0;
     const ratio = devicePixelRatio > 1 && 2 * Math.max(width, low - high) <= maxPixels ? 2 : 1;
     return { bounds, copies, width, height: low - high, ratio };
   }

@@ -79,7 +79,7 @@ export class KilnValue extends L.Handler {
   /** Shows the value at a location, as a click does. Returns null beyond the poles. */
   async show(latlng: L.LatLng): Promise<Value | null> {
     if (this.options.popup === false) return this.request(latlng, 'click');
-    // On a narrow map the popup is beside the zoom buttons.
+    // On a narrow map the popup is next to the zoom buttons.
     const popup = L.popup({ className: 'kiln-popup', maxWidth: Math.min(MAX_POPUP_PX, Math.max(this.map.getSize().x - 110, 160)) });
     try {
       const value = await this.request(latlng, 'click');

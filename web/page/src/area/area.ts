@@ -10,7 +10,7 @@ import { areaKm2, filterOf, geoJsonOf, limited, type Ring } from './ring.js';
 
 /** Bins of the histograms. */
 const BINS = 24;
-/** The width of the map that the card of an area covers, and the least width that is left beside it, in pixels. */
+/** The width of the map that the card of an area covers, and the least width that is left next to it, in pixels. */
 const CARD_PX = 326;
 const MIN_ROOM_PX = 200;
 /** The height of the map that the time bar covers. */

@@ -1,4 +1,4 @@
-/** How the panel is arranged: a card beside the map, a sheet at the bottom of a phone, or a card that a low screen folds. */
+/** How the panel is arranged: a card next to the map, a sheet at the bottom of a phone, or a card that a low screen folds. */
 export type Arrangement = 'wide' | 'sheet' | 'side';
 
 /** As in sheet.css. */

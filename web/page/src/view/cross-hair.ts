@@ -96,10 +96,10 @@ export class CrossHair {
   private move(by: L.Point): void {
     if (!this.at) return;
     const size = this.map.getSize();
-    const wanted = this.at.add(by);
+    const needed = this.at.add(by);
     const edge = (value: number, length: number) => Math.min(Math.max(value, EDGE_PX), Math.max(length - EDGE_PX, EDGE_PX));
-    this.at = L.point(edge(wanted.x, size.x), edge(wanted.y, size.y));
-    const rest = wanted.subtract(this.at);
+    this.at = L.point(edge(needed.x, size.x), edge(needed.y, size.y));
+    const rest = needed.subtract(this.at);
     if (rest.x || rest.y) this.map.panBy(rest, { animate: false });
     this.place();
     this.announceSoon();
