@@ -1,10 +1,9 @@
 //! `POST /{layer}/statistics`: statistics of a layer's points in a polygon.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery};
 use axum::http::{HeaderMap, Response};
 
 use super::distributions::DistributionOptions;
@@ -13,8 +12,8 @@ use crate::http::parameters::area::{Area, PolygonBody};
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::filter::Filter;
 use crate::http::parameters::openapi::InQuery;
-use crate::http::server::App;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::layer::FilterOptions;
 
 /// Statistics of a layer's points in a polygon
@@ -34,7 +33,7 @@ use crate::layer::FilterOptions;
         (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn statistics_within(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,

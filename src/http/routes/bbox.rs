@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery};
 use axum::http::{HeaderMap, HeaderValue, Response, header};
 
 use crate::config::EmptyTile;
@@ -20,6 +20,7 @@ use crate::http::parameters::shared::ProjectionOptions;
 use crate::http::server::App;
 use crate::http::server::etag::{etag, is_cached, png_response};
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::layer::{FilterOptions, Size, StyleOptions};
 
 /// A picture of any bounds
@@ -43,7 +44,7 @@ use crate::layer::{FilterOptions, Size, StyleOptions};
         (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn picture(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path((layer, bounds, size)): Path<(String, String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -72,7 +73,7 @@ pub(crate) async fn picture(
         (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn picture_within(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path((layer, bounds, size)): Path<(String, String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -138,7 +139,7 @@ fn split(name: &str) -> Option<(&str, PixelRatio, Format)> {
 }
 
 fn read_request(
-    app: &App,
+    app: &Session,
     layer: &str,
     bounds: &str,
     size: &str,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::{RawQuery, State};
+use axum::extract::RawQuery;
 use axum::http::{HeaderMap, Method, Response, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
@@ -24,9 +24,9 @@ use crate::http::parameters::fields::pairs;
 use crate::http::parameters::filter::Filter;
 use crate::http::parameters::pixel_ratio::PixelRatio;
 use crate::http::parameters::render_request::{RenderRequest, Subject};
-use crate::http::server::App;
 use crate::http::server::corners::corners;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::layer::{Blend, Radius, Size, StyleOptions};
 
 /// The response to the old page; numbers are strings, as in the original API.
@@ -149,7 +149,7 @@ const KNOWN: [&str; 6] = ["png", "dotSize", "opacity", "scheme", "projection", "
         (status = 507, description = "The disk is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn bridge(
-    State(app): State<Arc<App>>,
+    app: Session,
     method: Method,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -169,7 +169,7 @@ pub(crate) async fn bridge(
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
 }
 
-async fn handle(app: &Arc<App>, request: &BridgeRequest) -> HttpResult<BridgeReply> {
+async fn handle(app: &Session, request: &BridgeRequest) -> HttpResult<BridgeReply> {
     request.check()?;
     let layer = match request.value("layer").or_else(|| app.config.bridge_layer()) {
         Some(name) => app.layer(name)?,

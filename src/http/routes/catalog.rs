@@ -1,10 +1,8 @@
 //! `GET /catalog`: the layers and color schemes.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::{HeaderMap, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
@@ -17,6 +15,7 @@ use crate::http::server::App;
 use crate::http::server::auth::WriteAccess;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::corners::{Corners, corners_around};
+use crate::http::server::session::Session;
 use crate::layer::{Layer, remarks};
 use crate::mask::Colormap;
 use crate::parameter::Parameter;
@@ -183,8 +182,8 @@ fn floor_plan(app: &App, base: &BaseUrl, layer: &Layer) -> Option<FloorPlanReply
 /// The layers and color schemes
 #[utoipa::path(get, path = "/catalog", operation_id = "get_catalog", tag = "server",
     responses((status = 200, description = "The catalog", body = CatalogReply)))]
-pub(crate) async fn catalog(State(app): State<Arc<App>>, base: BaseUrl, headers: HeaderMap) -> impl IntoResponse {
-    let layers = app.catalog.layers().into_iter().map(|layer| LayerReply {
+pub(crate) async fn catalog(app: Session, base: BaseUrl, headers: HeaderMap) -> impl IntoResponse {
+    let layers = app.layers().into_iter().map(|layer| LayerReply {
         name: layer.name().to_owned(),
         title: layer.title().to_owned(),
         attribution: layer.attribution().map(str::to_owned),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery};
 use axum::http::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -15,6 +15,7 @@ use crate::http::parameters::filter::Filter;
 use crate::http::parameters::openapi::InQuery;
 use crate::http::server::App;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::layer::{FilterOptions, Layer};
 use crate::matrix::{Axis, AxisKeys, MatrixRequest, PointMatrix};
 use crate::message;
@@ -101,7 +102,7 @@ impl CategoryListReply {
         (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn categories(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
 ) -> HttpResult<Response<Body>> {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::State;
 use axum::http::{HeaderMap, Response, header};
 use axum::response::IntoResponse;
 use jiff::Timestamp;
@@ -12,9 +11,9 @@ use utoipa::ToSchema;
 
 use crate::error::Error;
 use crate::http::parameters::body::media_type;
-use crate::http::server::App;
 use crate::http::server::digest::keyed_digest;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::http::server::spaces::SpacesOfLayer;
 use crate::occupancy::write::detections_json;
 use crate::occupancy::{CellShape, GridLayer, GridOptions, GridRequest, Quantity, Resolution};
@@ -118,11 +117,7 @@ pub(crate) struct HeatmapReply {
         (status = 415, description = "Unsupported media type", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn detections(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    body: Bytes,
-) -> HttpResult<Response<Body>> {
+pub(crate) async fn detections(app: Session, headers: HeaderMap, body: Bytes) -> HttpResult<Response<Body>> {
     let media_type = media_type(&headers);
     if !["", "application/json", "text/plain", "application/x-www-form-urlencoded"].contains(&media_type.as_str()) {
         return Err(Problem::media_type(format!("unsupported media type `{media_type}`; send application/json")));
@@ -133,7 +128,7 @@ pub(crate) async fn detections(
     let max_cells = app.config.limits.cells;
     request.grid(true, max_cells)?;
     let ids = request.filter.ids()?;
-    let shared = Arc::clone(&app);
+    let shared = app.clone();
     let found = app.pool.run(move |stop| shared.spaces.find(&shared, &ids, stop)).await??;
     let grid = request.grid(found.iter().all(|spaces| spaces.layer.weight().is_some()), max_cells)?;
     let key = format!("detections/{:x}", keyed_digest((cache_text(&found), body.as_ref())));

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use http_body_util::BodyExt;
@@ -24,6 +24,7 @@ use crate::http::server::corners::{Corners, corners};
 use crate::http::server::etag::{etag, is_cached, png_response};
 use crate::http::server::floor_plans::{FloorPlan, ImageFormat, PlanError, check_bounds};
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::layer::Layer;
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, parameter_set};
@@ -88,7 +89,7 @@ impl FloorPlanReply {
         (status = 404, description = "Unknown layer, or it has no floor plan", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn image(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -119,11 +120,7 @@ pub(crate) async fn image(
         (status = 200, description = "The floor plan", body = FloorPlanReply),
         (status = 404, description = "Unknown layer, or it has no floor plan", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn describe(
-    State(app): State<Arc<App>>,
-    Path(name): Path<String>,
-    base: BaseUrl,
-) -> HttpResult<Response<Body>> {
+pub(crate) async fn describe(app: Session, Path(name): Path<String>, base: BaseUrl) -> HttpResult<Response<Body>> {
     let layer = app.layer(&name)?;
     let shared = Arc::clone(&app);
     let plan = read(&layer, move |layer| shared.floor_plan(layer)).await?;
@@ -158,14 +155,14 @@ pub(crate) async fn describe(
         (status = 507, description = "The disk is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn put(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
     base: BaseUrl,
     headers: HeaderMap,
     body: Body,
 ) -> HttpResult<Response<Body>> {
-    app.writable_store(&headers)?;
+    app.writable_store(&headers, &name)?;
     check_writable(&app, &name)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
     let FloorPlanOptions { bounds } = fields.read()?;
@@ -213,12 +210,8 @@ pub(crate) async fn put(
         (status = 409, description = "The layer is on the globe, or is read from input files", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn delete(
-    State(app): State<Arc<App>>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-) -> HttpResult<Response<Body>> {
-    app.writable_store(&headers)?;
+pub(crate) async fn delete(app: Session, Path(name): Path<String>, headers: HeaderMap) -> HttpResult<Response<Body>> {
+    app.writable_store(&headers, &name)?;
     check_writable(&app, &name)?;
     let (shared, layer) = (Arc::clone(&app), name.clone());
     let remove = move |_: &_| Ok(shared.store.remove_floor_plan(&layer)?);
@@ -230,7 +223,7 @@ pub(crate) async fn delete(
 }
 
 /// Checks that requests can change the floor plan of the layer `name`.
-fn check_writable(app: &App, name: &str) -> HttpResult<()> {
+fn check_writable(app: &Session, name: &str) -> HttpResult<()> {
     if app.layer(name)?.coordinate_space().wraps() {
         let detail = format!("the layer `{name}` is on the globe; only a layer on a plane has a floor plan");
         return Err(Problem::conflict(detail));

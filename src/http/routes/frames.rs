@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery};
 use axum::http::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -22,6 +22,7 @@ use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::scale::SpanReply;
+use crate::http::server::session::Session;
 use crate::layer::{FilterOptions, Frames, Layer, StyleOptions};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, ParameterSet, parameter_set, time_text};
@@ -86,7 +87,7 @@ parameter_set! {
         (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn frames(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
     base: BaseUrl,

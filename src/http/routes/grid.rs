@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -19,6 +19,7 @@ use crate::http::server::App;
 use crate::http::server::digest::{digest, keyed_digest};
 use crate::http::server::etag::{etag, is_cached};
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::layer::{FilterOptions, Layer};
 use crate::layer_name;
 use crate::occupancy::picture::{GridPicture, GridStyle, PictureLimits, contours, draw};
@@ -132,7 +133,7 @@ pub(crate) struct GridMetadata {
         (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn grid(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -160,7 +161,7 @@ pub(crate) async fn grid(
         (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn grid_of_body(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -186,12 +187,12 @@ pub(crate) async fn grid_of_body(
 ///
 /// # Errors
 /// 404 if there is no such layer; the detail says so if the name is that of a space.
-async fn find_layer(app: &Arc<App>, name: &str) -> HttpResult<Arc<Layer>> {
+async fn find_layer(app: &Session, name: &str) -> HttpResult<Arc<Layer>> {
     let unknown = match app.layer(name) {
         Err(problem) if problem.status() == StatusCode::NOT_FOUND && layer_name::is_valid(name) => problem,
         layer => return layer,
     };
-    let (shared, id) = (Arc::clone(app), name.to_owned());
+    let (shared, id) = (app.clone(), name.to_owned());
     let (layers, _) = app.pool.run(move |stop| shared.spaces.layers_with(&shared, &id, stop)).await?;
     let Some(layer) = layers.first() else { return Err(unknown) };
     let layer = layer.name();

@@ -2,16 +2,15 @@
 
 use std::io::ErrorKind;
 use std::path::Path as FilePath;
-use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderMap, Response};
 
-use crate::http::server::App;
 use crate::http::server::clock::now_s;
 use crate::http::server::etag::png_response;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::images::ImageName;
 
 /// A picture created by POST /overlays
@@ -26,7 +25,7 @@ use crate::images::ImageName;
         (status = 404, description = "The picture does not exist, or has expired", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn image(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(filename): Path<String>,
     headers: HeaderMap,
 ) -> HttpResult<Response<Body>> {

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, Request, State};
+use axum::extract::{Path, RawQuery, Request};
 use axum::http::{HeaderMap, HeaderName, Response, header};
 use axum::response::IntoResponse;
 use headers::{ContentLength, HeaderMapExt};
@@ -28,6 +28,7 @@ use crate::http::server::body::{Compression, ContentLimit, RequestBody};
 use crate::http::server::clock::now_s;
 use crate::http::server::form::{Form, FormField, FormFile};
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::http::server::write_limiter::WritePermit;
 use crate::layer::{ColumnOptions, InputOptions, remarks, weight_label};
 use crate::parameter::Parameter;
@@ -142,13 +143,13 @@ pub(crate) struct PointFiles {
         (status = 507, description = "The disk is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn add(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
     request: Request,
 ) -> HttpResult<Response<Body>> {
     let (parts, body) = request.into_parts();
-    app.writable_store(&parts.headers)?;
+    app.writable_store(&parts.headers, &name)?;
     let query = query.unwrap_or_default();
     let layer = app.layer_of_points(&name, &query).await?;
     let ingest = IngestRequest::read(&app, &layer, &parts.headers, query)?;
@@ -430,15 +431,15 @@ fn options(query: &str) -> HttpResult<(Columns, InputOptions)> {
     Ok((columns, input))
 }
 
-impl App {
+impl Session {
     /// The layer that points are added to. With `crs=plane` in `query`, a missing layer is created on a plane.
-    async fn layer_of_points(self: &Arc<Self>, name: &str, query: &str) -> HttpResult<Arc<StoredLayer>> {
+    async fn layer_of_points(&self, name: &str, query: &str) -> HttpResult<Arc<StoredLayer>> {
         let layer = self.stored_layer(name);
         let is_missing = layer.is_err() && self.layer(name).is_err() && check_layer_name(name).is_ok();
         if !is_missing || options(query)?.1.coordinate_space() == CoordinateSpace::Globe {
             return layer;
         }
-        let (shared, new) = (Arc::clone(self), name.to_owned());
+        let (shared, new) = (self.clone(), name.to_owned());
         let create = move |_: &WritePermit| {
             match shared.store.create_in(&new, CoordinateSpace::Plane, Description::default()) {
                 // A concurrent request created it.

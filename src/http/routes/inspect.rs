@@ -1,11 +1,10 @@
 //! `POST /_/inspect`: the columns of a file, from its first and last bytes.
 
 use std::path::Path as FilePath;
-use std::sync::Arc;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::{RawQuery, State};
+use axum::extract::RawQuery;
 use axum::http::{HeaderMap, Response, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
@@ -15,8 +14,8 @@ use crate::Message;
 use crate::error::Error;
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::openapi::InQuery;
-use crate::http::server::App;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::layer::{ColumnOptions, InputOptions};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, parameter_set};
@@ -95,7 +94,7 @@ impl From<DescribedColumn> for ColumnReply {
         (status = 507, description = "The disk is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn inspect(
-    State(app): State<Arc<App>>,
+    app: Session,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,

@@ -1,19 +1,17 @@
 //! `GET /jobs` and `POST /jobs/{name}/run`: scheduled jobs.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::jobs::{Job, JobState, Outcome, Run, StartError, Subject};
 use crate::spelling::{did_you_mean, nearest_of};
 
@@ -91,7 +89,7 @@ pub(crate) struct StartedReply {
 /// overlap.
 #[utoipa::path(get, path = "/jobs", operation_id = "list_jobs", tag = "server",
     responses((status = 200, description = "All jobs; may be empty", body = JobsReply)))]
-pub(crate) async fn jobs(State(app): State<Arc<App>>) -> impl IntoResponse {
+pub(crate) async fn jobs(app: Session) -> impl IntoResponse {
     let jobs = app.scheduler.planner().jobs().map(|(job, state, since, next)| reply(job, state, since, next)).collect();
     ([(header::CACHE_CONTROL, "no-store")], Json(JobsReply { jobs }))
 }
@@ -115,7 +113,7 @@ pub(crate) async fn jobs(State(app): State<Arc<App>>) -> impl IntoResponse {
         (status = 409, description = "The job is already running", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn run(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(name): Path<String>,
     base: BaseUrl,
     headers: HeaderMap,

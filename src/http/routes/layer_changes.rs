@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery};
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
@@ -21,6 +21,7 @@ use crate::http::parameters::shared::RawJson;
 use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::layer::StyleOptions;
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, ParameterSet, from_str_values, parameter_set};
@@ -142,14 +143,14 @@ pub(crate) struct StoredReply {
         (status = 507, description = "The disk is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn put(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
     base: BaseUrl,
     headers: HeaderMap,
     body: Bytes,
 ) -> HttpResult<Response<Body>> {
-    app.writable_store(&headers)?;
+    app.writable_store(&headers, &name)?;
     check_layer_name(&name).map_err(|detail| Problem::parameter("layer", detail))?;
     app.check_not_input_layer(&name)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
@@ -157,7 +158,7 @@ pub(crate) async fn put(
     fields.finish()?;
     let changes = if body.trim_ascii().is_empty() { None } else { Some(description(&app, &body)?) };
     let (description, space) = changes.map_or((None, None), |(description, space)| (Some(description), space));
-    let shared = Arc::clone(&app);
+    let shared = app.clone();
     let work = move |_: &_| shared.put(&name, space, description, expire.unwrap_or_default());
     let (reply, is_new) = app.write_limiter.run(std::future::ready(()), work).await?;
     app.maintenance.notify_retention_changed();
@@ -183,12 +184,8 @@ pub(crate) async fn put(
         (status = 409, description = "The layer is read from input files, which the server does not change", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn delete(
-    State(app): State<Arc<App>>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-) -> HttpResult<Response<Body>> {
-    app.writable_store(&headers)?;
+pub(crate) async fn delete(app: Session, Path(name): Path<String>, headers: HeaderMap) -> HttpResult<Response<Body>> {
+    app.writable_store(&headers, &name)?;
     app.stored_layer(&name)?;
     let shared = Arc::clone(&app);
     let work = move |_: &_| Ok(shared.store.remove(&name)?);
@@ -223,7 +220,7 @@ fn description(app: &App, body: &[u8]) -> HttpResult<(Description, Option<Coordi
     Ok((description, crs))
 }
 
-impl App {
+impl Session {
     /// Creates or describes the layer; `may_expire` allows a retention that removes a large part of its points. Returns
     /// whether it was created.
     fn put(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery};
 use axum::http::{HeaderMap, HeaderValue, Response, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
@@ -21,10 +21,10 @@ use crate::http::parameters::render_request::RenderRequest;
 use crate::http::parameters::shared::{BOUNDS, PIXEL_RATIO, ProjectionOptions, SIZE, TITLE, ZOOM, Zoom};
 use crate::http::parameters::tile_address::{TileAddress, check_zoom};
 use crate::http::parameters::tile_style::TileStyle;
-use crate::http::server::App;
 use crate::http::server::etag::{etag, png_response};
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::scale::SpanReply;
+use crate::http::server::session::Session;
 use crate::layer::{FilterOptions, Size, StyleOptions};
 use crate::parameter::Parameter;
 use crate::parameters::parameter_set;
@@ -80,7 +80,7 @@ parameter_set! {
 }
 
 /// Reads the render request of the picture, the title and the pixel ratio of a legend.
-fn read_request(app: &App, layer: &str, query: &str) -> HttpResult<(RenderRequest, String, f32)> {
+fn read_request(app: &Session, layer: &str, query: &str) -> HttpResult<(RenderRequest, String, f32)> {
     let layer = app.layer(layer)?;
     let mut fields = Fields::from_query(query)?;
     let LegendOptions { title, pixel_ratio, zoom, bounds } = fields.read()?;
@@ -125,7 +125,7 @@ fn read_request(app: &App, layer: &str, query: &str) -> HttpResult<(RenderReques
         (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn legend_png(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -158,7 +158,7 @@ pub(crate) async fn legend_png(
         (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn legend_json(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
 ) -> HttpResult<Response<Body>> {

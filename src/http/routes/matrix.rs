@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery};
 use axum::http::{HeaderMap, HeaderValue, Response, header};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -18,6 +18,7 @@ use crate::http::server::App;
 use crate::http::server::digest::digest;
 use crate::http::server::etag::{etag, is_cached, tagged_response};
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::layer::{FilterOptions, Layer};
 use crate::matrix::write::encode_layer;
 use crate::matrix::{MatrixFormat, MatrixFormatOptions, MatrixLayer, MatrixOptions, MatrixStyleOptions};
@@ -121,7 +122,7 @@ pub(crate) enum MatrixKeyReply {
         (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn matrix(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{RawQuery, State};
+use axum::extract::RawQuery;
 use axum::http::{HeaderMap, HeaderValue, Response, header};
 use kiln_matrix::{InputFormat, MatrixInput};
 use serde::Serialize;
@@ -18,6 +18,7 @@ use crate::http::parameters::fields::Fields;
 use crate::http::parameters::openapi::{InQuery, request_body};
 use crate::http::server::App;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::matrix::write::encode_data;
 use crate::matrix::{ChartTexts, MatrixFormat, MatrixStyleOptions, MatrixTableOptions, TableColumnOptions};
 use crate::parameter::Parameter;
@@ -90,7 +91,7 @@ pub(crate) struct TableReply {
         (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn draw(
-    State(app): State<Arc<App>>,
+    app: Session,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
     body: Bytes,

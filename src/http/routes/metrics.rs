@@ -1,15 +1,13 @@
 //! `GET /_/metrics`: metrics for Prometheus.
 
-use std::sync::Arc;
-
 use axum::body::Body;
-use axum::extract::State;
 use axum::http::{HeaderMap, Response, header};
 use axum::response::IntoResponse;
 use prometheus_client::encoding::text::encode;
 
 use crate::http::server::App;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::http::server::text_metrics::{accepts_open_metrics, classic_format};
 
 /// Metrics for Prometheus
@@ -22,7 +20,7 @@ use crate::http::server::text_metrics::{accepts_open_metrics, classic_format};
             content((String = "text/plain"), (String = "application/openmetrics-text"))),
         (status = 500, description = "The metrics could not be encoded", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> HttpResult<Response<Body>> {
+pub(crate) async fn metrics(app: Session, headers: HeaderMap) -> HttpResult<Response<Body>> {
     let metrics = &app.metrics;
     metrics.working.set(app.pool.working() as i64);
     metrics.waiting.set(app.pool.waiting() as i64);
@@ -46,12 +44,12 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> 
 }
 
 /// Sets the gauges of the current layers.
-fn set_layers(app: &App) {
+fn set_layers(app: &Session) {
     let metrics = &app.metrics;
     for family in [&metrics.layer_points, &metrics.layer_segments, &metrics.layer_commits] {
         family.clear();
     }
-    for layer in app.catalog.layers() {
+    for layer in app.layers() {
         let label = [("layer", layer.name().to_owned())];
         metrics.layer_points.get_or_create(&label).set(layer.points() as i64);
         // The segments and commits of a protected layer depend on points that are not released.

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{RawQuery, State};
+use axum::extract::RawQuery;
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
@@ -33,6 +33,7 @@ use crate::http::server::etag::{etag, png_response};
 use crate::http::server::overlay_cache::Overlay;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::scale::{Scale, SpanReply};
+use crate::http::server::session::Session;
 use crate::images::ImageName;
 use crate::layer::{FilterOptions, Size, StyleOptions};
 use crate::parameter::Parameter;
@@ -119,7 +120,7 @@ parameter_set! {
         (status = 507, description = "The disk is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn create(
-    State(app): State<Arc<App>>,
+    app: Session,
     base: BaseUrl,
     headers: HeaderMap,
     body: Bytes,
@@ -158,7 +159,7 @@ pub(crate) async fn create(
             (Subject::Inline(Arc::new(points)), projection, StyleOptions::default())
         }
         (None, None) => {
-            let layers = app.catalog.layers();
+            let layers = app.layers();
             let names: Vec<&str> = layers.iter().map(|layer| layer.name()).collect();
             let detail = format!("missing; expected a layer ({}) or points", names.join(", "));
             return Err(Problem::parameter("layer", detail));
@@ -324,7 +325,7 @@ fn legend_path(request: &RenderRequest, span: &SpanReply) -> Option<String> {
         (status = 503, description = "The render queue is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn legend(
-    State(app): State<Arc<App>>,
+    app: Session,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> HttpResult<Response<axum::body::Body>> {

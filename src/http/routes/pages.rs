@@ -2,10 +2,9 @@
 //! documentation.
 
 use std::io::Read;
-use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::response::{IntoResponse, Redirect};
 use flate2::read::GzDecoder;
@@ -13,6 +12,7 @@ use flate2::read::GzDecoder;
 use crate::http::server::App;
 use crate::http::server::etag::{etag, is_cached};
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
@@ -68,7 +68,7 @@ fn built(name: &str) -> Option<&'static [u8]> {
 }
 
 /// The map page.
-pub(crate) async fn index(State(app): State<Arc<App>>) -> Response<Body> {
+pub(crate) async fn index(app: Session) -> Response<Body> {
     let html = built("index.html").unwrap_or(include_bytes!("../../../web/plain/index.html"));
     page(&app, html, "'self'")
 }
@@ -80,7 +80,7 @@ pub(crate) fn mask_page(app: &App) -> Response<Body> {
 }
 
 /// The API documentation in Swagger UI.
-pub(crate) async fn docs(State(app): State<Arc<App>>) -> Response<Body> {
+pub(crate) async fn docs(app: Session) -> Response<Body> {
     page(&app, include_bytes!("../../../web/plain/docs.html"), "'self'")
 }
 
@@ -94,7 +94,7 @@ pub(crate) async fn docs(State(app): State<Arc<App>>) -> Response<Body> {
         (status = 200, description = "The page", content_type = "text/html", body = String),
         (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn surface(State(app): State<Arc<App>>, Path(layer): Path<String>) -> HttpResult<Response<Body>> {
+pub(crate) async fn surface(app: Session, Path(layer): Path<String>) -> HttpResult<Response<Body>> {
     app.layer(&layer)?;
     Ok(page(&app, include_bytes!("../../../web/plain/surface.html"), "'self'"))
 }
@@ -109,7 +109,7 @@ pub(crate) async fn surface(State(app): State<Arc<App>>, Path(layer): Path<Strin
         (status = 200, description = "The page", content_type = "text/html", body = String),
         (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn matrix(State(app): State<Arc<App>>, Path(layer): Path<String>) -> HttpResult<Response<Body>> {
+pub(crate) async fn matrix(app: Session, Path(layer): Path<String>) -> HttpResult<Response<Body>> {
     app.layer(&layer)?;
     let html = built("matrix.html").unwrap_or(include_bytes!("../../../web/plain/matrix.html"));
     Ok(page(&app, html, "'self'"))

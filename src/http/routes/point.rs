@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery};
 use axum::http::{Response, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
@@ -21,8 +21,8 @@ use crate::http::parameters::render_request::RenderRequest;
 use crate::http::parameters::shared::{ZOOM, Zoom};
 use crate::http::parameters::tile_address::{check_zoom, default_zoom};
 use crate::http::parameters::tile_style::TileStyle;
-use crate::http::server::App;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::layer::{Blend, FilterOptions, Layer, Radius, Style, StyleOptions};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, parameter_set};
@@ -115,7 +115,7 @@ parameter_set! {
         (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn point(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path((layer, location)): Path<(String, String)>,
     RawQuery(query): RawQuery,
 ) -> HttpResult<Response<Body>> {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
@@ -19,9 +19,9 @@ use crate::http::parameters::filter::Filter;
 use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::render_request::Subject;
 use crate::http::parameters::shared::BOUNDS;
-use crate::http::server::App;
 use crate::http::server::etag::{etag, is_cached};
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::layer::FilterOptions;
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, from_str_values, parameter_set, time_text};
@@ -307,7 +307,7 @@ impl PointsFormat {
         (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn points(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,

@@ -5,7 +5,6 @@ use std::sync::atomic::AtomicBool;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::State;
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
@@ -18,10 +17,10 @@ use crate::http::parameters::body::body_fields;
 use crate::http::parameters::filter::Filter;
 use crate::http::parameters::openapi::request_body;
 use crate::http::parameters::shared::{BOUNDS, LAYER, POLYGON, RawJson};
-use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::clock::now_s;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::layer::{FilterOptions, Layer, SelectedEntry};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, parameter_set};
@@ -90,12 +89,7 @@ request_body! {
         (status = 415, description = "Unsupported media type", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn create(
-    State(app): State<Arc<App>>,
-    base: BaseUrl,
-    headers: HeaderMap,
-    body: Bytes,
-) -> HttpResult<Response<Body>> {
+pub(crate) async fn create(app: Session, base: BaseUrl, headers: HeaderMap, body: Bytes) -> HttpResult<Response<Body>> {
     let mut fields = body_fields(&headers, &body)?;
     let QueryOptions { layer, bounds, polygon, conditions } = fields.read()?;
     let name = layer.ok_or_else(|| Problem::parameter("layer", "missing; expected the name of a layer"))?;
@@ -132,7 +126,7 @@ pub(crate) async fn create(
     let id = uuid::Uuid::new_v4().to_string();
     let expires_s = now_s() + app.config.queries.ttl.as_secs();
     let entry = SelectedEntry { parent: name, filter: selection, points, expires_s };
-    app.catalog.select(&id, entry, now_s(), app.config.queries.max_count);
+    app.select(&id, entry, now_s());
     let tilejson = format!("{server}/{id}");
     let tiles = [format!("{tilejson}/{{z}}/{{x}}/{{y}}.png")];
     let headers = [(header::LOCATION, tilejson.clone()), (header::CACHE_CONTROL, "no-store".to_owned())];

@@ -1,11 +1,10 @@
 //! `PUT /{layer}/points`: creates a stored layer from a file, or replaces its points.
 
 use std::io::Read;
-use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, Request, State};
+use axum::extract::{Path, RawQuery, Request};
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use headers::{ContentLength, HeaderMapExt};
@@ -22,6 +21,7 @@ use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::body::{Compression, ContentLimit, RequestBody};
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::http::server::write_limiter::WritePermit;
 use crate::layer::{ColumnOptions, InputOptions};
 use crate::parameter::Parameter;
@@ -81,14 +81,14 @@ parameter_set! {
         (status = 507, description = "The disk is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn put(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
     base: BaseUrl,
     request: Request,
 ) -> HttpResult<Response<Body>> {
     let (parts, body) = request.into_parts();
-    app.writable_store(&parts.headers)?;
+    app.writable_store(&parts.headers, &name)?;
     check_layer_name(&name).map_err(|detail| Problem::parameter("layer", detail))?;
     app.check_not_input_layer(&name)?;
     let upload = Upload::read(&app, name.clone(), &parts.headers, query.as_deref().unwrap_or_default())?;
@@ -101,7 +101,7 @@ pub(crate) async fn put(
             rest.feed().await;
         }
     };
-    let shared = Arc::clone(&app);
+    let shared = app.clone();
     let work = move |permit: &WritePermit| upload.replace(&shared, body, permit);
     let (reply, is_new) = app.write_limiter.run(feed, work).await?;
     app.maintenance.notify_points_changed(&name);
@@ -162,7 +162,7 @@ impl Upload {
     }
 
     /// Creates the layer with the points of `body`, or replaces those of an existing one. Returns whether it was created.
-    fn replace(&self, app: &App, body: RequestBody, permit: &WritePermit) -> HttpResult<(IngestReply, bool)> {
+    fn replace(&self, app: &Session, body: RequestBody, permit: &WritePermit) -> HttpResult<(IngestReply, bool)> {
         let source = self.source(body, permit)?;
         let existing = app.store.layer(&self.name)?;
         let space = existing.as_ref().map_or(self.space, |layer| layer.coordinate_space());

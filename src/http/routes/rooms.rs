@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use utoipa::ToSchema;
 
 use crate::error::Error;
 use crate::http::parameters::body::media_type;
-use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::occupancy::Rooms;
 
 const GEOJSON: &str = "application/geo+json";
@@ -39,7 +39,7 @@ pub(crate) struct RoomsGeoJson {
         (status = 200, description = "The rooms", body = RoomsGeoJson, content_type = "application/geo+json"),
         (status = 404, description = "Unknown layer, or it has no rooms", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn get(State(app): State<Arc<App>>, Path(name): Path<String>) -> HttpResult<Response<Body>> {
+pub(crate) async fn get(app: Session, Path(name): Path<String>) -> HttpResult<Response<Body>> {
     let layer = app.layer(&name)?;
     let read = tokio::task::spawn_blocking(move || app.rooms_of(&layer)).await;
     let rooms = read.map_err(|error| Problem::internal(error.to_string()))??;
@@ -75,13 +75,13 @@ pub(crate) async fn get(State(app): State<Arc<App>>, Path(name): Path<String>) -
         (status = 507, description = "The disk is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn put(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(name): Path<String>,
     base: BaseUrl,
     headers: HeaderMap,
     body: Bytes,
 ) -> HttpResult<Response<Body>> {
-    app.writable_store(&headers)?;
+    app.writable_store(&headers, &name)?;
     app.check_stored(&name, "rooms")?;
     let media_type = media_type(&headers);
     // The last one is what curl sends by default.
@@ -122,12 +122,8 @@ pub(crate) async fn put(
         (status = 409, description = "The layer is read from input files", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn delete(
-    State(app): State<Arc<App>>,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-) -> HttpResult<Response<Body>> {
-    app.writable_store(&headers)?;
+pub(crate) async fn delete(app: Session, Path(name): Path<String>, headers: HeaderMap) -> HttpResult<Response<Body>> {
+    app.writable_store(&headers, &name)?;
     app.check_stored(&name, "rooms")?;
     let (shared, layer) = (Arc::clone(&app), name.clone());
     let remove = move |_: &_| Ok(shared.store.remove_rooms(&layer)?);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery};
 use axum::http::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -25,6 +25,7 @@ use crate::http::parameters::zoom_range::ZoomRange;
 use crate::http::server::App;
 use crate::http::server::corners::{Corners, corners};
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::layer::{FilterOptions, Layer, PlaneView, StyleOptions};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, parameter_set, time_text};
@@ -189,7 +190,7 @@ parameter_set! {
         (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn statistics(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
 ) -> HttpResult<Response<Body>> {

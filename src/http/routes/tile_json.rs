@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery};
 use axum::http::{Response, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
@@ -22,6 +22,7 @@ use crate::http::server::base_url::BaseUrl;
 use crate::http::server::corners::{Corners, corners};
 use crate::http::server::digest::digest;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::layer::{
     DotReach, FilterOptions, Layer, PlaneView, Style, StyleOptions, bounds_with_reach, center, plane_bounds_with_reach,
 };
@@ -105,7 +106,7 @@ struct More {
         (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn tile_json(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(layer): Path<String>,
     RawQuery(query): RawQuery,
     base: BaseUrl,

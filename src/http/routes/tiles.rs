@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
 
@@ -17,6 +17,7 @@ use crate::http::parameters::tile_style::{KeyedTileStyle, TileSize, TileVersion}
 use crate::http::server::App;
 use crate::http::server::etag::{etag, is_cached, png_response};
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::layer::{FilterOptions, Layer, StyleOptions};
 
 /// The `Cache-Control` of a tile or a floor plan of a pinned version, which never changes.
@@ -45,7 +46,7 @@ pub(super) const IMMUTABLE: &str = "public, max-age=31536000, immutable";
         (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn tile(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path((layer, z, x, y)): Path<(String, String, String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -78,7 +79,7 @@ pub(crate) async fn tile(
         (status = 503, description = "The render queue is full, or the request timed out", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn tile_within(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path((layer, z, x, y)): Path<(String, String, String, String)>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,

@@ -12,12 +12,11 @@ use super::masks::Masks;
 use super::metrics::Metrics;
 use super::overlay_cache::OverlayCache;
 use super::pool::Pool;
-use super::problem::{HttpResult, Problem};
 use super::rooms::LayerRooms;
 use super::schemes::Schemes;
 use super::spaces::Spaces;
 use super::write_limiter::WriteLimiter;
-use crate::config::{Config, LayerConfig, ROUTES, StoreConfig};
+use crate::config::{Config, LayerConfig, StoreConfig};
 use crate::error::{Error, Result};
 use crate::http::maintenance::queue::MaintenanceQueue;
 use crate::http::maintenance::scheduler::Scheduler;
@@ -27,7 +26,6 @@ use crate::jobs::JobContext;
 use crate::layer::{Catalog, Layer, remarks_with_rejections};
 use crate::live;
 use crate::postgis::Database;
-use crate::spelling::{did_you_mean, nearest_of};
 use crate::store::Store;
 
 /// The application state, shared by all requests.
@@ -35,7 +33,8 @@ use crate::store::Store;
 pub(crate) struct App {
     pub(crate) config: Config,
     pub(crate) store: Arc<Store>,
-    pub(crate) catalog: Catalog,
+    /// All layers. Handlers find them through their [`Session`](super::session::Session).
+    pub(super) catalog: Catalog,
     /// The database of the live tables.
     database: Option<Arc<Database>>,
     /// The names of the layers that are read from input files; requests cannot change them.
@@ -178,30 +177,5 @@ impl App {
     /// The number of render threads.
     pub(crate) fn render_threads(&self) -> usize {
         self.config.server.render_threads.unwrap_or_else(crate::available_threads)
-    }
-
-    /// The layer `name`.
-    pub(crate) fn layer(&self, name: &str) -> HttpResult<Arc<Layer>> {
-        self.catalog.find(name)?.ok_or_else(|| {
-            // A longer name cannot be a layer name: it is not compared with others, nor repeated in the message.
-            const MAX_BYTES: usize = 64;
-            if name.len() > MAX_BYTES {
-                return Problem::not_found(format!("there is no such layer; a name has at most {MAX_BYTES} bytes"));
-            }
-            let layers = self.catalog.layers();
-            let near = nearest_of(name, ROUTES, layers.iter().map(|layer| layer.name()));
-            // The slash tells a route from a layer.
-            let near: Vec<String> = near
-                .into_iter()
-                .map(|near| if ROUTES.contains(&near) { format!("/{near}") } else { near.to_owned() })
-                .collect();
-            let hint = did_you_mean(&near.iter().map(String::as_str).collect::<Vec<_>>());
-            Problem::not_found(format!("there is no layer `{name}`; {hint}/catalog lists all"))
-        })
-    }
-
-    /// The first layer by name.
-    pub(crate) fn first_layer(&self) -> Option<Arc<Layer>> {
-        self.catalog.layers().into_iter().next()
     }
 }

@@ -27,6 +27,7 @@ mod router;
 pub(crate) mod scale;
 pub(crate) mod schemes;
 mod serve;
+pub(crate) mod session;
 pub(crate) mod spaces;
 mod stored;
 pub(crate) mod text_metrics;

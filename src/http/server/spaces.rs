@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicBool;
 
 use quick_cache::sync::Cache;
 
-use super::app::App;
 use super::problem::{HttpResult, Problem};
+use super::session::Session;
 use crate::error::Result;
 use crate::layer::Layer;
 use crate::layer_name;
@@ -48,16 +48,16 @@ impl Spaces {
     /// The plane layers with points of the category `id`, and the names and categories of the other ones.
     pub(crate) fn layers_with(
         &self,
-        app: &App,
+        session: &Session,
         id: &str,
         stop: &AtomicBool,
     ) -> Result<(Vec<Arc<Layer>>, BTreeSet<String>)> {
         let (mut layers, mut others) = (Vec::new(), BTreeSet::new());
-        for layer in app.catalog.layers() {
+        for layer in session.layers() {
             if layer.coordinate_space() != CoordinateSpace::Plane || layer.parent().is_some() {
                 continue;
             }
-            let categories = self.categories(&layer, app.render_threads(), stop)?;
+            let categories = self.categories(&layer, session.render_threads(), stop)?;
             if categories.contains(id) {
                 layers.push(layer);
             } else {
@@ -69,15 +69,20 @@ impl Spaces {
     }
 
     /// Finds spaces by their ids: each is a plane layer of that name, or else a category of the points of a plane layer.
-    pub(crate) fn find(&self, app: &App, ids: &[String], stop: &AtomicBool) -> Result<HttpResult<Vec<SpacesOfLayer>>> {
+    pub(crate) fn find(
+        &self,
+        session: &Session,
+        ids: &[String],
+        stop: &AtomicBool,
+    ) -> Result<HttpResult<Vec<SpacesOfLayer>>> {
         let mut found: Vec<SpacesOfLayer> = Vec::new();
         for id in ids {
-            let named = if layer_name::is_valid(id) { app.catalog.find(id)? } else { None };
+            let named = if layer_name::is_valid(id) { session.find(id)? } else { None };
             if let Some(layer) = named.filter(|layer| layer.coordinate_space() == CoordinateSpace::Plane) {
                 found.push(SpacesOfLayer { layer, categories: Vec::new() });
                 continue;
             }
-            let (layers, known) = self.layers_with(app, id, stop)?;
+            let (layers, known) = self.layers_with(session, id, stop)?;
             match &layers[..] {
                 [layer] => match found.iter_mut().find(|other| Arc::ptr_eq(&other.layer, layer)) {
                     Some(other) if !other.categories.is_empty() => other.categories.push(id.clone()),

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use super::app::App;
 use super::problem::{HttpResult, Problem};
+use super::session::Session;
 use crate::config::check_layer_name;
 use crate::error::Error;
 use crate::layer_name;
 use crate::store::StoredLayer;
 
-impl App {
+impl Session {
     /// Rejects the name of a layer that is read from input files.
     pub(crate) fn check_not_input_layer(&self, name: &str) -> HttpResult<()> {
         if self.is_input_layer(name) {
@@ -45,7 +46,9 @@ impl App {
         let hint = || Problem::not_found(format!("{}; PUT /{name} creates it", problem.detail()));
         Err(if can_create { hint() } else { problem })
     }
+}
 
+impl App {
     /// The number of points and the version of a layer of the store, as they are published: those of its released
     /// points if it is protected.
     pub(crate) fn published(&self, layer: &StoredLayer) -> HttpResult<(u64, String)> {

@@ -1,10 +1,8 @@
 //! `POST /masks/{id}/click`: a click on the picture of a mask.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderMap, Response, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
@@ -13,9 +11,9 @@ use super::value::look_up;
 use super::{PositionOptions, find};
 use crate::http::parameters::body::body_fields;
 use crate::http::parameters::openapi::request_body;
-use crate::http::server::App;
 use crate::http::server::masks::{Click, EventStream, WebhookOutcome};
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 
 request_body! {
     /// A position on a mask.
@@ -45,7 +43,7 @@ struct WebhookBody<'c> {
         (status = 415, description = "The media type is unsupported", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn click(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(id): Path<String>,
     headers: HeaderMap,
     body: Bytes,

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{Response, StatusCode, header};
 use axum::response::IntoResponse;
 use utoipa::ToSchema;
@@ -16,10 +16,10 @@ use crate::http::parameters::mask_upload::{
     ArrayOptions, BackgroundOptions, ClassNamesOptions, MaskUpload, UploadKind,
 };
 use crate::http::parameters::openapi::{InQuery, request_body};
-use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::masks::{Masks, UploadedImage};
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::masks::{MaskOptions, ReadMaskOptions};
 
 request_body! {
@@ -64,7 +64,7 @@ pub(crate) struct MaskFiles {
         (status = 503, description = "The render queue is full, or rendering timed out", body = Problem, content_type = "application/problem+json"),
         (status = 507, description = "The disk is full", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn create(State(app): State<Arc<App>>, base: BaseUrl, request: Request) -> HttpResult<Response<Body>> {
+pub(crate) async fn create(app: Session, base: BaseUrl, request: Request) -> HttpResult<Response<Body>> {
     let mut upload = MaskUpload::read(&app, request, UploadKind::Mask).await?;
     let options: MaskOptions = upload.options()?;
     let reading = upload.reading(&app, options.width, options.height)?;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::StatusCode;
 
 use super::{blocking, mask_not_found};
-use crate::http::server::App;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::masks::MaskId;
 
 /// Delete a mask
@@ -23,7 +23,7 @@ use crate::masks::MaskId;
         (status = 204, description = "The mask is deleted"),
         (status = 404, description = "The mask does not exist or has expired", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn delete(State(app): State<Arc<App>>, Path(id): Path<String>) -> HttpResult<StatusCode> {
+pub(crate) async fn delete(app: Session, Path(id): Path<String>) -> HttpResult<StatusCode> {
     // The record is not read, so that a mask with an invalid record can be deleted.
     let id: MaskId = id.parse().map_err(|_| mask_not_found())?;
     let shared = Arc::clone(&app);

@@ -1,19 +1,17 @@
 //! `GET /masks/{id}`: the description of a mask.
 
-use std::sync::Arc;
-
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery};
 use axum::http::{HeaderMap, Response, header};
 use axum::response::IntoResponse;
 
 use super::reply::MaskReply;
 use super::{find, picture, resolve};
 use crate::http::parameters::fields::Fields;
-use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 
 /// Describe a mask
 ///
@@ -24,7 +22,7 @@ use crate::http::server::problem::{HttpResult, Problem};
         (status = 200, description = "The mask", body = MaskReply),
         (status = 404, description = "The mask does not exist or has expired", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn describe(app: Arc<App>, base: BaseUrl, id: &str, query: &str) -> HttpResult<Response<Body>> {
+pub(crate) async fn describe(app: Session, base: BaseUrl, id: &str, query: &str) -> HttpResult<Response<Body>> {
     Fields::from_query(query)?.finish()?;
     let (id, record) = find(&app, id).await?;
     let style = resolve(&app, &record.style()?)?;
@@ -34,7 +32,7 @@ pub(crate) async fn describe(app: Arc<App>, base: BaseUrl, id: &str, query: &str
 
 /// Returns the description of a mask, or its picture: a route cannot match a parameter and a fixed suffix in one segment.
 pub(crate) async fn describe_or_draw(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
     base: BaseUrl,

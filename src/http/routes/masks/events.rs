@@ -1,17 +1,15 @@
 //! `GET /masks/{id}/events`: clicks as server-sent events.
 
-use std::sync::Arc;
-
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery};
 use axum::http::{Response, header};
 use axum::response::IntoResponse;
 
 use super::{expires_in, find};
 use crate::http::parameters::fields::Fields;
-use crate::http::server::App;
 use crate::http::server::masks::EventStream;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 
 /// Receive the clicks on a mask
 ///
@@ -26,7 +24,7 @@ use crate::http::server::problem::{HttpResult, Problem};
         (status = 503, description = "Too many streams are open", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn events(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> HttpResult<Response<Body>> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery};
 use axum::http::{HeaderMap, Response, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
@@ -18,6 +18,7 @@ use crate::http::routes::overlays::SpanLegendOptions;
 use crate::http::server::App;
 use crate::http::server::etag::{etag, png_response};
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::mask::MaskStyle;
 use crate::masks::{MaskOptions, MaskRecord, draw_legend, legend_ticks};
 use crate::parameters::ParameterSet;
@@ -99,7 +100,7 @@ fn bounds(record: &MaskRecord, style: &MaskStyle) -> HttpResult<(f64, f64)> {
         (status = 503, description = "The render queue is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn legend_png(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
@@ -127,7 +128,7 @@ pub(crate) async fn legend_png(
         (status = 404, description = "The mask does not exist or has expired", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn legend_json(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> HttpResult<Response<Body>> {

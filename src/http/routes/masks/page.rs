@@ -1,15 +1,13 @@
 //! `GET /masks/{id}/page`: a page that shows a mask.
 
-use std::sync::Arc;
-
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{Response, StatusCode};
 
 use super::find;
 use crate::http::routes::pages;
-use crate::http::server::App;
 use crate::http::server::problem::HttpResult;
+use crate::http::server::session::Session;
 
 /// Show a mask on a page
 ///
@@ -22,7 +20,7 @@ use crate::http::server::problem::HttpResult;
         (status = 200, description = "The page", content_type = "text/html", body = String),
         (status = 404, description = "The mask does not exist or has expired; the same page, which reports this", content_type = "text/html", body = String),
     ))]
-pub(crate) async fn page(State(app): State<Arc<App>>, Path(id): Path<String>) -> HttpResult<Response<Body>> {
+pub(crate) async fn page(app: Session, Path(id): Path<String>) -> HttpResult<Response<Body>> {
     let status = match find(&app, &id).await {
         Ok(_) => StatusCode::OK,
         Err(problem) if problem.status() == StatusCode::NOT_FOUND => StatusCode::NOT_FOUND,

@@ -9,10 +9,10 @@ use axum::http::{HeaderMap, Response};
 use super::{find, picture_size, resolve};
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::openapi::InQuery;
-use crate::http::server::App;
 use crate::http::server::etag::{etag, is_cached, png_response};
 use crate::http::server::masks::{mask_problem, picture_key};
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::masks::MaskOptions;
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, ParameterSet, parameter_set};
@@ -42,7 +42,7 @@ parameter_set! {
         (status = 413, description = "The picture exceeds a limit", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The render queue is full, or rendering timed out", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn picture(app: Arc<App>, headers: &HeaderMap, id: &str, query: &str) -> HttpResult<Response<Body>> {
+pub(crate) async fn picture(app: Session, headers: &HeaderMap, id: &str, query: &str) -> HttpResult<Response<Body>> {
     /// The style, the values and the background may change at any time.
     const CACHE_CONTROL: &str = "no-cache";
     let mut fields = Fields::from_query(query)?;

@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Request};
 use axum::http::{Response, header};
 use axum::response::IntoResponse;
 
@@ -13,9 +13,9 @@ use super::reply::MaskReply;
 use super::{background_bytes, decode_background, decode_permit, find, mask_not_found, picture_size, resolve};
 use crate::http::parameters::mask_upload::{BackgroundOptions, MaskUpload, UploadKind};
 use crate::http::parameters::openapi::request_body;
-use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 
 request_body! {
     /// The background of a mask.
@@ -43,7 +43,7 @@ request_body! {
         (status = 507, description = "The disk is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn put(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(id): Path<String>,
     base: BaseUrl,
     request: Request,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::{HeaderMap, Response, header};
 use axum::response::IntoResponse;
 use serde::de::IgnoredAny;
@@ -14,10 +14,10 @@ use super::reply::MaskReply;
 use super::{WebhookOptions, check_webhook, find, mask_not_found, picture_size, resolve};
 use crate::http::parameters::body::body_fields;
 use crate::http::parameters::openapi::request_body;
-use crate::http::server::App;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::masks::mask_problem;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::masks::{MaskOptions, MaskRecord};
 use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
@@ -56,7 +56,7 @@ struct Patch {
         (status = 507, description = "The disk is full", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn patch(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(id): Path<String>,
     base: BaseUrl,
     headers: HeaderMap,

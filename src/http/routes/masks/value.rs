@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, RawQuery};
 use axum::http::{Response, header};
 use axum::response::IntoResponse;
 
@@ -14,6 +14,7 @@ use crate::http::parameters::openapi::InQuery;
 use crate::http::server::App;
 use crate::http::server::masks::Click;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 use crate::masks::{MaskId, MaskRecord};
 
 /// Value of a mask at a position
@@ -29,7 +30,7 @@ use crate::masks::{MaskId, MaskRecord};
         (status = 404, description = "The mask does not exist or has expired", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn value(
-    State(app): State<Arc<App>>,
+    app: Session,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
 ) -> HttpResult<Response<Body>> {
