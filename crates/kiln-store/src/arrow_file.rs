@@ -1,6 +1,5 @@
 //! Arrow IPC files: written once, then memory-mapped and read without copying.
 
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,9 +11,9 @@ use arrow_ipc::reader::{FileDecoder, read_footer_length};
 use arrow_ipc::writer::FileWriter;
 use arrow_ipc::{root_as_footer, root_as_message};
 use arrow_schema::{ArrowError, DataType, Schema, SchemaRef};
-use memmap2::{Advice, Mmap, UncheckedAdvice};
 use serde::{Deserialize, Serialize};
 
+use super::disk::{File, Map};
 use kiln_core::error::{Error, Result};
 
 /// The size and the checksum of a written file.
@@ -57,7 +56,7 @@ impl ArrowWriter {
     /// Creates a file, which must not exist.
     pub(super) fn create(path: &Path, schema: Schema) -> Result<Self> {
         const BUFFER_BYTES: usize = 1 << 20;
-        let file = File::options().write(true).create_new(true).open(path);
+        let file = File::create_new(path);
         let file = file.map_err(|error| Error::io(path, "create", error))?;
         let counted = ChecksumWriter {
             file: BufWriter::with_capacity(BUFFER_BYTES, file),
@@ -102,13 +101,13 @@ fn write_error(path: &Path, error: ArrowError) -> Error {
 #[derive(Debug)]
 pub(super) struct ArrowFile {
     path: PathBuf,
-    map: Arc<Mmap>,
+    map: Arc<Map>,
     pub(super) schema: SchemaRef,
     pub(super) batches: Vec<RecordBatch>,
 }
 
 /// A memory map as the owner of the bytes of buffers.
-struct MapOwner(Arc<Mmap>);
+struct MapOwner(Arc<Map>);
 
 impl AsRef<[u8]> for MapOwner {
     fn as_ref(&self) -> &[u8] {
@@ -125,10 +124,7 @@ impl ArrowFile {
         if length != bytes {
             return Err(damaged(format!("its size is {length} bytes instead of {bytes}")));
         }
-        // SAFETY: segments are never written to after they were renamed to their final name, and removing a file keeps
-        // its mapping valid. Truncating one manually would kill the process.
-        #[allow(unsafe_code)]
-        let map = unsafe { Mmap::map(&file) }.map_err(|error| Error::io(path, "map", error))?;
+        let map = Map::of(&file).map_err(|error| Error::io(path, "map", error))?;
         let map = Arc::new(map);
         let buffer = Buffer::from(bytes::Bytes::from_owner(MapOwner(Arc::clone(&map))));
         let (schema, batches) = decode(&buffer).map_err(damaged)?;
@@ -144,12 +140,12 @@ impl ArrowFile {
         const CHUNK_BYTES: usize = 1 << 24;
         let mut crc = crc32fast::Hasher::new();
         // The hint enables read-ahead. Pages are released after reading, so that they do not evict others.
-        let _ = self.map.advise(Advice::Sequential);
+        self.map.advise_sequential(true);
         for (i, chunk) in self.map.chunks(CHUNK_BYTES).enumerate() {
             crc.update(chunk);
-            self.release(i * CHUNK_BYTES, chunk.len());
+            self.map.release(i * CHUNK_BYTES, chunk.len());
         }
-        let _ = self.map.advise(Advice::Normal);
+        self.map.advise_sequential(false);
         if crc.finalize() == expected.crc32 {
             Ok(())
         } else {
@@ -160,19 +156,7 @@ impl ArrowFile {
     /// Releases the pages of the file from memory. Reading a few bytes in many locations, such as the first of each
     /// batch, maps many pages around them.
     pub(super) fn release_all(&self) {
-        self.release(0, self.map.len());
-    }
-
-    /// Releases the pages of a range of the file from memory.
-    fn release(&self, offset: usize, length: usize) {
-        const PAGE: usize = 4096;
-        let (start, end) = (offset.next_multiple_of(PAGE), (offset + length) / PAGE * PAGE);
-        if start < end {
-            // SAFETY: this is a shared mapping of a file that is only read: discarded pages are read again from the
-            // file.
-            #[allow(unsafe_code)]
-            let _ = unsafe { self.map.unchecked_advise_range(UncheckedAdvice::DontNeed, start, end - start) };
-        }
+        self.map.release(0, self.map.len());
     }
 
     /// Releases the pages of the columns of a batch from memory.
@@ -183,7 +167,7 @@ impl ArrowFile {
                 if let Some(offset) = (buffer.as_ptr() as usize).checked_sub(base)
                     && offset + buffer.len() <= self.map.len()
                 {
-                    self.release(offset, buffer.len());
+                    self.map.release(offset, buffer.len());
                 }
             }
         }

@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use super::clock::now_s;
 use super::layer::{Change, StoredLayer};
-use super::manifest::now_s;
 use super::merge::{SegmentOptions, merge};
 use super::progress::Progress;
 use super::requests::Request;

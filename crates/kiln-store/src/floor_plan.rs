@@ -1,10 +1,9 @@
 //! Floor plans: an opaque file next to the manifest of a layer.
 
-use std::fs::File;
-
 use kiln_core::error::Result;
 
 use super::Store;
+use super::disk::File;
 use super::layer_file::LayerFile;
 
 /// The file in the folder of the layer.

@@ -1,19 +1,21 @@
 //! Stored layers: readers get snapshots, writers commit changes.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
+use super::clock::{Instant, now_s};
+use super::disk::{self, FileIdentity, sync_folder};
 use super::lock::lock_layer;
-use super::manifest::{self, Description, Manifest, Space, now_s, sync_folder};
+use super::manifest::{self, Description, Manifest, Space};
 use super::queue::WriteQueue;
 use super::segment::{self, Segment, SegmentEntry};
 use super::snapshot::{Damage, Snapshot};
 use super::staging::StagingDir;
 use super::sweep::sweep_layer;
+use super::sync::{Mutex, RwLock};
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::Frame;
 use kiln_core::parameter::Parameter;
@@ -43,26 +45,10 @@ struct Current {
     checked_at: Instant,
 }
 
-/// The identity of a manifest file, which changes when the file is replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct FileIdentity {
-    modified: Option<SystemTime>,
-    length: u64,
-    #[cfg(unix)]
-    inode: u64,
-}
-
-impl FileIdentity {
-    fn of(folder: &Path) -> Result<Self> {
-        let path = folder.join(manifest::FILE);
-        let metadata = fs::metadata(&path).map_err(|error| Error::io(&path, "read", error))?;
-        Ok(Self {
-            modified: metadata.modified().ok(),
-            length: metadata.len(),
-            #[cfg(unix)]
-            inode: std::os::unix::fs::MetadataExt::ino(&metadata),
-        })
-    }
+/// The identity of the manifest of the layer in `folder`.
+fn identity_of(folder: &Path) -> Result<FileIdentity> {
+    let path = folder.join(manifest::FILE);
+    FileIdentity::at(&path).map_err(|error| Error::io(&path, "read", error))
 }
 
 /// The treatment of the existing points of a layer by an import.
@@ -154,7 +140,7 @@ impl StoredLayer {
 
     /// Returns the newest snapshot. Reads the manifest again if it has changed.
     pub(super) fn refresh(&self) -> Result<Arc<Snapshot>> {
-        let identity = FileIdentity::of(&self.folder)?;
+        let identity = identity_of(&self.folder)?;
         let before = {
             let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
             current.checked_at = Instant::now();
@@ -284,7 +270,7 @@ impl StoredLayer {
         let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         let current = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner).snapshot);
         let opened = Snapshot::open(&self.folder, manifest, Some(&current), true);
-        match opened.and_then(|snapshot| Ok((snapshot, FileIdentity::of(&self.folder)?))) {
+        match opened.and_then(|snapshot| Ok((snapshot, identity_of(&self.folder)?))) {
             Ok((snapshot, identity)) => drop(self.set(snapshot, identity)),
             // The manifest differs from that of the current snapshot, so the next refresh reads it.
             Err(error) => {
@@ -356,7 +342,7 @@ fn read(folder: &Path, before: Option<&Snapshot>) -> Result<Option<(Snapshot, Fi
     let mut last: Option<Manifest> = None;
     loop {
         // Read before the manifest, so that the next refresh detects a change in between.
-        let identity = match FileIdentity::of(folder) {
+        let identity = match identity_of(folder) {
             Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
             identity => identity?,
         };
@@ -373,7 +359,7 @@ fn read(folder: &Path, before: Option<&Snapshot>) -> Result<Option<(Snapshot, Fi
 /// Moves the files of a staged segment to the folder of its layer and renames them to `name`.
 fn move_segment(staging: &StagingDir, to: &Path, name: &str, entry: &SegmentEntry) -> Result<()> {
     let (from, staged) = (staging.path(), StagingDir::SEGMENT);
-    let rename = |from: PathBuf, to: PathBuf| fs::rename(&from, &to).map_err(|error| Error::io(&to, "write", error));
+    let rename = |from: PathBuf, to: PathBuf| disk::rename(&from, &to).map_err(|error| Error::io(&to, "write", error));
     rename(segment::points_path(from, staged), segment::points_path(to, name))?;
     if entry.bins.is_some() {
         rename(segment::bins_path(from, staged), segment::bins_path(to, name))?;

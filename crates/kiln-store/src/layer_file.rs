@@ -2,7 +2,6 @@
 //!
 //! Such a file goes with its layer: a removal of the layer removes it, and imports, compaction and the sweep keep it.
 
-use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,8 +9,9 @@ use kiln_core::error::{Error, Result};
 use kiln_core::layer_name;
 
 use super::Store;
+use super::disk::{self, File, sync_folder};
 use super::lock::lock_layer;
-use super::manifest::{self, sync_folder};
+use super::manifest;
 
 /// A file in the folder of a layer.
 #[derive(Clone, Copy, Debug)]
@@ -44,18 +44,18 @@ impl LayerFile {
     /// unchanged.
     pub(super) fn replace(self, store: &Store, layer: &str, parts: &[&[u8]]) -> Result<Option<bool>> {
         let folder = folder_of(store, layer)?;
-        if !folder.join(manifest::FILE).exists() {
+        if !disk::exists(&folder.join(manifest::FILE)) {
             return Ok(None);
         }
         let _lock = lock_layer(&folder)?;
         let (path, unfinished) = (folder.join(self.name), folder.join(self.unfinished));
-        let existed = path.exists();
+        let existed = disk::exists(&path);
         match write(&folder, &unfinished, &path, parts) {
             Ok(()) => Ok(Some(existed)),
             // The layer was removed concurrently.
-            Err(_) if !folder.join(manifest::FILE).exists() => Ok(None),
+            Err(_) if !disk::exists(&folder.join(manifest::FILE)) => Ok(None),
             Err(error) => {
-                let _ = fs::remove_file(&unfinished);
+                let _ = disk::remove_file(&unfinished);
                 Err(Error::io(&path, "write", error))
             }
         }
@@ -69,11 +69,11 @@ impl LayerFile {
         let folder = folder_of(store, layer)?;
         let path = folder.join(self.name);
         let failed = |error| Error::io(&path, "remove", error);
-        if !path.exists() {
+        if !disk::exists(&path) {
             return Ok(false);
         }
         let _lock = lock_layer(&folder)?;
-        match fs::remove_file(&path) {
+        match disk::remove_file(&path) {
             Ok(()) => sync_folder(&folder).map(|()| true).map_err(failed),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
             Err(error) => Err(failed(error)),
@@ -93,6 +93,6 @@ fn write(folder: &Path, unfinished: &Path, path: &Path, parts: &[&[u8]]) -> std:
         file.write_all(part)?;
     }
     file.sync_all()?;
-    fs::rename(unfinished, path)?;
+    disk::rename(unfinished, path)?;
     sync_folder(folder)
 }

@@ -27,7 +27,9 @@ mod append;
 mod arrow_file;
 mod blocks;
 mod build;
+mod clock;
 mod compaction;
+mod disk;
 mod expiry;
 mod filter;
 mod floor_plan;
@@ -55,6 +57,7 @@ mod staging;
 #[allow(clippy::module_inception, reason = "the main type is in a file of its name")]
 mod store;
 mod sweep;
+mod sync;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;

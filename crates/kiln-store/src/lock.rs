@@ -1,16 +1,16 @@
 //! File locks between processes.
 
-use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
+use super::disk::{self, File, FileIdentity};
 use kiln_core::error::{Error, Result};
 
 /// Locks the file at `path`, waiting while another process has it locked. Creates the file if it is missing. The lock
 /// is released when the returned file is dropped or the process ends.
 pub(super) fn lock_file(path: &Path) -> io::Result<File> {
     loop {
-        let file = File::options().create(true).truncate(false).write(true).open(path)?;
+        let file = disk::open_or_create(path)?;
         file.lock()?;
         // The previous owner may have removed the file; then other processes would lock a new one.
         if is_at(&file, path) {
@@ -26,23 +26,15 @@ pub(super) fn lock_layer(folder: &Path) -> Result<File> {
 }
 
 /// Whether an open file is still the one at `path`.
-fn is_at(file: &File, path: &Path) -> bool {
-    let Ok(current) = fs::metadata(path) else { return false };
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        file.metadata().is_ok_and(|own| (own.dev(), own.ino()) == (current.dev(), current.ino()))
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = (file, current);
-        true
-    }
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
+    let current = FileIdentity::at(path);
+    current.is_ok_and(|current| FileIdentity::of_file(file).is_ok_and(|own| own.is_same_file(&current)))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::fs;
     use std::time::Duration;
 
     use super::*;

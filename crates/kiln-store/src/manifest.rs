@@ -1,13 +1,13 @@
 //! The manifest of a layer: a small JSON file that lists its segments and is replaced atomically.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::disk::{self, File, sync_folder};
 use super::segment::{self, SegmentEntry};
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::{Frame, PlaneFrame};
@@ -134,7 +134,7 @@ impl Manifest {
     pub(super) fn new(space: Space, description: Description, now_s: u64) -> Self {
         Self {
             format: space.format(),
-            id: uuid::Uuid::new_v4().simple().to_string()[..8].to_owned(),
+            id: disk::random_id(),
             version: 0,
             next_segment: 1,
             created_s: now_s,
@@ -169,7 +169,7 @@ impl Manifest {
     /// Reads the manifest of the layer in `folder`; `None` if there is no layer.
     pub(super) fn read(folder: &Path) -> Result<Option<Self>> {
         let path = folder.join(FILE);
-        let text = match fs::read_to_string(&path) {
+        let text = match disk::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
@@ -212,7 +212,7 @@ impl Manifest {
             file.write_all(text.as_bytes())?;
             file.write_all(b"\n")?;
             file.sync_all()?;
-            fs::rename(&unfinished, &path)?;
+            disk::rename(&unfinished, &path)?;
             sync_folder(folder)
         };
         write().map_err(write_error)
@@ -221,29 +221,15 @@ impl Manifest {
 
 /// Creates a folder and its missing parents, and syncs them to disk.
 pub(super) fn create_folder(folder: &Path) -> std::io::Result<()> {
-    if folder.is_dir() {
+    if disk::is_dir(folder) {
         return Ok(());
     }
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     create_folder(parent)?;
-    match fs::create_dir(folder) {
+    match disk::create_dir(folder) {
         // Another process has created it concurrently.
-        Err(_) if folder.is_dir() => {}
+        Err(_) if disk::is_dir(folder) => {}
         result => result?,
     }
     sync_folder(parent)
-}
-
-/// Syncs the entries of a folder to disk.
-pub(super) fn sync_folder(folder: &Path) -> std::io::Result<()> {
-    #[cfg(unix)]
-    File::open(folder)?.sync_all()?;
-    #[cfg(not(unix))]
-    let _ = folder;
-    Ok(())
-}
-
-/// The current time in Unix seconds.
-pub(super) fn now_s() -> u64 {
-    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

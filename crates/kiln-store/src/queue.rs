@@ -1,12 +1,13 @@
 //! Group commit: writes that arrive while another one commits share the next commit.
 
 use std::collections::HashMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use super::requests::Request;
 use super::rows::Rows;
 use super::segment::SegmentEntry;
 use super::staging::StagingDir;
+use super::sync::{Condvar, Mutex, MutexGuard};
 use kiln_core::error::Result;
 use kiln_core::geo::Frame;
 

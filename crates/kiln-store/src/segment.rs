@@ -1,7 +1,6 @@
 //! Segments: immutable parts of a layer, with points in Z-order and their bins.
 
 use std::collections::HashMap;
-use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::arrow_file::FileDigest;
 use super::blocks::BlocksFile;
 use super::build::build;
+use super::disk;
 use super::points::{PointsFile, PointsWriter};
 use super::progress::Progress;
 use super::requests::Request;
@@ -235,6 +235,6 @@ impl Segment {
 /// Removes the files of a segment that the manifest no longer lists. Files that cannot be removed now are left to a
 /// sweep.
 pub(super) fn remove(folder: &Path, name: &str) {
-    let _ = fs::remove_file(points_path(folder, name));
-    let _ = fs::remove_file(bins_path(folder, name));
+    let _ = disk::remove_file(points_path(folder, name));
+    let _ = disk::remove_file(bins_path(folder, name));
 }

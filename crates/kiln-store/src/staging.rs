@@ -1,9 +1,9 @@
 //! Staging folders for files that are not yet part of a layer.
 
-use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use super::disk::{self, File};
 use super::lock::lock_file;
 use super::manifest::create_folder;
 use kiln_core::error::{Error, Result};
@@ -28,7 +28,7 @@ impl StagingDir {
         let failed = |error| Error::io(parent, "write to", error);
         create_folder(parent).map_err(failed)?;
         loop {
-            let folder = tempfile::Builder::new().prefix(Self::PREFIX).tempdir_in(parent).map_err(failed)?.keep();
+            let folder = disk::create_unique_dir(parent, Self::PREFIX).map_err(failed)?;
             match lock_file(&folder.join(Self::LOCK)) {
                 Ok(lock) => return Ok(Self { folder, _lock: lock }),
                 // A sweep of another process has removed the folder before it was locked.
@@ -47,7 +47,7 @@ impl StagingDir {
 
     /// Removes the staging folders of processes that have ended.
     pub(super) fn sweep(parent: &Path) {
-        for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        for entry in disk::read_dir(parent).into_iter().flatten().flatten() {
             if !entry.file_name().to_string_lossy().starts_with(Self::PREFIX) {
                 continue;
             }
@@ -58,7 +58,7 @@ impl StagingDir {
                     }
                 }
                 // A folder without a lock file is empty. If it is new, its process creates another one.
-                Err(_) => drop(fs::remove_dir(entry.path())),
+                Err(_) => drop(disk::remove_dir(entry.path())),
             }
         }
     }
@@ -73,27 +73,29 @@ impl Drop for StagingDir {
 
 /// Removes a staging folder. The lock file is removed last, so that a sweep finds the rest if the process is killed.
 fn clear(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
+    for entry in disk::read_dir(folder)? {
         let entry = entry?;
         if entry.file_name() == StagingDir::LOCK {
             continue;
         }
         if entry.file_type()?.is_dir() {
-            fs::remove_dir_all(entry.path())?;
+            disk::remove_dir_all(entry.path())?;
         } else {
-            fs::remove_file(entry.path())?;
+            disk::remove_file(entry.path())?;
         }
     }
-    match fs::remove_file(folder.join(StagingDir::LOCK)) {
+    match disk::remove_file(folder.join(StagingDir::LOCK)) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    fs::remove_dir(folder)
+    disk::remove_dir(folder)
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn count(folder: &Path) -> usize {

@@ -1,16 +1,19 @@
 //! Stores: folders of layers.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, TryLockError};
+use std::fs::TryLockError;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError};
 
+use super::clock::now_s;
+use super::disk::{self, File, sync_folder};
 use super::layer::StoredLayer;
 use super::lock::lock_layer;
-use super::manifest::{self, Description, Manifest, Space, create_folder, now_s, sync_folder};
+use super::manifest::{self, Description, Manifest, Space, create_folder};
 use super::staging::StagingDir;
 use super::sweep::sweep;
+use super::sync::{Mutex, RwLock};
 use kiln_core::error::{Error, Result};
 use kiln_core::layer_name;
 use kiln_core::message;
@@ -32,7 +35,7 @@ impl Store {
     /// # Errors
     /// [`Error::Input`] if the path is not a folder.
     pub fn open(folder: &Path) -> Result<Self> {
-        if folder.exists() && !folder.is_dir() {
+        if disk::exists(folder) && !disk::is_dir(folder) {
             return Err(Error::input(folder, "not a folder; a store must be a folder"));
         }
         let folder = folder.to_owned();
@@ -48,7 +51,7 @@ impl Store {
     /// [`Error::Input`] if another server has claimed it; [`Error::Io`] if the folder cannot be written.
     pub fn open_for_server(folder: &Path) -> Result<Self> {
         let store = Self::open(folder)?;
-        if folder.exists() {
+        if disk::exists(folder) {
             store.claim()?;
             store.sweep();
         }
@@ -67,7 +70,7 @@ impl Store {
         let path = self.folder.join("server.lock");
         let failed = |error| Error::io(&path, "lock", error);
         create_folder(&self.folder).map_err(failed)?;
-        let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        let lock = disk::open_or_create(&path).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -97,7 +100,7 @@ impl Store {
     /// [`Error::Io`] if the folder cannot be read.
     pub fn names(&self) -> Result<Vec<String>> {
         let failed = |error| Error::io(&self.folder, "read", error);
-        let entries = match fs::read_dir(&self.folder) {
+        let entries = match disk::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(failed(error)),
@@ -106,7 +109,7 @@ impl Store {
         for entry in entries {
             let entry = entry.map_err(failed)?;
             let Ok(name) = entry.file_name().into_string() else { continue };
-            if layer_name::is_valid(&name) && entry.path().join(manifest::FILE).exists() {
+            if layer_name::is_valid(&name) && disk::exists(&entry.path().join(manifest::FILE)) {
                 names.push(name);
             }
         }
@@ -123,7 +126,7 @@ impl Store {
     /// [`Error::Invalid`] if the [name](layer_name) is invalid; [`Error::Input`] if the manifest is damaged;
     /// [`Error::Io`] if it cannot be read.
     pub fn layer(&self, name: &str) -> Result<Option<Arc<StoredLayer>>> {
-        let exists = self.layer_folder(name)?.join(manifest::FILE).exists();
+        let exists = disk::exists(&self.layer_folder(name)?.join(manifest::FILE));
         let mut layers = self.layers.write().unwrap_or_else(PoisonError::into_inner);
         if !exists {
             layers.remove(name);
@@ -171,11 +174,11 @@ impl Store {
     ) -> Result<T> {
         let folder = self.layer_folder(name)?;
         let taken = || Error::invalid(Parameter::LAYER, format!("there is a layer `{name}` already"));
-        if folder.join(manifest::FILE).exists() {
+        if disk::exists(&folder.join(manifest::FILE)) {
             return Err(taken());
         }
         let failed = |error: io::Error| match error.kind() {
-            _ if folder.join(manifest::FILE).exists() => taken(),
+            _ if disk::exists(&folder.join(manifest::FILE)) => taken(),
             ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists | ErrorKind::NotADirectory => {
                 Error::input(&folder, "it exists already, but is not a layer; remove it, or choose another name")
             }
@@ -183,11 +186,11 @@ impl Store {
         };
         let staging = StagingDir::new(&self.folder)?;
         let staged = staging.path().join(name);
-        fs::create_dir(&staged).map_err(failed)?;
+        disk::create_dir(&staged).map_err(failed)?;
         Manifest::new(Space::of(space), description, now_s()).write(&staged)?;
         let layer = StoredLayer::open(staging.path(), name)?;
         let filled = fill(&layer.ok_or_else(|| Error::input(&staged, "it was removed concurrently"))?)?;
-        fs::rename(&staged, &folder).map_err(failed)?;
+        disk::rename(&staged, &folder).map_err(failed)?;
         sync_folder(&self.folder).map_err(failed)?;
         Ok(filled)
     }
@@ -198,13 +201,13 @@ impl Store {
     /// [`Error::Invalid`] if the name is invalid; [`Error::Io`] if writing to the folder fails.
     pub fn remove(&self, name: &str) -> Result<bool> {
         let folder = self.layer_folder(name)?;
-        if !folder.is_dir() {
+        if !disk::is_dir(&folder) {
             return Ok(false);
         }
         let failed = |error| Error::io(&folder, "remove", error);
         let _lock = lock_layer(&folder)?;
         let staging = StagingDir::new(&self.folder)?;
-        fs::rename(&folder, staging.path().join(name)).map_err(failed)?;
+        disk::rename(&folder, staging.path().join(name)).map_err(failed)?;
         sync_folder(&self.folder).map_err(failed)?;
         self.layers.write().unwrap_or_else(PoisonError::into_inner).remove(name);
         Ok(true)

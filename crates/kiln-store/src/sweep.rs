@@ -1,8 +1,8 @@
 //! Removal of the files of killed processes.
 
-use std::fs;
 use std::path::Path;
 
+use super::disk;
 use super::lock::lock_layer;
 use super::manifest::{self, Manifest};
 use super::staging::StagingDir;
@@ -11,9 +11,9 @@ use super::{floor_plan, rooms};
 /// Removes abandoned staging folders from a store, and files that are not listed in a manifest.
 pub(super) fn sweep(store: &Path) {
     StagingDir::sweep(store);
-    for entry in fs::read_dir(store).into_iter().flatten().flatten() {
+    for entry in disk::read_dir(store).into_iter().flatten().flatten() {
         let folder = entry.path();
-        if folder.join(manifest::FILE).exists()
+        if disk::exists(&folder.join(manifest::FILE))
             && let Ok(_lock) = lock_layer(&folder)
         {
             sweep_layer(&folder);
@@ -26,13 +26,13 @@ pub(super) fn sweep_layer(folder: &Path) {
     // Without a readable manifest, it is unknown which files are unused.
     let Ok(Some(manifest)) = Manifest::read(folder) else { return };
     let listed = manifest.files();
-    for file in fs::read_dir(folder).into_iter().flatten().flatten() {
+    for file in disk::read_dir(folder).into_iter().flatten().flatten() {
         let Ok(name) = file.file_name().into_string() else { continue };
         let is_unfinished =
             [manifest::UNFINISHED, floor_plan::FILE.unfinished, rooms::FILE.unfinished].contains(&name.as_str());
         let is_layer_file = is_unfinished || name.ends_with(".points.arrow") || name.ends_with(".bins.arrow");
         if is_layer_file && !listed.contains(&name) {
-            let _ = fs::remove_file(file.path());
+            let _ = disk::remove_file(file.path());
         }
     }
 }

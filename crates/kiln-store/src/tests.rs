@@ -386,7 +386,7 @@ fn a_repeated_request_adds_nothing() {
     let (_folder, store) = store();
     let layer = store.create("stops", Description::default()).unwrap();
     let columns = some_points(10, 1);
-    let at_s = super::manifest::now_s();
+    let at_s = crate::clock::now_s();
     let request = |digest| Some(Request { key: "monday".into(), digest, accepted: 10, rejected: 0, at_s });
     assert_eq!(layer.append(batch(&columns), request(1)).unwrap(), AppendOutcome::Appended);
     let again = |points| {
@@ -439,8 +439,7 @@ fn concurrent_large_and_small_writes_are_committed_once_per_key() {
     let (_folder, store) = store();
     let layer = store.create("stops", Description::default()).unwrap();
     let (many, few) = (some_points(140_000, 5), some_points(50, 6));
-    let request =
-        |key: String| Some(Request { key, digest: 1, accepted: 1, rejected: 0, at_s: super::manifest::now_s() });
+    let request = |key: String| Some(Request { key, digest: 1, accepted: 1, rejected: 0, at_s: crate::clock::now_s() });
     std::thread::scope(|scope| {
         for thread in 0..6 {
             let (layer, columns) = (&layer, if thread % 3 == 0 { &many } else { &few });

@@ -77,7 +77,7 @@ fn a_request_that_another_process_has_committed_is_a_duplicate() {
     let layer = layer_of(&store, &some_points(300, 1), 1);
     let columns = some_points(10, 2);
     let request =
-        || Some(Request { key: "monday".into(), digest: 1, accepted: 10, rejected: 0, at_s: super::manifest::now_s() });
+        || Some(Request { key: "monday".into(), digest: 1, accepted: 10, rejected: 0, at_s: crate::clock::now_s() });
     // Another process commits the request right after this one has refreshed its snapshot.
     let other = Store::open(store.folder()).unwrap().layer("points").unwrap().unwrap();
     layer.refresh().unwrap();

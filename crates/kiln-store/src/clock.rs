@@ -1,0 +1,8 @@
+//! The clocks of the store.
+
+pub(super) use std::time::Instant;
+
+/// The current time in Unix seconds.
+pub(super) fn now_s() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
