@@ -23,6 +23,7 @@ pub mod raster;
 pub mod simd;
 pub mod source;
 pub mod spelling;
+pub mod unwind;
 
 pub use error::{Error, Result};
 pub use parameter::{Message, Parameter};
