@@ -84,6 +84,7 @@ pub mod source {
 use kiln_core::parallel;
 #[cfg(test)]
 use kiln_core::simd;
+use kiln_core::workers;
 #[cfg(feature = "server")]
 use kiln_core::{layer_name, spelling};
 

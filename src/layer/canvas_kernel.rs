@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, MAX_MERCATOR_LAT_DEG, Projection};
 use crate::parameter::Parameter;
 use crate::raster::{Aggregation, Cells, Grid, GroundKernel, Kernel, RowKernels, density, ground_density};
+use crate::workers::Workers;
 
 /// The kernel of a style on a canvas.
 #[derive(Debug)]
@@ -84,11 +85,12 @@ impl CanvasKernel {
     /// Convolves the cells of [`cells_canvas`](Self::cells_canvas). Amounts are per pixel.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the cells are of another canvas or reduction.
-    pub(super) fn density(&self, cells: &Cells, aggregation: Aggregation, threads: usize) -> Result<Grid<f32>> {
+    /// [`Error::Invalid`] if the cells are of another canvas or reduction; [`Error::Cancelled`] once the flag of the
+    /// workers is set.
+    pub(super) fn density(&self, cells: &Cells, aggregation: Aggregation, workers: Workers<'_>) -> Result<Grid<f32>> {
         match self {
-            Self::Constant(kernel) => density(cells, *kernel, aggregation, threads),
-            Self::ByRow { kernels, .. } => ground_density(cells, kernels, aggregation, threads),
+            Self::Constant(kernel) => density(cells, *kernel, aggregation, workers),
+            Self::ByRow { kernels, .. } => ground_density(cells, kernels, aggregation, workers),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Projection};
 use crate::raster::{Aggregation, Cells, Grid, Quantizer, Reduction, Span, classic};
 use crate::source::{PointSet, Query, ScanReport, Source, scan_cells, scan_each};
+use crate::workers::Workers;
 
 /// A rendered picture: one palette index per pixel, and the palette.
 #[derive(Debug)]
@@ -150,7 +151,7 @@ fn paint(
     threads: usize,
 ) -> Result<Heatmap> {
     check_occupied_rows(cells, &kernel.cells_canvas(canvas), style)?;
-    let density = values(kernel, cells, canvas, style, threads)?;
+    let density = values(kernel, cells, canvas, style, Workers::new(threads, query.scan.stop))?;
     check_stop(query)?;
     let (span, quantizer) = if let Some(shading) = shading {
         (shading.span, shading.quantizer.clone())
@@ -158,6 +159,7 @@ fn paint(
         let span = style.span(&density, threads)?;
         (span, style.quantizer(&density, span))
     };
+    check_stop(query)?;
     let indices = quantizer.quantize(&density, threads);
     // A point in several copies of the world counts once.
     let drawn = cells.inside.min(cells.points);
@@ -194,9 +196,9 @@ pub(super) fn values(
     cells: &Cells,
     canvas: &Canvas,
     style: &Style,
-    threads: usize,
+    workers: Workers<'_>,
 ) -> Result<Grid<f32>> {
-    let mut values = kernel.density(cells, style.aggregation, threads)?;
+    let mut values = kernel.density(cells, style.aggregation, workers)?;
     style.convert_to_unit(&mut values, canvas);
     Ok(values)
 }
@@ -248,7 +250,7 @@ fn render_classic(
         query.flow()
     })?;
     check_stop(&query)?;
-    let dots = classic::Dots::new(&positions.0, &positions.1, dot_size)?;
+    let dots = classic::Dots::new(&positions.0, &positions.1, dot_size)?.with_stop(query.scan.stop);
     let window = classic::Window { column: shift, row: shift, width, height };
     let indices = dots.blend(window, threads)?;
     // A point in several copies of the world counts once.

@@ -15,6 +15,7 @@ use crate::geo::{Canvas, Projection};
 use crate::parallel::try_map;
 use crate::raster::{Curve, Grid, Quantizer, Span};
 use crate::source::{PointSet, Query};
+use crate::workers::Workers;
 
 /// The mapping from values to colors for all pictures of a layer at one scale.
 #[derive(Clone, Debug)]
@@ -85,7 +86,7 @@ impl Shading {
         let scale = Self::scale_of(log_scale);
         let render = |tile: &Canvas, threads: usize| {
             let (kernel, cells, _) = sum_cells(|q, c, t, r| points.cells(q, c, t, r, threads), query, tile, style)?;
-            values(&kernel, &cells, tile, style, threads)
+            values(&kernel, &cells, tile, style, Workers::new(threads, query.scan.stop))
         };
         let side = Self::side_px(projection, scale) as usize;
         // Tiles at latitudes where the radius exceeds the maximum are left out.

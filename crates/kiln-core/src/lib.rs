@@ -24,6 +24,7 @@ pub mod simd;
 pub mod source;
 pub mod spelling;
 pub mod unwind;
+pub mod workers;
 
 pub use error::{Error, Result};
 pub use parameter::{Message, Parameter};

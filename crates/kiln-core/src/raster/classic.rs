@@ -28,6 +28,8 @@ mod legacy;
 #[cfg(test)]
 mod tests;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::error::{Error, Result};
 use crate::parallel::for_each;
 use crate::parameter::Parameter;
@@ -93,6 +95,7 @@ pub struct Dots<'a> {
     px: &'a [f32],
     py: &'a [f32],
     cone: Cone,
+    stop: Option<&'a AtomicBool>,
 }
 
 impl<'a> Dots<'a> {
@@ -114,7 +117,17 @@ impl<'a> Dots<'a> {
             let message = format!("{dot_size} is out of range: above 0 and up to {MAX_DOT_SIZE} pixels");
             return Err(Error::invalid(Parameter::DOT_SIZE, message));
         }
-        Ok(Self { px, py, cone: Cone::new(dot_size) })
+        Ok(Self { px, py, cone: Cone::new(dot_size), stop: None })
+    }
+
+    /// The dots with a flag that cancels [`Dots::blend`] once it is set.
+    #[must_use]
+    pub fn with_stop(self, stop: Option<&'a AtomicBool>) -> Self {
+        Self { stop, ..self }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 
     /// Counts the dots inside and outside `window`.
@@ -137,7 +150,7 @@ impl<'a> Dots<'a> {
     /// number of threads. Positions that are not finite are not drawn; [`Dots::count`] counts them.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the window exceeds [`MAX_SIDE_PX`].
+    /// [`Error::Invalid`] if the window exceeds [`MAX_SIDE_PX`]; [`Error::Cancelled`] once the flag is set.
     pub fn blend(&self, window: Window, threads: usize) -> Result<Grid<u8>> {
         window.check()?;
         let mut grid = Grid::filled(window.width, window.height, u8::MAX);
@@ -152,6 +165,6 @@ impl<'a> Dots<'a> {
             band::paint(&mut band, self);
             band.write_to(cells);
         });
-        Ok(grid)
+        if self.is_stopped() { Err(Error::Cancelled) } else { Ok(grid) }
     }
 }

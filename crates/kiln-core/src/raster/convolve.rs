@@ -8,6 +8,7 @@ use std::ops::Range;
 use super::Grid;
 use super::bands::for_each_band;
 use crate::simd::wide;
+use crate::workers::Workers;
 
 /// Pixels summed at a time, in registers.
 const LANES: usize = 64;
@@ -108,13 +109,13 @@ impl Separable for Axis {
 }
 
 /// Convolves `cells` with `kernel`. The result is smaller than `cells` by the kernel's halo.
-pub(super) fn separable(cells: &Grid<f32>, kernel: &impl Separable, threads: usize) -> Grid<f32> {
+pub(super) fn separable(cells: &Grid<f32>, kernel: &impl Separable, workers: Workers<'_>) -> Grid<f32> {
     let [halo, north, south] = kernel.halo();
     let (width, height) = (cells.width() - 2 * halo, cells.height() - north - south);
     let mut out = Grid::filled(width, height, 0.0f32);
     let blocks = cells.width().div_ceil(LANES);
     let occupied = occupied_rows(cells, blocks);
-    for_each_band(out.cells_mut(), width, threads, |first_row, band| {
+    for_each_band(out.cells_mut(), width, workers, |first_row, band| {
         // Padding after the last column, so that full blocks can be read there.
         let stride = (blocks * LANES + 2 * halo + LANES).next_multiple_of(LINE);
         let mut columns = vec![0.0f32; ROWS * stride + LINE];
@@ -124,6 +125,9 @@ pub(super) fn separable(cells: &Grid<f32>, kernel: &impl Separable, threads: usi
         let mut filled = vec![false; blocks];
         let mut buffer = Factors::default();
         for (i, out) in band.chunks_mut(ROWS * width).enumerate() {
+            if workers.are_stopped() {
+                return;
+            }
             let (row, rows) = (first_row + i * ROWS, out.len() / width);
             let factors = kernel.factors(row..row + rows, &mut buffer);
             let vertical = &factors.vertical[..factors.vertical.len().min(cells.height() - factors.first)];

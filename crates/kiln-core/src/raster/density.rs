@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::geo::Canvas;
 use crate::parameter::Parameter;
 use crate::simd::wide;
+use crate::workers::Workers;
 
 /// The aggregation of points in a pixel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -72,13 +73,19 @@ impl fmt::Display for Aggregation {
 /// of threads.
 ///
 /// # Errors
-/// [`Error::Invalid`] if the cells are not larger than the halo, or are not those of the reduction.
-pub fn density(cells: &Cells, kernel: Kernel, aggregation: Aggregation, threads: usize) -> Result<Grid<f32>> {
+/// [`Error::Invalid`] if the cells are not larger than the halo, or are not those of the reduction; [`Error::Cancelled`] once the
+/// flag of the workers is set.
+pub fn density<'w>(
+    cells: &Cells,
+    kernel: Kernel,
+    aggregation: Aggregation,
+    workers: impl Into<Workers<'w>>,
+) -> Result<Grid<f32>> {
     let halo = 2 * kernel.reach_px() as usize;
     if cells.width <= halo || cells.height <= halo {
         return Err(Error::invalid(Parameter::RADIUS, "the cells are not larger than the kernel's halo"));
     }
-    aggregate(cells, &kernel, aggregation, threads)
+    aggregate(cells, &kernel, aggregation, workers.into())
 }
 
 /// Convolves `cells` with a kernel whose radius in pixels differs from row to row. The cells must be those of
@@ -87,17 +94,18 @@ pub fn density(cells: &Cells, kernel: Kernel, aggregation: Aggregation, threads:
 /// Values are amounts per pixel: see [`divide_by_area`] for amounts per area. Otherwise as [`density`].
 ///
 /// # Errors
-/// [`Error::Invalid`] if the cells are not those of the kernels' canvas or of the reduction.
-pub fn ground_density(
+/// [`Error::Invalid`] if the cells are not those of the kernels' canvas or of the reduction; [`Error::Cancelled`] once the
+/// flag of the workers is set.
+pub fn ground_density<'w>(
     cells: &Cells,
     kernels: &RowKernels,
     aggregation: Aggregation,
-    threads: usize,
+    workers: impl Into<Workers<'w>>,
 ) -> Result<Grid<f32>> {
     if [cells.width, cells.height] != kernels.cells_size() {
         return Err(Error::invalid(Parameter::RADIUS, "the cells are not those of the kernels' canvas"));
     }
-    aggregate(cells, kernels, aggregation, threads)
+    aggregate(cells, kernels, aggregation, workers.into())
 }
 
 /// Divides the amount in each pixel of `canvas` by its [area](Canvas::pixel_area_m2), in units of `unit_m2` m²: 1e6 for
@@ -121,68 +129,71 @@ wide! {
 /// The convolutions that aggregations need.
 trait Spread {
     /// The sum of the cells around each pixel, weighted by a kernel of mass 1.
-    fn sum(&self, cells: &Grid<f32>, threads: usize) -> Grid<f32>;
+    fn sum(&self, cells: &Grid<f32>, workers: Workers<'_>) -> Grid<f32>;
     /// A number above 0 in pixels within the radius of an occupied cell, and 0 in the others.
-    fn near(&self, cells: &Grid<f32>, threads: usize) -> Grid<f32>;
+    fn near(&self, cells: &Grid<f32>, workers: Workers<'_>) -> Grid<f32>;
     /// The maximum of the cells around each pixel, weighted by a kernel with 1 at its center.
-    fn max(&self, cells: &Grid<f32>, threads: usize) -> Grid<f32>;
+    fn max(&self, cells: &Grid<f32>, workers: Workers<'_>) -> Grid<f32>;
 }
 
 impl Spread for Kernel {
-    fn sum(&self, cells: &Grid<f32>, threads: usize) -> Grid<f32> {
+    fn sum(&self, cells: &Grid<f32>, workers: Workers<'_>) -> Grid<f32> {
         match self.axis() {
-            Some(axis) => convolve::separable(cells, &convolve::Axis::new(axis), threads),
-            None => splat(cells, &self.rows(Scale::Mass), Combine::Sum, threads),
+            Some(axis) => convolve::separable(cells, &convolve::Axis::new(axis), workers),
+            None => splat(cells, &self.rows(Scale::Mass), Combine::Sum, workers),
         }
     }
 
-    fn near(&self, cells: &Grid<f32>, threads: usize) -> Grid<f32> {
-        splat(cells, &self.disc(), Combine::Sum, threads)
+    fn near(&self, cells: &Grid<f32>, workers: Workers<'_>) -> Grid<f32> {
+        splat(cells, &self.disc(), Combine::Sum, workers)
     }
 
-    fn max(&self, cells: &Grid<f32>, threads: usize) -> Grid<f32> {
-        splat(cells, &self.rows(Scale::Peak), Combine::Max, threads)
+    fn max(&self, cells: &Grid<f32>, workers: Workers<'_>) -> Grid<f32> {
+        splat(cells, &self.rows(Scale::Peak), Combine::Max, workers)
     }
 }
 
 impl Spread for RowKernels {
-    fn sum(&self, cells: &Grid<f32>, threads: usize) -> Grid<f32> {
-        match SeparableRows::new(self, threads) {
-            Some(rows) => convolve::separable(cells, &rows, threads),
-            None => splat_rows(cells, self, self.shape(), Scale::Mass, Combine::Sum, threads),
+    fn sum(&self, cells: &Grid<f32>, workers: Workers<'_>) -> Grid<f32> {
+        match SeparableRows::new(self, workers.threads()) {
+            Some(rows) => convolve::separable(cells, &rows, workers),
+            None => splat_rows(cells, self, self.shape(), Scale::Mass, Combine::Sum, workers),
         }
     }
 
-    fn near(&self, cells: &Grid<f32>, threads: usize) -> Grid<f32> {
-        splat_rows(cells, self, Shape::Uniform, Scale::Peak, Combine::Sum, threads)
+    fn near(&self, cells: &Grid<f32>, workers: Workers<'_>) -> Grid<f32> {
+        splat_rows(cells, self, Shape::Uniform, Scale::Peak, Combine::Sum, workers)
     }
 
-    fn max(&self, cells: &Grid<f32>, threads: usize) -> Grid<f32> {
-        splat_rows(cells, self, self.shape(), Scale::Peak, Combine::Max, threads)
+    fn max(&self, cells: &Grid<f32>, workers: Workers<'_>) -> Grid<f32> {
+        splat_rows(cells, self, self.shape(), Scale::Peak, Combine::Max, workers)
     }
 }
 
-fn aggregate(cells: &Cells, kernel: &impl Spread, aggregation: Aggregation, threads: usize) -> Result<Grid<f32>> {
-    match aggregation {
-        Aggregation::Sum => Ok(kernel.sum(required(cells.sums.as_ref())?, threads)),
-        Aggregation::Count => Ok(kernel.sum(required(cells.counts.as_ref())?, threads)),
+fn aggregate(cells: &Cells, kernel: &impl Spread, aggregation: Aggregation, workers: Workers<'_>) -> Result<Grid<f32>> {
+    let density = match aggregation {
+        Aggregation::Sum => kernel.sum(required(cells.sums.as_ref())?, workers),
+        Aggregation::Count => kernel.sum(required(cells.counts.as_ref())?, workers),
         Aggregation::Mean => {
-            let mut mean = kernel.sum(required(cells.sums.as_ref())?, threads);
+            let mut mean = kernel.sum(required(cells.sums.as_ref())?, workers);
             let cells = required(cells.counts.as_ref())?;
-            let (counts, near) = (kernel.sum(cells, threads), kernel.near(cells, threads));
+            let (counts, near) = (kernel.sum(cells, workers), kernel.near(cells, workers));
             for ((mean, &count), &near) in mean.cells_mut().iter_mut().zip(counts.cells()).zip(near.cells()) {
                 *mean = if near > 0.0 && count > 0.0 { *mean / count } else { f32::NAN };
             }
-            Ok(mean)
+            mean
         }
         Aggregation::Max => {
-            let mut max = kernel.max(required(cells.max.as_ref())?, threads);
+            let mut max = kernel.max(required(cells.max.as_ref())?, workers);
             for max in max.cells_mut() {
                 *max = if *max == f32::NEG_INFINITY { f32::NAN } else { *max };
             }
-            Ok(max)
+            max
         }
-    }
+    };
+    // A cancelled convolution returns early, with a part of its rows.
+    workers.check()?;
+    Ok(density)
 }
 
 /// The grid of a reduction, or an error if the cells do not have it.

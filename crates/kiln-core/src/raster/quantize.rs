@@ -153,7 +153,7 @@ impl Quantizer {
         let width = density.width();
         // Evaluating a formula is faster than starting a thread.
         let threads = if self.formula.is_some() { threads.min((width * density.height()) >> 22) } else { threads };
-        for_each_band(indices.cells_mut(), width, threads, |first_row, band| {
+        for_each_band(indices.cells_mut(), width, threads.into(), |first_row, band| {
             let values = &density.cells()[first_row * width..first_row * width + band.len()];
             let lowest = if self.thresholds.thresholds()[0] == f32::NEG_INFINITY { 1.0 } else { 0.0 };
             match self.formula {

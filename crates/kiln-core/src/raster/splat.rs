@@ -9,6 +9,7 @@ use super::kernel::Scale;
 use super::profile::{TapRow, Taps};
 use super::{Grid, RowKernels, Shape, profile};
 use crate::simd::wide;
+use crate::workers::Workers;
 
 /// Pixels gathered at a time, in registers.
 const LANES: usize = 64;
@@ -33,16 +34,19 @@ impl Combine {
 }
 
 /// Convolves `cells` with the kernel's `rows`. The result is smaller than `cells` by the kernel's reach on every side.
-pub(super) fn splat(cells: &Grid<f32>, rows: &[Vec<f32>], combine: Combine, threads: usize) -> Grid<f32> {
+pub(super) fn splat(cells: &Grid<f32>, rows: &[Vec<f32>], combine: Combine, workers: Workers<'_>) -> Grid<f32> {
     let reach = rows.len() / 2;
     let (width, height) = (cells.width() - 2 * reach, cells.height() - 2 * reach);
     let empty = combine.identity();
     let mut out = Grid::filled(width, height, empty);
     let occupied = occupied_columns(cells, combine);
-    for_each_band(out.cells_mut(), width, threads, |first_row, band| {
+    for_each_band(out.cells_mut(), width, workers, |first_row, band| {
         let mut padded = vec![empty; width.next_multiple_of(LANES) + 2 * reach];
         let mut sums = vec![empty; width.next_multiple_of(LANES)];
         for (i, out) in band.chunks_mut(width).enumerate() {
+            if workers.are_stopped() {
+                return;
+            }
             sums.fill(empty);
             for (k, taps) in rows.iter().enumerate() {
                 let row = first_row + i + k;
@@ -87,20 +91,23 @@ pub(super) fn splat_rows(
     shape: Shape,
     scale: Scale,
     combine: Combine,
-    threads: usize,
+    workers: Workers<'_>,
 ) -> Grid<f32> {
     let [reach, north, south] = kernels.halo();
     let (width, height) = (cells.width() - 2 * reach, cells.height() - north - south);
     let empty = combine.identity();
     let mut out = Grid::filled(width, height, empty);
     let occupied = occupied_columns(cells, combine);
-    for_each_band(out.cells_mut(), width, threads, |first_row, band| {
+    for_each_band(out.cells_mut(), width, workers, |first_row, band| {
         let rows = first_row..first_row + band.len() / width;
         let mut padded = vec![empty; width.next_multiple_of(LANES) + 2 * reach];
         let mut sums = vec![empty; width.next_multiple_of(LANES)];
         let (mut tap_rows, mut taps, mut values) = (Vec::new(), Vec::new(), Vec::new());
         for row in kernels.sources(rows.start).start..kernels.sources(rows.end - 1).end {
             let occupied = &occupied[row];
+            if workers.are_stopped() {
+                return;
+            }
             if occupied.is_empty() {
                 continue;
             }

@@ -147,7 +147,7 @@ pub(super) fn paint_body(band: &mut Band, dots: &Dots<'_>) {
     let reach = reach_bounds(band.window, &dots.cone);
     let mut inside = [(0.0, 0.0); BATCH];
     for (px, py) in dots.px.chunks(BATCH).zip(dots.py.chunks(BATCH)) {
-        if band.unsaturated == 0 {
+        if band.unsaturated == 0 || dots.is_stopped() {
             break;
         }
         let mut count = 0;
