@@ -11,7 +11,7 @@ if [ ! -x "$venv/bin/schemathesis" ]; then
 fi
 folder=$(mktemp -d)
 : > "$folder/log"
-KILN_MASKS_FOLDER="$folder/masks" "${KILN:-target/release/kiln}" serve data/cities.parquet data/earthquakes.geojson -l 127.0.0.1:0 --images "$folder/imgs" --store "$folder/store" --log-level warn 2> "$folder/log" &
+KILN_SERVER_LOCAL_WRITES=true KILN_MASKS_FOLDER="$folder/masks" "${KILN:-target/release/kiln}" serve data/cities.parquet data/earthquakes.geojson -l 127.0.0.1:0 --images "$folder/imgs" --store "$folder/store" --log-level warn 2> "$folder/log" &
 server=$!
 trap 'kill "$server" 2>/dev/null; rm -rf "$folder"' EXIT
 for _ in $(seq 100); do

@@ -63,6 +63,9 @@ pub(super) struct ConfigArgs {
     /// Proxies whose X-Forwarded-Proto, -Host and -Prefix set the base URL: 10.0.0.7,192.168.0.0/16,loopback,private
     #[arg(long, value_name = "LIST")]
     trusted_proxies: Option<String>,
+    /// Accept writes of programs and pages on this machine without a token; not behind a proxy
+    #[arg(long)]
+    local_writes: bool,
     /// Number of render threads
     #[arg(long, value_name = "N")]
     render_threads: Option<String>,
@@ -110,10 +113,12 @@ impl ConfigArgs {
     pub(super) fn resolve(&self, inputs: &[String], rows: &InputArgs) -> Result<Config> {
         let mut builder = ConfigBuilder::load(self.config.as_deref(), environment()?)?;
         let read_only = self.read_only.then(|| "true".to_owned());
+        let local_writes = self.local_writes.then(|| "true".to_owned());
         for (flag, key, text) in [
             ("--listen", "server.listen", &self.listen),
             ("--base-url", "server.base_url", &self.base_url),
             ("--trusted-proxies", "server.trusted_proxies", &self.trusted_proxies),
+            ("--local-writes", "server.local_writes", &local_writes),
             ("--render-threads", "server.render_threads", &self.render_threads),
             ("--store", "store.folder", &self.store),
             ("--read-only", "store.read_only", &read_only),

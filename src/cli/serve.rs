@@ -20,7 +20,8 @@ use crate::layer::Layer;
 /// The layers are the inputs, the point tables of databases, the layers of the configuration, and those of the store,
 /// in `./store` or --store DIR. If none of these is given and `./store` has no layer, the bundled cities and earthquakes
 /// are served until it has one. The layers of the store accept points while the server runs: PUT /NAME creates a layer,
-/// POST /NAME/points adds points. Write requests must send the token of the configuration, or come from this machine.
+/// POST /NAME/points adds points. Write requests must send the token of the configuration or, without one, that of the link
+/// which a server on a loopback address prints; see --local-writes.
 /// SIGTERM and Ctrl-C stop the server after the requests in progress, with the exit code 0; a second one ends it at once.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
@@ -30,7 +31,8 @@ use crate::layer::Layer;
   kiln serve floor.csv --crs plane
   kiln serve postgres://ann@db.example/maps
   kiln serve -c kiln.toml --ttl 10m
-  curl -X PUT localhost:3000/trips && curl localhost:3000/trips/points --data-binary @trips.csv
+  KILN_TOKEN=secret kiln serve
+  curl -X PUT localhost:3000/trips/points -H 'Authorization: Bearer secret' --data-binary @trips.csv
 
 Every key of the configuration can be set by an environment variable, such as KILN_IMAGES_TTL=10m. `kiln config check`
 prints all keys.")]
@@ -58,13 +60,16 @@ pub(super) fn run(args: &Args) -> Result<()> {
     runtime.block_on(async {
         let server = Server::bind(config).await?;
         let layers: Vec<String> = server.layers().map(|layer| described(&layer)).collect();
-        let (address, ms) = (server.address()?, start.elapsed().as_millis());
+        let (url, write_url, ms) = (server.url()?, server.write_url()?, start.elapsed().as_millis());
         tracing::debug!(layers = layers.join(", "), ms, "ready");
         // From here on, a signal stops the server after its requests.
         let mut signal = StopSignal::new();
         // Printed regardless of the log level and format.
         let layers = if layers.is_empty() { "no layers yet".to_owned() } else { layers.join(", ") };
-        print_message(&format!("Kiln serves {layers} at http://{address}/"));
+        print_message(&format!("Kiln serves {layers} at {url}"));
+        if let Some(url) = write_url {
+            print_message(&format!("To add layers, open {url} (this token is valid until the server stops)"));
+        }
         let shutdown = async {
             signal.received().await;
             // A second signal does not wait for the requests in progress.

@@ -14,7 +14,7 @@ use crate::source::parse_time_us;
 pub(super) type Format = (&'static str, &'static str, fn(&str) -> bool);
 
 /// The formats, except those of numbers.
-pub(super) const FORMATS: [Format; 23] = [
+pub(super) const FORMATS: [Format; 24] = [
     ("address", "an address and port such as 127.0.0.1:3000 or [::1]:3000, or a port such as 3000", |text| {
         read_listen(text).is_some()
     }),
@@ -22,6 +22,9 @@ pub(super) const FORMATS: [Format; 23] = [
     ("tile-url", "a URL of tiles such as https://tiles.example.org/{z}/{x}/{y}.png", is_tile_url),
     ("origins", r#"a list of origins such as ["https://example.org"], or ["*"] for all"#, |text| {
         text == "*" || text.lines().all(is_origin)
+    }),
+    ("hosts", r#"a list of host names such as ["maps.example.org", "*.example.org"], or ["*"] for all"#, |text| {
+        text.lines().all(is_host_pattern)
     }),
     ("proxies", r#"a list of IP addresses, ranges such as "10.0.0.0/8", "loopback" and "private""#, |text| {
         text.lines().all(|line| line.parse::<ProxyRange>().is_ok())
@@ -72,6 +75,15 @@ fn is_tile_url(text: &str) -> bool {
 /// Whether `text` is an origin as browsers send it: a scheme, a host and optionally a port.
 fn is_origin(text: &str) -> bool {
     after_scheme(text).is_some_and(|rest| !rest.contains(['/', '@', '*', ',']))
+}
+
+/// Whether `text` is a host name without a port, optionally after `*.`, or `*` alone.
+fn is_host_pattern(text: &str) -> bool {
+    let name = text.strip_prefix("*.").unwrap_or(text);
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len()) && label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    };
+    text == "*" || name.len() <= 253 && name.split('.').all(is_label)
 }
 
 fn is_header_value(text: &str) -> bool {

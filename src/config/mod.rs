@@ -167,6 +167,10 @@ impl Config {
             let message = format!("there is no layer `{layer}`; {hint}use the name of a configured layer or an input");
             return Err(self.error("bridge.layer", message));
         }
+        if self.server.local_writes && !self.server.listen.ip().is_loopback() {
+            let message = "needs a loopback address in server.listen, such as 127.0.0.1:3000; set server.token instead";
+            return Err(self.error("server.local_writes", message));
+        }
         if self.layers.values().flat_map(|layer| layer.inputs.iter()).filter(|input| *input == "-").count() > 1 {
             return Err(self.error("layers", "standard input, `-`, can be read only once"));
         }

@@ -67,9 +67,16 @@ with_defaults! {
         /// Maximum number of concurrent connections.
         #[schemars(range(min = 1, max = 1_000_000))]
         pub max_connections: usize = 1024,
-        /// Origins whose pages may read responses (CORS).
-        #[schemars(extend("format" = "origins"))]
-        pub cors_origins: Vec<String> = vec!["*".into()],
+        /// Origins whose pages may read responses (CORS). If it is missing, all origins, `["*"]`, while the server listens
+        /// on an address other than loopback; otherwise those on this machine, such as `http://localhost:5173`, and that
+        /// of `base_url`.
+        #[schemars(extend("format" = "origins"), example = ["https://example.org"])]
+        pub cors_origins: Option<Vec<String>>,
+        /// Host names of the server, such as `maps.example.org` or `*.example.org`; `*` accepts any. Requests with another
+        /// `Host` are rejected, except IP addresses and `localhost`. If it is missing, names are checked only while the
+        /// server listens on a loopback address, and the one of `base_url` is accepted.
+        #[schemars(extend("format" = "hosts"), example = ["maps.example.org"])]
+        pub hosts: Option<Vec<String>>,
         /// Cache-Control header of rendered images that are not stored.
         #[schemars(extend("format" = "cache-control"))]
         pub cache_control: String = "public, max-age=60".into(),
@@ -77,10 +84,14 @@ with_defaults! {
         #[serde(deserialize_with = "empty_tile")]
         #[schemars(with = "serde_json::Value", extend("enum" = ["200", 200, "204", 204, "404", 404]))]
         pub empty_tile: EmptyTile,
-        /// Bearer token required for write requests. It is never printed. If it is missing, only clients on this
-        /// machine may write, and only while the server listens on a loopback address.
+        /// Bearer token required for write requests. It is never printed. If it is missing, a server on a loopback
+        /// address makes a token when it starts, and prints a link of the map page with it; on other addresses, writes
+        /// are rejected.
         #[schemars(extend("format" = "token"), example = &"a-long-random-text")]
         pub token: Option<Token>,
+        /// Whether programs and pages on this machine may write without a token. Requires a loopback address. Do not set
+        /// it behind a proxy on the same machine: requests through one that adds no header would count as local.
+        pub local_writes: bool,
     }
 
     /// `[store]`: stored layers.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// A secret. Neither its `Debug` output nor a printed configuration contains it.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -19,6 +20,11 @@ impl Token {
     pub fn new(text: &str) -> Option<Self> {
         let is_length_valid = (1..=Self::MAX_BYTES).contains(&text.len());
         (is_length_valid && text.chars().all(|c| c.is_ascii_graphic())).then(|| Self(text.to_owned()))
+    }
+
+    /// A new random bearer token, of 244 random bits.
+    pub fn random() -> Self {
+        Self(format!("{}{}", Uuid::new_v4().simple(), Uuid::new_v4().simple()))
     }
 
     /// A secret that is not sent in a header, such as a database URL.
@@ -62,6 +68,8 @@ mod tests {
             assert!(!token.is(other), "{other:?}");
         }
         assert_eq!(format!("{token:?}"), "…");
+        let [first, second] = [Token::random(), Token::random()];
+        assert!(first != second && Token::new(first.reveal()) == Some(first));
         for bad in ["", "a b", "tab\t", "ä", &"x".repeat(513)] {
             assert!(Token::new(bad).is_none(), "{bad}");
         }

@@ -235,7 +235,7 @@ fn malformed_http_gets_a_4xx_response_or_a_closed_connection() {
     }
     let long = format!("/cities/bbox/-12,35,32,60/64x64.png?scheme={}", "x".repeat(100_000));
     let mut stream = server.connect();
-    let _ = stream.write_all(format!("GET {long} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes());
+    let _ = stream.write_all(format!("GET {long} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes());
     let mut reply = Vec::new();
     let _ = stream.read_to_end(&mut reply);
     let reply = String::from_utf8_lossy(&reply);
@@ -249,7 +249,7 @@ fn a_stalled_request_body_times_out_and_blocks_no_other_request() {
     // The rest of the body is never sent.
     let mut slow = server.connect();
     slow.write_all(
-        b"POST /overlays HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{",
+        b"POST /overlays HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 50\r\n\r\n{",
     )
     .unwrap();
     assert_renders(&server);
@@ -270,7 +270,7 @@ fn a_client_that_stops_reading_is_disconnected() {
     let length = server.eventually("/assets/land.json", 200).body.len();
     let count = (64 << 20) / length;
     let mut stalled = server.connect();
-    stalled.write_all("GET /assets/land.json HTTP/1.1\r\nhost: x\r\n\r\n".repeat(count).as_bytes()).unwrap();
+    stalled.write_all("GET /assets/land.json HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(count).as_bytes()).unwrap();
     stalled.peek(&mut [0]).unwrap();
     eventually("the client is disconnected", || connections() == 1);
     let mut reply = Vec::new();
@@ -292,7 +292,7 @@ fn a_render_is_canceled_when_its_client_disconnects() {
     let start = Instant::now();
     let mut stream = server.connect();
     let head = format!(
-        "POST /overlays HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        "POST /overlays HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
     stream.write_all(format!("{head}{body}").as_bytes()).unwrap();

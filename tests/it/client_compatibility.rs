@@ -10,7 +10,7 @@ fn width(reply: &Reply) -> usize {
 
 #[test]
 fn a_preflight_allows_every_requested_header_and_no_credentials() {
-    let server = Server::start();
+    let server = Server::with(&[], "[server]\ncors_origins = [\"*\"]\n");
     let origin = ("origin", "https://maps.example");
     let method = ("access-control-request-method", "GET");
     for requested in ["x-requested-with", "authorization,idempotency-key", "x-api-key, cache-control, pragma"] {

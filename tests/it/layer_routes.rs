@@ -153,7 +153,7 @@ fn tilejson_bounds_contain_every_tile_that_is_not_empty() {
 
 #[test]
 fn urls_are_absolute_and_untrusted_proxy_headers_are_ignored() {
-    let server = stops("");
+    let server = stops("[server]\nhosts = [\"maps.example\"]\n");
     let from = |host: &str| {
         server.get_from(host, "/stops", &[("x-forwarded-host", "evil.example"), ("x-forwarded-proto", "https")])
     };
@@ -161,10 +161,10 @@ fn urls_are_absolute_and_untrusted_proxy_headers_are_ignored() {
     assert!(tiles(from("maps.example:8080")).starts_with("http://maps.example:8080/stops/{z}/"));
     assert!(tiles(from("[::1]:3000")).starts_with("http://[::1]:3000/stops/{z}/"));
     for bad in ["", "a b", "a\"><script>", "a/b", "user@host"] {
-        from(bad).rejected(400, &["host", "server.base_url"]);
+        from(bad).rejected(400, &["Host"]);
     }
     let proxied = stops("[server]\nbase_url = \"https://maps.example/heat/\"\n");
-    let tile_json = proxied.get_from("other.example", "/stops", &[]).ok(200).json();
+    let tile_json = proxied.get_from("maps.example", "/stops", &[]).ok(200).json();
     assert!(tile_json["tiles"][0].as_str().unwrap().starts_with("https://maps.example/heat/stops/{z}/{x}/{y}.png?"));
     assert!(tile_json["legend"].as_str().unwrap().starts_with("https://maps.example/heat/stops/legend.png?"));
 }

@@ -16,7 +16,8 @@ struct Events(BufReader<TcpStream>);
 impl Events {
     fn of(server: &Server, mask: &Value) -> Self {
         let mut stream = server.connect();
-        let head = format!("GET {} HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\r\n", url(mask, "events"));
+        let head =
+            format!("GET {} HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\r\n", url(mask, "events"));
         stream.write_all(head.as_bytes()).unwrap();
         let mut reader = BufReader::new(stream);
         let mut head = String::new();

@@ -559,7 +559,7 @@ fn a_killed_server_leaves_whole_masks_or_none() {
                 loop {
                     let mut stream = TcpStream::connect(&address)?;
                     let head = format!(
-                        "POST /masks HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{}: {}\r\ncontent-length: {}\r\n\r\n",
+                        "POST /masks HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{}: {}\r\ncontent-length: {}\r\n\r\n",
                         FORM.0,
                         FORM.1,
                         body.len()

@@ -69,7 +69,7 @@ fn slow_clients_and_slow_downloads_do_not_delay_other_uploads() {
         let mut stream = server.connect();
         let length = body.len() + missing;
         let head = format!(
-            "POST /masks HTTP/1.1\r\nhost: x\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n\r\n"
+            "POST /masks HTTP/1.1\r\nhost: localhost\r\ncontent-type: {content_type}\r\ncontent-length: {length}\r\n\r\n"
         );
         stream.write_all(head.as_bytes()).unwrap();
         stream.write_all(body).unwrap();

@@ -90,7 +90,7 @@ fn requests_in_progress_are_answered_before_shutdown() {
     let body = json!({"layer": "cities", "bounds": "world", "size": [512, 512]}).to_string();
     let mut stream = server.connect();
     let head = format!(
-        "POST /overlays HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        "POST /overlays HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).unwrap();

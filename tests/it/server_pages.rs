@@ -59,7 +59,7 @@ fn texts_are_compressed_and_pictures_are_not() {
 
 #[test]
 fn cross_origin_requests_are_allowed_and_get_the_request_id() {
-    let server = Server::start();
+    let server = Server::with(&[], "[server]\ncors_origins = [\"*\"]\n");
     let from = [("origin", "https://maps.example"), ("x-request-id", "my-own-id")];
     let reply = server.send("GET", "/catalog", &from, b"").ok(200);
     assert_eq!(reply.header("access-control-allow-origin"), Some("*"));
@@ -139,7 +139,7 @@ fn every_url_begins_with_the_base_that_a_trusted_proxy_forwards() {
     let begins = |url: &serde_json::Value, base: &str| {
         assert!(url.as_str().unwrap().starts_with(base), "{url} does not begin with {base}");
     };
-    let config = "[server]\ntoken = \"s3cret\"\n";
+    let config = "[server]\ntoken = \"s3cret\"\nhosts = [\"kiln\", \"maps.example\"]\n";
     let server = Server::with(&["--trusted-proxies", "192.0.2.0/24,loopback"], config);
     let tile_json = server.get_from("kiln:3000", "/cities", &forwarded).ok(200).json();
     begins(&tile_json["tiles"][0], base);
@@ -173,8 +173,9 @@ fn every_url_begins_with_the_base_that_a_trusted_proxy_forwards() {
     assert_eq!(api["servers"][0]["url"], ".");
     assert_eq!(server.get_from("kiln:3000", "/docs/", &forwarded).header("location"), Some("../docs"));
 
-    let untrusted = Server::with(&["--trusted-proxies", "192.0.2.0/24,private"], "");
+    let hosts = "[server]\nhosts = [\"kiln\", \"maps.example\"]\n";
+    let untrusted = Server::with(&["--trusted-proxies", "192.0.2.0/24,private"], hosts);
     begins(&untrusted.get_from("kiln:3000", "/cities", &forwarded).ok(200).json()["tiles"][0], "http://kiln:3000/");
-    let fixed = Server::with(&["--trusted-proxies", "loopback", "--base-url", "https://own.example"], "");
+    let fixed = Server::with(&["--trusted-proxies", "loopback", "--base-url", "https://own.example"], hosts);
     begins(&fixed.get_from("kiln:3000", "/cities", &forwarded).ok(200).json()["tiles"][0], "https://own.example/");
 }

@@ -1,6 +1,6 @@
 // A Kiln server with a few points at known locations, and a web server for other pages.
 import { spawn } from 'node:child_process';
-import { copyFileSync, createReadStream, existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, createReadStream, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { extname, join, normalize } from 'node:path';
@@ -132,7 +132,11 @@ export async function serveIn(home, inputs = []) {
 
 /** Starts a server in a folder. */
 async function start(home, inputs = []) {
-  const child = spawn(PROGRAM, ['serve', ...inputs, '-l', '127.0.0.1:0'], { cwd: home, stdio: ['ignore', 'ignore', 'pipe'] });
+  // Tests write without a token, unless their configuration has one of the keys of writes.
+  const config = join(home, 'kiln.toml');
+  const isWritable = !existsSync(config) || !/token|local_writes/.test(readFileSync(config, 'utf8'));
+  const env = isWritable ? { ...process.env, KILN_SERVER_LOCAL_WRITES: 'true' } : process.env;
+  const child = spawn(PROGRAM, ['serve', ...inputs, '-l', '127.0.0.1:0'], { cwd: home, env, stdio: ['ignore', 'ignore', 'pipe'] });
   const url = await new Promise((done, fail) => {
     let output = '';
     child.stderr.on('data', (chunk) => {

@@ -131,7 +131,7 @@ pub(crate) async fn describe(app: Session, Path(name): Path<String>, base: BaseU
 /// Upload the floor plan of a layer
 ///
 /// ```sh
-/// curl -X PUT 'localhost:3000/floor/floorplan?bounds=0,0,40,24' -H 'Content-Type: image/png' --data-binary @floor.png
+/// curl -X PUT 'localhost:3000/floor/floorplan?bounds=0,0,40,24' -H "Authorization: Bearer $KILN_TOKEN" -H 'Content-Type: image/png' --data-binary @floor.png
 /// ```
 ///
 /// The body is a PNG, JPEG or WebP image, detected from the content. It replaces the previous plan, and is removed with the
@@ -196,7 +196,7 @@ pub(crate) async fn put(
 /// Remove the floor plan of a layer
 ///
 /// ```sh
-/// curl -X DELETE localhost:3000/floor/floorplan
+/// curl -X DELETE localhost:3000/floor/floorplan -H "Authorization: Bearer $KILN_TOKEN"
 /// ```
 #[utoipa::path(delete, path = "/{layer}/floorplan", operation_id = "delete_floor_plan", tag = "writes",
     params(("layer" = String, Path, description = "A layer of the store, on a plane", example = "floor")),

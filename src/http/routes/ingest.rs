@@ -107,10 +107,10 @@ pub(crate) struct PointFiles {
 /// other media types are those of the user guide, such as `application/x-ndjson` and `application/vnd.apache.parquet`.
 ///
 /// ```sh
-/// curl localhost:3000/trips/points -H 'Content-Type: text/csv' --data-binary @trips.csv
-/// curl localhost:3000/trips/points -F weight=fare -F file=@monday.csv -F file=@tuesday.parquet
-/// curl localhost:3000/trips/points --json '[{"lon": 18.07, "lat": 59.33, "weight": 2}]' -H 'Idempotency-Key: 7f3a'
-/// gzip -c trips.ndjson | curl localhost:3000/trips/points -H 'Content-Encoding: gzip' --data-binary @-
+/// curl localhost:3000/trips/points -H "Authorization: Bearer $KILN_TOKEN" -H 'Content-Type: text/csv' --data-binary @trips.csv
+/// curl localhost:3000/trips/points -H "Authorization: Bearer $KILN_TOKEN" -F weight=fare -F file=@monday.csv -F file=@tuesday.parquet
+/// curl localhost:3000/trips/points -H "Authorization: Bearer $KILN_TOKEN" --json '[{"lon": 18.07, "lat": 59.33, "weight": 2}]' -H 'Idempotency-Key: 7f3a'
+/// gzip -c trips.ndjson | curl localhost:3000/trips/points -H "Authorization: Bearer $KILN_TOKEN" -H 'Content-Encoding: gzip' --data-binary @-
 /// ```
 ///
 /// A request with an `Idempotency-Key` can be retried if its response was lost: the points are added once. Keys are

@@ -76,7 +76,7 @@ impl From<DescribedColumn> for ColumnReply {
 /// an upload.
 ///
 /// ```sh
-/// head -c 100000 trips.csv | curl 'localhost:3000/_/inspect?filename=trips.csv&file_bytes=52428800' --data-binary @-
+/// head -c 100000 trips.csv | curl 'localhost:3000/_/inspect?filename=trips.csv&file_bytes=52428800' -H "Authorization: Bearer $KILN_TOKEN" --data-binary @-
 /// ```
 #[utoipa::path(post, path = "/_/inspect", operation_id = "inspect_file", tag = "writes",
     params(InQuery<FilePartOptions>, InQuery<ColumnOptions>, InQuery<InputOptions>),

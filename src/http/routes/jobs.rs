@@ -97,7 +97,7 @@ pub(crate) async fn jobs(app: Session) -> impl IntoResponse {
 /// Run a job now
 ///
 /// ```sh
-/// curl -X POST localhost:3000/jobs/rain/run -H 'Authorization: Bearer TOKEN'
+/// curl -X POST localhost:3000/jobs/rain/run -H "Authorization: Bearer $KILN_TOKEN"
 /// ```
 ///
 /// The response is sent immediately; `GET /jobs` returns the outcome of the run. The schedule is not affected.

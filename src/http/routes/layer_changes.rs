@@ -118,8 +118,8 @@ pub(crate) struct StoredReply {
 /// Create or describe a layer
 ///
 /// ```sh
-/// curl -X PUT localhost:3000/trips
-/// curl -X PUT localhost:3000/trips -H 'Authorization: Bearer TOKEN' --json '{"title": "Taxi trips", "keep": "30d"}'
+/// curl -X PUT localhost:3000/trips -H "Authorization: Bearer $KILN_TOKEN"
+/// curl -X PUT localhost:3000/trips -H "Authorization: Bearer $KILN_TOKEN" --json '{"title": "Taxi trips", "keep": "30d"}'
 /// ```
 ///
 /// A new layer has no points: `POST /{layer}/points` adds them. An existing layer keeps its points; the body replaces
@@ -170,7 +170,7 @@ pub(crate) async fn put(
 /// Remove a layer with all its points
 ///
 /// ```sh
-/// curl -X DELETE localhost:3000/trips -H 'Authorization: Bearer TOKEN'
+/// curl -X DELETE localhost:3000/trips -H "Authorization: Bearer $KILN_TOKEN"
 /// ```
 #[utoipa::path(delete, path = "/{layer}", operation_id = "delete_layer", tag = "writes",
     params(("layer" = String, Path, description = "A layer of the store", example = "trips")),

@@ -53,7 +53,7 @@ parameter_set! {
 /// With `If-None-Match: *`, an existing layer is not replaced, and the response is 412.
 ///
 /// ```sh
-/// curl -X PUT 'localhost:3000/trips/points?weight=fare' -H 'If-None-Match: *' --data-binary @trips.csv
+/// curl -X PUT 'localhost:3000/trips/points?weight=fare' -H "Authorization: Bearer $KILN_TOKEN" -H 'If-None-Match: *' --data-binary @trips.csv
 /// ```
 #[utoipa::path(put, path = "/{layer}/points", operation_id = "replace_points", tag = "writes",
     params(

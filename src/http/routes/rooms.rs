@@ -51,7 +51,7 @@ pub(crate) async fn get(app: Session, Path(name): Path<String>) -> HttpResult<Re
 /// Upload the rooms of a layer
 ///
 /// ```sh
-/// curl -X PUT localhost:3000/floor/rooms -H 'Content-Type: application/geo+json' --data-binary @rooms.geojson
+/// curl -X PUT localhost:3000/floor/rooms -H "Authorization: Bearer $KILN_TOKEN" -H 'Content-Type: application/geo+json' --data-binary @rooms.geojson
 /// ```
 ///
 /// The body is a `GeoJSON` FeatureCollection of polygons with `properties.name`, in the coordinates of the layer. It replaces
@@ -108,7 +108,7 @@ pub(crate) async fn put(
 /// Remove the rooms of a layer
 ///
 /// ```sh
-/// curl -X DELETE localhost:3000/floor/rooms
+/// curl -X DELETE localhost:3000/floor/rooms -H "Authorization: Bearer $KILN_TOKEN"
 /// ```
 #[utoipa::path(delete, path = "/{layer}/rooms", operation_id = "delete_rooms", tag = "writes",
     params(("layer" = String, Path, description = "A layer of the store", example = "floor")),

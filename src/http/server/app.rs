@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
+use super::auth;
 use super::bundled;
 use super::cache::ByteCache;
 use super::floor_plans::{self, ConfiguredPlans};
@@ -16,7 +17,7 @@ use super::rooms::LayerRooms;
 use super::schemes::Schemes;
 use super::spaces::Spaces;
 use super::write_limiter::WriteLimiter;
-use crate::config::{Config, LayerConfig, StoreConfig};
+use crate::config::{Config, LayerConfig, StoreConfig, Token};
 use crate::error::{Error, Result};
 use crate::http::maintenance::queue::MaintenanceQueue;
 use crate::http::maintenance::scheduler::Scheduler;
@@ -32,6 +33,8 @@ use crate::store::Store;
 #[derive(Debug)]
 pub(crate) struct App {
     pub(crate) config: Config,
+    /// The token for writes of a server without a configured one.
+    pub(super) one_time_token: Option<Token>,
     pub(crate) store: Arc<Store>,
     /// All layers. Handlers find them through their [`Session`](super::session::Session).
     pub(super) catalog: Catalog,
@@ -110,6 +113,7 @@ impl App {
         let images = ImageFolder::open(&config.images.folder)?;
         let metrics = Metrics::new();
         let app = Self {
+            one_time_token: auth::one_time_token(&config),
             store,
             scheduler: Scheduler::new(&config, images.path(), threads)?,
             images,

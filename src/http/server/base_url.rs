@@ -38,8 +38,7 @@ impl FromRequestParts<Arc<App>> for BaseUrl {
 impl BaseUrl {
     fn of(config: &ServerConfig, headers: &HeaderMap, peer: Option<&Peer>) -> Self {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).filter(|host| is_host(host));
-        let is_trusted = peer.is_some_and(|peer| config.trusted_proxies.iter().any(|range| range.contains(peer.0)));
-        let forwarded = || is_trusted.then(|| Forwarded::of(headers))?.base(host);
+        let forwarded = || forwarded(config, headers, peer)?.base(host);
         let configured = config.base_url.as_ref().map(|url| url.trim_end_matches('/').to_owned());
         Self { public: configured.or_else(forwarded), host: host.map(str::to_owned) }
     }
@@ -58,11 +57,21 @@ impl BaseUrl {
     }
 }
 
+/// The valid parts of the original URL that a trusted proxy forwards; `None` if it forwards none of them.
+pub(super) fn forwarded<'h>(
+    config: &ServerConfig,
+    headers: &'h HeaderMap,
+    peer: Option<&Peer>,
+) -> Option<Forwarded<'h>> {
+    let is_trusted = peer.is_some_and(|peer| config.trusted_proxies.iter().any(|range| range.contains(peer.0)));
+    is_trusted.then(|| Forwarded::of(headers)).filter(|forwarded| *forwarded != Forwarded::default())
+}
+
 /// The valid parts of the original URL, as forwarded by a proxy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Forwarded<'h> {
+pub(super) struct Forwarded<'h> {
     scheme: Option<&'static str>,
-    host: Option<&'h str>,
+    pub(super) host: Option<&'h str>,
     /// The path prefix that the proxy removed, without a trailing slash.
     prefix: Option<&'h str>,
 }
@@ -98,11 +107,8 @@ impl<'h> Forwarded<'h> {
         }
     }
 
-    /// The public base URL; `None` if the proxy forwards no part of it.
+    /// The public base URL; `None` if the host is unknown.
     fn base(self, own_host: Option<&str>) -> Option<String> {
-        if self == Self::default() {
-            return None;
-        }
         let (scheme, host) = (self.scheme.unwrap_or("http"), self.host.or(own_host)?);
         Some(format!("{scheme}://{host}{}", self.prefix.unwrap_or_default()))
     }
@@ -112,7 +118,7 @@ impl<'h> Forwarded<'h> {
 const MAX_BYTES: usize = 256;
 
 /// Whether `text` is a host with an optional port, without user information or other URL syntax.
-fn is_host(text: &str) -> bool {
+pub(super) fn is_host(text: &str) -> bool {
     let is_host_byte = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
     (1..=MAX_BYTES).contains(&text.len()) && text.bytes().all(is_host_byte) && text.parse::<Authority>().is_ok()
 }

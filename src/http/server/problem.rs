@@ -63,6 +63,7 @@ enum ProblemType {
     InvalidBody,
     InvalidParameter,
     MethodNotAllowed,
+    Misdirected,
     NotFound,
     PreconditionFailed,
     Timeout,
@@ -88,6 +89,7 @@ impl ProblemType {
             Self::InvalidBody => ("invalid-body", Status::BAD_REQUEST, None),
             Self::InvalidParameter => ("invalid-parameter", Status::BAD_REQUEST, None),
             Self::MethodNotAllowed => ("method-not-allowed", Status::METHOD_NOT_ALLOWED, None),
+            Self::Misdirected => ("misdirected-request", Status::MISDIRECTED_REQUEST, None),
             Self::NotFound => ("not-found", Status::NOT_FOUND, None),
             Self::PreconditionFailed => ("precondition-failed", Status::PRECONDITION_FAILED, None),
             Self::Timeout => ("timeout", Status::SERVICE_UNAVAILABLE, Some(5)),
@@ -152,6 +154,16 @@ impl Problem {
         let mut problem = Self::new(ProblemType::TooLarge, detail);
         problem.parameter = Some(limit.to_owned());
         problem
+    }
+
+    /// A malformed head of a request.
+    pub(crate) fn bad_request(detail: impl Into<String>) -> Box<Self> {
+        Self::new(ProblemType::BadRequest, detail)
+    }
+
+    /// A request for another server.
+    pub(crate) fn misdirected(detail: impl Into<String>) -> Box<Self> {
+        Self::new(ProblemType::Misdirected, detail)
     }
 
     /// A missing resource.

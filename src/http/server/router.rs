@@ -11,12 +11,15 @@ use axum::response::IntoResponse;
 use axum::routing::{get, patch, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
-use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+use tower_http::cors::{AllowHeaders, CorsLayer};
 use tower_http::decompression::RequestDecompressionLayer;
 
 use super::app::App;
+use super::host::{allowed_origins, check_host};
 use super::middleware::{REQUEST_ID, access};
 use super::problem::Problem;
+use super::unread_body::close_unread;
+use crate::config::ServerConfig;
 use crate::http::routes::{
     area_statistics, bbox, bridge, catalog, categories, detections, floor_plan, frames, grid, health, images, ingest,
     inspect, jobs, layer_changes, legend, masks, matrix, matrix_body, metrics, openapi, overlays, pages, point, points,
@@ -108,7 +111,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             Problem::internal(format!("panic: {text}")).into_response()
         }
     };
-    let cors = cors(&app.config.server.cors_origins);
+    let cors = cors(&app.config.server);
     // The last layer is the outermost.
     texts
         .merge(with_bodies)
@@ -117,21 +120,18 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(uploads)
         .fallback(|| async { Problem::not_found("unknown path; /docs lists the routes") })
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(Arc::clone(&app), check_host))
         .layer(from_fn_with_state(Arc::clone(&app), access))
         .layer(cors)
         .layer(from_fn(vary_preflight))
+        .layer(from_fn(close_unread))
         .with_state(app)
 }
 
 /// The CORS layer for the allowed origins. Any request header is allowed: browsers send no credentials with these
 /// requests.
-fn cors(origins: &[String]) -> CorsLayer {
-    let is_any = origins.iter().any(|origin| origin == "*");
-    let allowed = if is_any {
-        AllowOrigin::any()
-    } else {
-        AllowOrigin::list(origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()))
-    };
+fn cors(config: &ServerConfig) -> CorsLayer {
+    let (allowed, is_any) = allowed_origins(config);
     let exposed = [
         header::ETAG,
         header::LOCATION,

@@ -21,6 +21,7 @@ use tokio_io_timeout::TimeoutWriter;
 use super::app::App;
 use super::base_url::Peer;
 use super::masks::run_webhooks;
+use super::request_head::normalize_head;
 use super::request_uri::normalize;
 use super::router::router;
 use crate::config::Config;
@@ -60,6 +61,24 @@ impl Server {
     /// [`Error::Io`] if the system does not report the address.
     pub fn address(&self) -> Result<SocketAddr> {
         self.listener.local_addr().map_err(|error| Error::io("listener", "read the address of", error))
+    }
+
+    /// Returns the URL of the map page with the one-time token for writes: for a server without a configured token
+    /// that listens on a loopback address and has a writable store.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the system does not report the address.
+    pub fn write_url(&self) -> Result<Option<String>> {
+        let url = self.url()?;
+        Ok(self.app.one_time_token.as_ref().map(|token| format!("{url}#token={}", token.reveal())))
+    }
+
+    /// Returns the URL of the map page at the [address](Self::address) of the server.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the system does not report the address.
+    pub fn url(&self) -> Result<String> {
+        Ok(format!("http://{}/", self.address()?))
     }
 
     /// The layers by name.
@@ -124,6 +143,7 @@ async fn serve(app: Arc<App>, router: Router, listener: TcpListener, shutdown: i
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(peer);
             normalize(&mut request);
+            normalize_head(&mut request);
             routes.call(request)
         });
         let connection = graceful.watch(builder.serve_connection(TokioIo::new(Box::pin(stream)), service));

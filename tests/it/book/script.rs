@@ -16,6 +16,8 @@ stop_server() {
   if [ -n "${server:-}" ]; then kill "$server" 2>/dev/null || true; wait "$server" 2>/dev/null || true; server=; fi
 }
 trap stop_server EXIT
+# The token that the commands of the documents send; a page may set another one.
+export KILN_TOKEN=token-of-the-documents
 kiln() {
   if [ "${1:-}" != serve ]; then command kiln "$@"; return; fi
   stop_server

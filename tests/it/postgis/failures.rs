@@ -189,7 +189,7 @@ fn a_statement_is_canceled_when_its_client_disconnects() {
         database.sql(sql).trim() != "0"
     };
     let mut client = server.connect();
-    client.write_all(b"GET /slow/5/16/10.png?vmin=0&vmax=1 HTTP/1.1\r\nhost: kiln\r\n\r\n").unwrap();
+    client.write_all(b"GET /slow/5/16/10.png?vmin=0&vmax=1 HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
     eventually("the statement runs", running);
     drop(client);
     eventually("the statement ends", || !running());

@@ -148,7 +148,7 @@ fn layers_of_a_verified_server_are_served_and_its_statements_canceled() {
         database.sql(sql).trim() != "0"
     };
     let mut client = server.connect();
-    client.write_all(b"GET /slow/5/16/10.png?vmin=0&vmax=1 HTTP/1.1\r\nhost: kiln\r\n\r\n").unwrap();
+    client.write_all(b"GET /slow/5/16/10.png?vmin=0&vmax=1 HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
     eventually("the statement runs", running);
     drop(client);
     eventually("the statement ends", || !running());

@@ -9,6 +9,7 @@ use headers::{Authorization, HeaderMapExt};
 use self::local::is_local;
 use super::app::App;
 use super::problem::{HttpResult, Problem};
+use crate::config::{Config, Token};
 use crate::error::Error;
 use crate::store::Store;
 
@@ -24,29 +25,61 @@ pub(crate) enum WriteAccess {
 }
 
 const READ_ONLY: &str = "the store is read-only: store.read_only of the config is true";
-const NO_TOKEN: &str = "writes are disabled: the server has no token and listens on an address other than localhost; set \
-                        server.token of the config, or KILN_TOKEN";
-const NOT_LOCAL: &str = "without a token, writes are accepted only from programs and pages on this machine, at localhost or \
-                         127.0.0.1 and not through a proxy; set server.token of the config, or KILN_TOKEN";
+const NO_TOKEN: &str = "writes are disabled: the server has no token; set server.token of the config, or KILN_TOKEN";
+const NOT_LOCAL: &str = "with server.local_writes, writes without a token are accepted only from programs and pages on this \
+                         machine, at localhost or 127.0.0.1 and not through a proxy; set server.token of the config, or \
+                         KILN_TOKEN, for others";
+const MISSING: &str = "write requests must send the server's token: Authorization: Bearer TOKEN";
+const INVALID: &str = "invalid token; expected the one in server.token of the config, or KILN_TOKEN";
+const MISSING_ONE_TIME: &str = "write requests must send a token: Authorization: Bearer TOKEN, with the token of the link that \
+                                the server printed when it started, or that of server.token of the config (KILN_TOKEN); \
+                                with server.local_writes = true, programs on this machine need none";
+const INVALID_ONE_TIME: &str = "invalid token; expected the one of the link that the server printed when it last started. \
+                                server.token of the config, or KILN_TOKEN, sets a token that stays the same";
+
+/// The token of a server without a configured one: random, and only in memory. `None` if a token is configured, if
+/// writes are disabled, or if local clients need no token.
+pub(super) fn one_time_token(config: &Config) -> Option<Token> {
+    let server = &config.server;
+    let is_used = server.token.is_none() && !server.local_writes && !config.store.read_only;
+    (is_used && server.listen.ip().is_loopback()).then(Token::random)
+}
 
 impl App {
+    /// The token that writes must send: the configured one, or the [one-time token](one_time_token).
+    fn token(&self) -> Option<&Token> {
+        self.config.server.token.as_ref().or(self.one_time_token.as_ref())
+    }
+
+    /// Whether a request may write without a token.
+    fn is_local_write(&self, headers: &HeaderMap) -> bool {
+        self.config.server.local_writes && self.config.server.listen.ip().is_loopback() && is_local(headers)
+    }
+
+    /// Why no request like one with these headers can write.
+    fn closed_reason(&self) -> &'static str {
+        if self.config.server.local_writes { NOT_LOCAL } else { NO_TOKEN }
+    }
+
     /// Whether a client can change the store, by the headers of one of its requests.
     pub(crate) fn write_access(&self, headers: &HeaderMap) -> WriteAccess {
-        match &self.config.server.token {
-            _ if self.config.store.read_only => WriteAccess::Closed(READ_ONLY),
-            Some(_) => WriteAccess::Token,
-            None if !self.config.server.listen.ip().is_loopback() => WriteAccess::Closed(NO_TOKEN),
-            None if !is_local(headers) => WriteAccess::Closed(NOT_LOCAL),
-            None => WriteAccess::Open,
+        if self.config.store.read_only {
+            WriteAccess::Closed(READ_ONLY)
+        } else if self.is_local_write(headers) {
+            WriteAccess::Open
+        } else if self.token().is_some() {
+            WriteAccess::Token
+        } else {
+            WriteAccess::Closed(self.closed_reason())
         }
     }
 
     /// The store, if the request is [authorized](Self::authorize_write) to change it.
     pub(crate) fn writable_store(&self, headers: &HeaderMap) -> HttpResult<&Store> {
-        self.authorize_write(headers)?;
         if self.config.store.read_only {
             return Err(Problem::forbidden(READ_ONLY));
         }
+        self.authorize_write(headers)?;
         self.store.claim().map_err(|error| match error {
             Error::Input { message, .. } => Problem::conflict(message.with_keys()),
             error => error.into(),
@@ -56,30 +89,26 @@ impl App {
 
     /// Checks that a request with `headers` is authorized to write.
     ///
-    /// If a token is configured, the request must send it. Otherwise the server must listen on a loopback address, and
-    /// the request must come from this machine: requests through a proxy, or from a page of another origin, are
-    /// rejected.
+    /// It must send the token: the configured one, or the one-time token that the server has printed. With
+    /// `server.local_writes`, requests from this machine need none, except those through a proxy or from a page of
+    /// another origin.
     pub(crate) fn authorize_write(&self, headers: &HeaderMap) -> HttpResult<()> {
-        match &self.config.server.token {
-            Some(token) => match bearer_token(headers) {
-                None => {
-                    let detail = "write requests must send the server's token: Authorization: Bearer TOKEN";
-                    return Err(Problem::unauthorized("Bearer realm=\"kiln\"", detail));
-                }
-                Some(sent) if !token.is(sent.as_bytes()) => {
-                    let challenge = "Bearer realm=\"kiln\", error=\"invalid_token\"";
-                    return Err(Problem::unauthorized(
-                        challenge,
-                        "invalid token; expected the one in server.token of the config, or KILN_TOKEN",
-                    ));
-                }
-                Some(_) => {}
-            },
-            None if !self.config.server.listen.ip().is_loopback() => return Err(Problem::forbidden(NO_TOKEN)),
-            None if !is_local(headers) => return Err(Problem::forbidden(NOT_LOCAL)),
-            None => {}
+        if self.is_local_write(headers) {
+            return Ok(());
         }
-        Ok(())
+        let Some(token) = self.token() else { return Err(Problem::forbidden(self.closed_reason())) };
+        let is_one_time = self.one_time_token.is_some();
+        match bearer_token(headers) {
+            None => {
+                let detail = if is_one_time { MISSING_ONE_TIME } else { MISSING };
+                Err(Problem::unauthorized("Bearer realm=\"kiln\"", detail))
+            }
+            Some(sent) if !token.is(sent.as_bytes()) => {
+                let detail = if is_one_time { INVALID_ONE_TIME } else { INVALID };
+                Err(Problem::unauthorized("Bearer realm=\"kiln\", error=\"invalid_token\"", detail))
+            }
+            Some(_) => Ok(()),
+        }
     }
 }
 
