@@ -77,6 +77,10 @@ with_defaults! {
         /// server listens on a loopback address, and the one of `base_url` is accepted.
         #[schemars(extend("format" = "hosts"), example = ["maps.example.org"])]
         pub hosts: Option<Vec<String>>,
+        /// Maximum number of concurrent connections of a client, by its address, except loopback addresses and trusted
+        /// proxies. If it is missing, half of `max_connections`.
+        #[schemars(range(min = 1, max = 1_000_000), example = 100)]
+        pub max_client_connections: Option<usize>,
         /// Cache-Control header of rendered images that are not stored.
         #[schemars(extend("format" = "cache-control"))]
         pub cache_control: String = "public, max-age=60".into(),
@@ -151,6 +155,20 @@ with_defaults! {
         /// Maximum size of a request body, uncompressed.
         #[schemars(range(min = 1 << 10, max = 1_u64 << 34))]
         pub body: ByteSize = ByteSize::from_bytes(16 << 20),
+        /// Maximum size of the bodies of all requests in memory, uncompressed. Requests beyond it get 503.
+        #[schemars(range(min = 1 << 20, max = 1_u64 << 40))]
+        pub bodies: ByteSize = ByteSize::from_bytes(256 << 20),
+        /// Minimum rate of a request body per second, as sent, over ten seconds. A slower request gets 408. 0 allows any.
+        #[schemars(range(min = 0, max = 1 << 30))]
+        pub body_rate: ByteSize = ByteSize::from_bytes(1 << 10),
+        /// Maximum price of a request: an estimate of its processor time in milliseconds, from its pixels, radius, points
+        /// and corners of a polygon.
+        #[schemars(range(min = 1, max = 1_000_000_000_000_u64))]
+        pub price: u64 = 2_000_000,
+        /// Maximum price of the requests of a client per minute, by its address. Requests beyond it get 429. If it is missing,
+        /// there is no limit.
+        #[schemars(range(min = 1, max = 1_000_000_000_000_u64), example = 60_000)]
+        pub client_price: Option<u64>,
         /// Maximum number of points in a request.
         #[schemars(range(min = 1, max = 1_000_000_000))]
         pub points: u64 = 1_000_000,

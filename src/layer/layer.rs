@@ -240,6 +240,14 @@ impl Layer {
         self.spec.query()
     }
 
+    /// Whether [`shading`](Self::shading) needs no sample of the points: it is cached, or known from the style.
+    pub fn has_shading(&self, query: &Query<'_>, canvas: &Canvas, style: &Style) -> bool {
+        if style.blend == Blend::Classic || style.known_span().is_some() {
+            return true;
+        }
+        self.shadings.get(&sampled_shading(query, canvas, style).key).is_some()
+    }
+
     /// The [`Shading`] of the layer's pictures at the scale of `canvas`. `None` for the classic blend, whose colors are
     /// absolute.
     ///
@@ -258,20 +266,8 @@ impl Layer {
         if let Some(span) = style.known_span() {
             return Ok(Some(Arc::new(Shading::fixed(style, span))));
         }
-        // Pictures of any density have the same colors: those of one pixel per CSS pixel.
-        let ratio = style.pixel_ratio;
-        let style = &Style { radius: style.radius.scaled(ratio.recip()), pixel_ratio: 1.0, ..style.clone() };
-        let (projection, scale) = (canvas.projection(), canvas.scale().map(|scale| scale / ratio));
-        let log_scale = Shading::log_scale(scale);
-        let sample_scale = Shading::scale_of(log_scale);
-        // Amounts per area are the same at the scale of the sample, and amounts per pixel are not.
-        let factor = if style.is_per_pixel(projection) {
-            sample_scale[0] * sample_scale[1] / (scale[0] * scale[1])
-        } else {
-            1.0
-        };
-        let style = style.with_values_scaled(1.0 / factor);
-        let key = shading::key(query, projection, log_scale, &style);
+        let projection = canvas.projection();
+        let SampledShading { key, style, log_scale, factor } = sampled_shading(query, canvas, style);
         // The first request computes it; concurrent requests wait for the result.
         let shading = self.shadings.get_or_insert_with(&key, || -> Result<Arc<Shading>> {
             // On a database, cancelling the first request does not cancel the shading, which all pictures need.
@@ -290,9 +286,40 @@ impl Layer {
         if self.points.is_remote() {
             key = format!("{key}{level}");
         }
-        let sample = || self.points.sample(query, Shading::SAMPLE_POINTS, level).map(Arc::from);
+        let sample = || -> Result<Arc<[(f64, f64)]>> {
+            let sample = self.points.sample(query, Shading::SAMPLE_POINTS, level)?;
+            // The flag may be set after the last batch of a scan, which then lacks points.
+            if query.is_stopped() { Err(Error::Cancelled) } else { Ok(Arc::from(sample)) }
+        };
         self.samples.get_or_insert_with(&key, sample)
     }
+}
+
+/// A shading that is computed from a sample.
+struct SampledShading {
+    /// Its key in the cache of the layer.
+    key: String,
+    /// The style of the sample.
+    style: Style,
+    log_scale: [i32; 2],
+    /// The factor from the values of the sample to those of the picture.
+    factor: f64,
+}
+
+/// The shading at the scale of `canvas`.
+fn sampled_shading(query: &Query<'_>, canvas: &Canvas, style: &Style) -> SampledShading {
+    // Pictures of any density have the same colors: those of one pixel per CSS pixel.
+    let ratio = style.pixel_ratio;
+    let style = &Style { radius: style.radius.scaled(ratio.recip()), pixel_ratio: 1.0, ..style.clone() };
+    let (projection, scale) = (canvas.projection(), canvas.scale().map(|scale| scale / ratio));
+    let log_scale = Shading::log_scale(scale);
+    let sample_scale = Shading::scale_of(log_scale);
+    // Amounts per area are the same at the scale of the sample, and amounts per pixel are not.
+    let factor =
+        if style.is_per_pixel(projection) { sample_scale[0] * sample_scale[1] / (scale[0] * scale[1]) } else { 1.0 };
+    let style = style.with_values_scaled(1.0 / factor);
+    let key = shading::key(query, projection, log_scale, &style);
+    SampledShading { key, style, log_scale, factor }
 }
 
 /// An extent that contains the points that pass `filter`, computed without a scan.

@@ -14,6 +14,7 @@ use super::fields::Fields;
 use super::python_json::with_json_numbers;
 use super::shared::RawJson;
 use crate::http::server::App;
+use crate::http::server::body_budget::BodyLease;
 use crate::http::server::masks::Spool;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::mask::annotations::{AnnotationFormat, AnnotationLimits, class_names};
@@ -148,7 +149,7 @@ impl MaskUpload {
     pub(crate) async fn read(app: &App, request: Request, kind: UploadKind) -> HttpResult<Self> {
         let (parts, body) = request.into_parts();
         let query = Fields::from_query(parts.uri.query().unwrap_or_default())?;
-        let spool = collect(app, body).await?;
+        let spool = collect(app, body, parts.extensions.get()).await?;
         let permit = if spool.is_large() { Some(app.masks.decode_permit().await?) } else { None };
         let bytes = spool.read().await?;
         let media_type = media_type(&parts.headers);
@@ -252,7 +253,8 @@ fn read_json<T, E>(bytes: &[u8], read: impl Fn(&[u8]) -> Result<T, E>) -> Result
 }
 
 /// Receives a body. A body larger than 1 MiB is spooled to a file, so that a slow client needs neither memory nor a permit.
-async fn collect(app: &App, mut body: Body) -> HttpResult<Spool> {
+/// The bytes in memory are charged to `lease`.
+async fn collect(app: &App, mut body: Body, lease: Option<&BodyLease>) -> HttpResult<Spool> {
     let max_bytes = app.config.limits.mask_body.bytes();
     let mut spool = Spool::new(&app.config.masks.folder);
     while let Some(frame) = body.frame().await {
@@ -262,7 +264,11 @@ async fn collect(app: &App, mut body: Body) -> HttpResult<Spool> {
             let message = format!("the body exceeds the limit of {max_bytes} bytes");
             return Err(Problem::too_large("limits.mask_body", message));
         }
-        spool.push(&data).await?;
+        lease.map_or(Ok(()), |lease| lease.add(data.len()))?;
+        let spooled = spool.push(&data).await?;
+        if let Some(lease) = lease {
+            lease.subtract(spooled);
+        }
     }
     Ok(spool)
 }

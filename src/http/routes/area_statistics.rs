@@ -12,6 +12,7 @@ use crate::http::parameters::area::{Area, PolygonBody};
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::filter::Filter;
 use crate::http::parameters::openapi::InQuery;
+use crate::http::server::price::Price;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::session::Session;
 use crate::layer::FilterOptions;
@@ -52,7 +53,8 @@ pub(crate) async fn statistics_within(
     // The text of the filter has a digest without a key, for which a client could construct a collision.
     let key = format!("area/{}/{}/{digest:032x}/{bins:?}?{filter}", layer.name(), layer.version());
     let name = layer.name().to_owned();
+    let price = Price::of_scan(&layer, &filter);
     let compute =
         move |stop: &AtomicBool| compute(&layer, &filter, bins, stop).map_err(|error| filter.request_error(error));
-    app.cached_json(&name, &key, compute).await
+    app.cached_json(&name, &key, price, compute).await
 }

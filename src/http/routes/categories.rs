@@ -14,6 +14,7 @@ use crate::http::parameters::fields::Fields;
 use crate::http::parameters::filter::Filter;
 use crate::http::parameters::openapi::InQuery;
 use crate::http::server::App;
+use crate::http::server::price::Price;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::session::Session;
 use crate::layer::{FilterOptions, Layer};
@@ -116,12 +117,13 @@ pub(crate) async fn categories(
     let key = format!("categories/{}/{}/{limit}/{search:?}?{filter}", layer.name(), layer.version());
     let shared = Arc::clone(&app);
     let name = layer.name().to_owned();
+    let price = Price::of_scan(&layer, &filter);
     let compute = move |stop: &AtomicBool| {
         let points =
             count(&shared, &layer, &filter, stop).map_err(|error| unreadable(&layer, filter.request_error(error)))?;
         Ok(CategoryListReply::new(&points, &search, limit))
     };
-    app.cached_json(&name, &key, compute).await
+    app.cached_json(&name, &key, price, compute).await
 }
 
 /// The error of a request for the categories of a file that has changed since the server started.

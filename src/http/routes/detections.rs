@@ -12,6 +12,7 @@ use utoipa::ToSchema;
 use crate::error::Error;
 use crate::http::parameters::body::media_type;
 use crate::http::server::digest::keyed_digest;
+use crate::http::server::price::Price;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::session::Session;
 use crate::http::server::spaces::SpacesOfLayer;
@@ -132,9 +133,10 @@ pub(crate) async fn detections(app: Session, headers: HeaderMap, body: Bytes) ->
     let found = app.pool.run(move |stop| shared.spaces.find(&shared, &ids, stop)).await??;
     let grid = request.grid(found.iter().all(|spaces| spaces.layer.weight().is_some()), max_cells)?;
     let key = format!("detections/{:x}", keyed_digest((cache_text(&found), body.as_ref())));
-    let shared = Arc::clone(&app);
+    let price = found.iter().map(|spaces| Price::of_filter(&spaces.layer, &spaces.query().filter)).max();
+    let (shared, price) = (Arc::clone(&app), price.unwrap_or(Price::LIGHT));
     let make = || {
-        app.pool.run(move |stop| {
+        app.pool.run_at(price, move |stop| {
             let queries: Vec<Query<'_>> = found.iter().map(|spaces| spaces.query().with_stop(Some(stop))).collect();
             let threads = shared.render_threads();
             let layers: Vec<GridLayer<'_>> = found

@@ -110,6 +110,7 @@ pub(crate) async fn frames(
     let key = format!("frames/{every}/{zoom}/{server}/{}/{}", style.side_px, request.key());
     let shared = Arc::clone(&app);
     let name = layer.name().to_owned();
+    let price = request.price();
     let compute = move |stop: &AtomicBool| {
         compute(&shared, &layer, &style, &request, every, zoom, &server, stop).map_err(|error| match error {
             // The input was read before, so that the error can only be its missing time column.
@@ -117,7 +118,7 @@ pub(crate) async fn frames(
             other => other,
         })
     };
-    app.cached_json(&name, &key, compute).await
+    app.cached_json(&name, &key, price, compute).await
 }
 
 #[allow(clippy::too_many_arguments, reason = "all of it determines the reply")]

@@ -18,6 +18,7 @@ use crate::http::parameters::openapi::{InQuery, request_body};
 use crate::http::server::App;
 use crate::http::server::digest::{digest, keyed_digest};
 use crate::http::server::etag::{etag, is_cached};
+use crate::http::server::price::Price;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::session::Session;
 use crate::layer::{FilterOptions, Layer};
@@ -277,8 +278,8 @@ impl GridWork {
             return Ok(response);
         }
         let key = format!("{}&rooms={:x}", self.text, keyed_digest(rooms));
-        let (format, shared) = (self.format, Arc::clone(app));
-        let make = || app.pool.run(move |stop| self.compute(&shared, stop).map(|encoded| encoded.to_entry()));
+        let (format, shared, price) = (self.format, Arc::clone(app), Price::of_scan(&self.layer, &self.filter));
+        let make = || app.pool.run_at(price, move |stop| self.compute(&shared, stop).map(|encoded| encoded.to_entry()));
         let (entry, was_cached) = app.bytes.get_or_make(&key, make).await?;
         app.metrics.cache(was_cached);
         let (picture, body) = EncodedGrid::of_entry(&entry);

@@ -160,7 +160,7 @@ pub(crate) async fn add(
         app.write_limiter.run(feed.feed(), work).await?
     } else {
         let media_type = content_type(&parts.headers);
-        let (body, rest) = RequestBody::of(body).await?;
+        let (body, rest) = RequestBody::of(body, parts.extensions.get()).await?;
         let rest = async {
             if let Some(rest) = rest {
                 rest.feed().await;

@@ -135,7 +135,7 @@ pub(crate) async fn legend_png(
     let tag = etag(&key);
     let shared = Arc::clone(&app);
     let draw = || {
-        app.pool.run(move |stop| {
+        app.pool.run_at(request.price(), move |stop| {
             let scale = request.scale(&shared, stop)?;
             scale.legend(&title, ratio)
         })
@@ -166,7 +166,7 @@ pub(crate) async fn legend_json(
     let key = format!("legend.json/{title}/{ratio}/{}", request.key());
     let shared = Arc::clone(&app);
     let make = || {
-        app.pool.run(move |stop| {
+        app.pool.run_at(request.price(), move |stop| {
             let scale = request.scale(&shared, stop)?;
             let palette = scale.style.legend_palette();
             let color = |index: u8| {

@@ -17,6 +17,7 @@ use crate::http::parameters::openapi::InQuery;
 use crate::http::server::App;
 use crate::http::server::digest::digest;
 use crate::http::server::etag::{etag, is_cached, tagged_response};
+use crate::http::server::price::Price;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::session::Session;
 use crate::layer::{FilterOptions, Layer};
@@ -170,7 +171,8 @@ impl MatrixWork {
             return Ok(protected(format, response));
         }
         let (key, shared) = (self.text.clone(), Arc::clone(app));
-        let make = || app.pool.run(move |stop| self.compute(&shared, stop).map(Bytes::from));
+        let price = Price::of_scan(&self.layer, &self.filter);
+        let make = || app.pool.run_at(price, move |stop| self.compute(&shared, stop).map(Bytes::from));
         let (bytes, was_cached) = app.bytes.get_or_make(&key, make).await?;
         app.metrics.cache(was_cached);
         Ok(protected(format, tagged_response(headers, format.media_type(), bytes, &tag, &cache_control)))

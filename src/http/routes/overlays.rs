@@ -239,7 +239,7 @@ pub(crate) async fn overlay(app: &Arc<App>, request: RenderRequest) -> HttpResul
     let render = request.clone();
     let (image, name) = app
         .pool
-        .run(move |stop: &AtomicBool| {
+        .run_at(request.price(), move |stop: &AtomicBool| {
             let timer = shared_app.metrics.render();
             let image = render.draw(&shared_app, stop)?;
             let name = shared_app.images.write(now_s(), &image.png)?;

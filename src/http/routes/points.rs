@@ -334,6 +334,7 @@ pub(crate) async fn points(
     }
     let (space, weighted, subject) =
         (layer.coordinate_space(), layer.weight().is_some(), Subject::Layer(Arc::clone(&layer)));
+    let price = subject.price(&filter);
     let work = move |stop: &_| {
         let selection = (limit, order.0);
         let found = if format.has_columns() {
@@ -346,7 +347,7 @@ pub(crate) async fn points(
         let bytes = bytes.map_err(|error| Error::input(subject.name(), error.to_string()))?;
         Ok((bytes, total, truncated))
     };
-    let (bytes, total, truncated) = app.pool.run(work).await?;
+    let (bytes, total, truncated) = app.pool.run_at(price, work).await?;
     let truncated = HeaderValue::from_static(if truncated { "true" } else { "false" });
     let mut response = (caching, [(header::CONTENT_TYPE, format.content_type())], bytes).into_response();
     let order = HeaderValue::from_static(order.name());

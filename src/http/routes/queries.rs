@@ -19,6 +19,7 @@ use crate::http::parameters::openapi::request_body;
 use crate::http::parameters::shared::{BOUNDS, LAYER, POLYGON, RawJson};
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::clock::now_s;
+use crate::http::server::price::Price;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::session::Session;
 use crate::layer::{FilterOptions, Layer, SelectedEntry};
@@ -120,7 +121,9 @@ pub(crate) async fn create(app: Session, base: BaseUrl, headers: HeaderMap, body
     let filter = filter.within(area);
     let selection = filter.clone().selection(comparisons);
     let (shared, counted) = (Arc::clone(&layer), selection.clone());
-    let count = app.pool.run(move |stop| count(&shared, &counted, stop).map_err(|error| filter.request_error(error)));
+    let price = Price::of_filter(&layer, &selection);
+    let work = move |stop: &AtomicBool| count(&shared, &counted, stop).map_err(|error| filter.request_error(error));
+    let count = app.pool.run_at(price, work);
     let points = count.await?;
     let server = base.absolute()?;
     let id = uuid::Uuid::new_v4().to_string();

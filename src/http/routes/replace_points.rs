@@ -95,7 +95,7 @@ pub(crate) async fn put(
     if upload.creates_only && app.store.layer(&name)?.is_some() {
         return Err(exists(&name));
     }
-    let (body, rest) = RequestBody::of(body).await?;
+    let (body, rest) = RequestBody::of(body, parts.extensions.get()).await?;
     let feed = async {
         if let Some(rest) = rest {
             rest.feed().await;

@@ -24,6 +24,7 @@ use crate::http::parameters::tile_style::TileStyle;
 use crate::http::parameters::zoom_range::ZoomRange;
 use crate::http::server::App;
 use crate::http::server::corners::{Corners, corners};
+use crate::http::server::price::Price;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::session::Session;
 use crate::layer::{FilterOptions, Layer, PlaneView, StyleOptions};
@@ -210,6 +211,7 @@ pub(crate) async fn statistics(
     let key = format!("statistics/{}/{}/{zooms}/{bins:?}?{style}", layer.name(), layer.version());
     let shared = Arc::clone(&app);
     let name = layer.name().to_owned();
+    let price = Price::of_scan(&layer, &filter);
     let compute = move |stop: &AtomicBool| {
         let mut reply = compute(&layer, &filter, bins, stop).map_err(|error| filter.request_error(error))?;
         let has_positions = layer.point_set().has_positions();
@@ -218,7 +220,7 @@ pub(crate) async fn statistics(
         }
         Ok(reply)
     };
-    app.cached_json(&name, &key, compute).await
+    app.cached_json(&name, &key, price, compute).await
 }
 
 /// Computes the statistics of the tiles of a zoom; `None` if its dots exceed the radius limit.

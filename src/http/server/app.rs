@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 use super::auth;
+use super::body_budget::BodyBudget;
 use super::bundled;
 use super::cache::ByteCache;
 use super::floor_plans::{self, ConfiguredPlans};
@@ -52,6 +53,7 @@ pub(crate) struct App {
     pub(crate) images: ImageFolder,
     pub(crate) masks: Masks,
     pub(crate) pool: Pool,
+    pub(crate) bodies: Arc<BodyBudget>,
     pub(crate) write_limiter: WriteLimiter,
     pub(crate) maintenance: MaintenanceQueue,
     pub(crate) scheduler: Scheduler,
@@ -120,10 +122,11 @@ impl App {
             rooms: LayerRooms::open(&config)?,
             spaces: Spaces::new(),
             schemes: Schemes::read(&config.schemes.folders)?,
-            pool: Pool::new(threads, config.server.queue),
+            pool: Pool::new(threads, config.server.queue, &config.limits),
             bytes: ByteCache::new(config.cache.size.bytes()),
             overlays: OverlayCache::new(),
             tile_styles: TileStyles::new(),
+            bodies: Arc::new(BodyBudget::new(&config.limits)),
             write_limiter: WriteLimiter::new(),
             maintenance: MaintenanceQueue::default(),
             masks: Masks::new(&config, metrics.masks.clone())?,

@@ -11,6 +11,7 @@ use http_body_util::BodyExt;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use twox_hash::XxHash64;
 
+use super::body_budget::BodyLease;
 use super::problem::{HttpResult, Problem};
 
 /// The compression of a body.
@@ -115,11 +116,15 @@ impl RequestBody {
 
     /// Buffers the start of a body. If it is larger than [`Self::SMALL_BYTES`], the rest must be [fed](BodyFeed::feed)
     /// to the reader.
-    pub(crate) async fn of(mut body: Body) -> HttpResult<(Self, Option<BodyFeed>)> {
+    ///
+    /// The buffered bytes are charged to `lease`.
+    pub(crate) async fn of(mut body: Body, lease: Option<&BodyLease>) -> HttpResult<(Self, Option<BodyFeed>)> {
         let mut head = Vec::new();
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| truncated(&error))?;
-            head.extend_from_slice(&frame.into_data().unwrap_or_default());
+            let data = frame.into_data().unwrap_or_default();
+            lease.map_or(Ok(()), |lease| lease.add(data.len()))?;
+            head.extend_from_slice(&data);
             if head.len() > Self::SMALL_BYTES {
                 let (rest, sender) = Self::channel();
                 return Ok((Self { head, ..rest }, Some(BodyFeed { body, sender })));

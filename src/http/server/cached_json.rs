@@ -8,21 +8,23 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 
 use super::App;
+use super::price::Price;
 use super::problem::HttpResult;
 use crate::error::{Error, Result};
 
 impl App {
     /// The JSON of a reply about a layer: that of the cache, or of `compute` on the render pool. `key` contains everything
-    /// that determines the reply, such as the version of the layer.
+    /// that determines the reply, such as the version of the layer; `price` is that of `compute`.
     pub(crate) async fn cached_json<T: Serialize>(
         &self,
         layer: &str,
         key: &str,
+        price: Price,
         compute: impl FnOnce(&AtomicBool) -> Result<T> + Send + 'static,
     ) -> HttpResult<Response<Body>> {
         let layer = layer.to_owned();
         let make = || {
-            self.pool.run(move |stop| {
+            self.pool.run_at(price, move |stop| {
                 let text = serde_json::to_vec(&compute(stop)?);
                 text.map(Bytes::from).map_err(|error| Error::input(&layer, error.to_string()))
             })

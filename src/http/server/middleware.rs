@@ -11,6 +11,8 @@ use axum::response::IntoResponse;
 use uuid::Uuid;
 
 use super::app::App;
+use super::body_budget::BodyLease;
+use super::client::ClientId;
 use super::problem::Problem;
 use crate::http::parameters::fields::has_deprecated;
 
@@ -33,12 +35,27 @@ pub(crate) async fn access(State(app): State<Arc<App>>, request: Request, next: 
     let uri = logs.then(|| request.uri().clone());
 
     let limit = app.config.server.timeout;
-    let mut response = match tokio::time::timeout(limit.duration(), next.run(request)).await {
+    let lease = BodyLease::new(&app.bodies);
+    let client = ClientId::of_request(&app.config.server, request.headers(), request.extensions().get());
+    let request = lease.attach(request);
+    let run = async {
+        match client {
+            Some(client) => client.scope(next.run(request)).await,
+            None => next.run(request).await,
+        }
+    };
+    let mut response = match tokio::time::timeout(limit.duration(), run).await {
         Ok(response) => response,
         Err(_) => {
             Problem::timeout(format!("the request exceeded the timeout of {limit}, server.timeout")).into_response()
         }
     };
+    if let Some(problem) = lease.problem() {
+        response = problem.into_response();
+        // The rest of the body is not read.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    drop(lease);
     let is_problem = response.status().is_client_error() || response.status().is_server_error();
     if is_problem {
         response = to_problem(response, &id);
@@ -82,8 +99,8 @@ fn to_problem(mut response: Response<Body>, id: &str) -> Response<Body> {
         tracing::error!(id, status = problem.status().as_u16(), cause, "request failed");
         problem.request_id = Some(id.to_owned());
     }
-    let allow = response.headers_mut().remove(header::ALLOW);
+    let kept = [header::ALLOW, header::CONNECTION].map(|name| (response.headers_mut().remove(&name), name));
     let mut response = problem.to_response();
-    response.headers_mut().extend(allow.map(|allow| (header::ALLOW, allow)));
+    response.headers_mut().extend(kept.into_iter().filter_map(|(value, name)| Some((name, value?))));
     response
 }

@@ -1,34 +1,50 @@
-//! A bounded thread pool for rendering.
+//! A bounded thread pool for rendering: cheap work first, and heavy work on a part of the threads.
 
 use std::any::Any;
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
+use super::client::ClientQuota;
+use super::price::Price;
 use super::problem::{HttpResult, Problem};
+use crate::config::LimitsConfig;
 use crate::error::Result;
 
 /// A thread pool for CPU-bound tasks with a bounded queue. A thread that has completed a task takes the next one from
 /// the queue itself, so that no thread must be woken in between.
+///
+/// Work has a [`Price`]. Light work is taken from the queue before heavy work, and cheaper heavy work before dearer.
+/// Heavy work runs on half of the threads at most, so that light work never waits for all of them; with a single thread,
+/// a second one runs light work while the first is heavy.
 #[derive(Debug)]
 pub(crate) struct Pool {
     queue: Arc<Mutex<Queue>>,
-    threads: usize,
     max_waiting: usize,
+    max_price: u64,
+    quota: ClientQuota,
 }
 
-/// The number of running tasks, and the queue of waiting ones.
-#[derive(Default)]
+/// The numbers of running tasks, and the queue of waiting ones.
 struct Queue {
-    working: usize,
-    /// Tasks by id, in ascending order.
-    waiting: VecDeque<(u64, Task)>,
+    threads: usize,
+    /// The number of running light tasks.
+    light: usize,
+    /// The number of running heavy tasks.
+    heavy: usize,
+    /// Waiting tasks by rank of their price and by id, in the order in which they are taken.
+    waiting: BTreeMap<TaskKey, Task>,
+    /// The number of heavy tasks among them.
+    heavy_waiting: usize,
     /// The id of the last task that was queued.
     last_id: u64,
 }
+
+/// The position of a task in the queue: the rank of its price, and its id.
+type TaskKey = (u8, u64);
 
 /// A task; it catches panics.
 type Task = Box<dyn FnOnce() + Send>;
@@ -36,7 +52,9 @@ type Task = Box<dyn FnOnce() + Send>;
 impl std::fmt::Debug for Queue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let waiting = self.waiting.len();
-        f.debug_struct("Queue").field("working", &self.working).field("waiting", &waiting).finish_non_exhaustive()
+        let (light, heavy) = (self.light, self.heavy);
+        let mut queue = f.debug_struct("Queue");
+        queue.field("light", &light).field("heavy", &heavy).field("waiting", &waiting).finish_non_exhaustive()
     }
 }
 
@@ -50,29 +68,82 @@ impl Drop for CancelOnDrop {
 }
 
 /// Removes a task from the queue when the future that waits for it is dropped.
-struct DequeueOnDrop<'a>(&'a Pool, u64);
+struct DequeueOnDrop<'a>(&'a Pool, TaskKey);
 
 impl Drop for DequeueOnDrop<'_> {
     fn drop(&mut self) {
-        let Self(pool, id) = *self;
+        let Self(pool, key) = *self;
         // Dropped after the lock is released: freeing the task's memory may take long.
-        let _task = {
-            let mut queue = lock(&pool.queue);
-            let found = queue.waiting.binary_search_by_key(&id, |(id, _)| *id);
-            found.ok().and_then(|at| queue.waiting.remove(at))
-        };
+        let _task = lock(&pool.queue).remove(key);
+    }
+}
+
+impl Queue {
+    /// The maximum number of running heavy tasks: half of the threads, and at least 1.
+    fn max_heavy(&self) -> usize {
+        (self.threads / 2).max(1)
+    }
+
+    /// Whether a task can start now.
+    fn has_thread(&self, is_heavy: bool) -> bool {
+        if is_heavy {
+            self.heavy < self.max_heavy() && (self.light + self.heavy < self.threads)
+        } else {
+            self.light + self.heavy < self.threads.max(self.max_heavy() + 1)
+        }
+    }
+
+    /// Counts a task that starts.
+    fn start(&mut self, is_heavy: bool) {
+        *if is_heavy { &mut self.heavy } else { &mut self.light } += 1;
+    }
+
+    /// Counts a task that ended.
+    fn end(&mut self, is_heavy: bool) {
+        *if is_heavy { &mut self.heavy } else { &mut self.light } -= 1;
+    }
+
+    /// Takes the next task that can start now, and counts it as running.
+    fn next(&mut self) -> Option<(bool, Task)> {
+        let (key @ (rank, _), _) = self.waiting.first_key_value()?;
+        let (key, is_heavy) = (*key, *rank > 0);
+        if !self.has_thread(is_heavy) {
+            return None;
+        }
+        self.start(is_heavy);
+        Some((is_heavy, self.remove(key)?))
+    }
+
+    fn remove(&mut self, key: TaskKey) -> Option<Task> {
+        let task = self.waiting.remove(&key)?;
+        self.heavy_waiting -= usize::from(key.0 > 0);
+        Some(task)
     }
 }
 
 impl Pool {
-    /// Creates a pool of `threads` with a queue of up to `max_waiting` tasks.
-    pub(crate) fn new(threads: usize, max_waiting: usize) -> Self {
-        Self { queue: Arc::default(), threads: threads.max(1), max_waiting }
+    /// Creates a pool of `threads` with a queue of up to `max_waiting` tasks, half of which may be heavy.
+    pub(crate) fn new(threads: usize, max_waiting: usize, limits: &LimitsConfig) -> Self {
+        let queue = Queue {
+            threads: threads.max(1),
+            light: 0,
+            heavy: 0,
+            waiting: BTreeMap::new(),
+            heavy_waiting: 0,
+            last_id: 0,
+        };
+        Self {
+            queue: Arc::new(Mutex::new(queue)),
+            max_waiting,
+            max_price: limits.price,
+            quota: ClientQuota::new(limits.client_price),
+        }
     }
 
     /// The number of running tasks.
     pub(crate) fn working(&self) -> usize {
-        lock(&self.queue).working
+        let queue = lock(&self.queue);
+        queue.light + queue.heavy
     }
 
     /// The number of queued tasks.
@@ -80,24 +151,39 @@ impl Pool {
         lock(&self.queue).waiting.len()
     }
 
-    /// Runs `work` on a blocking thread as soon as one is free. Its flag is set when the returned future is dropped,
-    /// for example when the client disconnects or the request times out.
+    /// Runs light work as [`run_at`](Self::run_at) does.
     ///
     /// # Errors
-    /// [`Problem::busy`] if the queue is full, and the error of `work`.
+    /// As [`run_at`](Self::run_at).
     pub(crate) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce(&AtomicBool) -> Result<T> + Send + 'static,
     ) -> HttpResult<T> {
+        self.run_at(Price::LIGHT, work).await
+    }
+
+    /// Runs `work` of a price on a blocking thread as soon as one is free. Its flag is set when the returned future is
+    /// dropped, for example when the client disconnects or the request times out.
+    ///
+    /// # Errors
+    /// [`Problem::busy`] if the queue is full; 400 if the price exceeds `limits.price`; 429 if the client has used its
+    /// quota; and the error of `work`.
+    pub(crate) async fn run_at<T: Send + 'static>(
+        &self,
+        price: Price,
+        work: impl FnOnce(&AtomicBool) -> Result<T> + Send + 'static,
+    ) -> HttpResult<T> {
+        self.admit(price)?;
         let stop = Arc::new(AtomicBool::new(false));
         let _stop = CancelOnDrop(Arc::clone(&stop));
         let (send, receive) = oneshot::channel::<Result<Result<T>, Box<dyn Any + Send>>>();
-        let id = self.submit(Box::new(move || {
+        let task = move || {
             let result = catch_unwind(AssertUnwindSafe(|| work(&stop)));
             // The receiver may be dropped.
             let _ = send.send(result);
-        }))?;
-        let _dequeue = id.map(|id| DequeueOnDrop(self, id));
+        };
+        let key = self.submit(price, Box::new(task))?;
+        let _dequeue = key.map(|key| DequeueOnDrop(self, key));
         match receive.await {
             Ok(Ok(result)) => Ok(result?),
             // The panic middleware reports and counts it.
@@ -106,38 +192,64 @@ impl Pool {
         }
     }
 
-    /// Starts the task, or queues it and returns its id.
-    fn submit(&self, task: Task) -> HttpResult<Option<u64>> {
+    /// Checks a price against the limits.
+    fn admit(&self, price: Price) -> HttpResult<()> {
+        if price.ms() > self.max_price {
+            let (price, limit) = (price.ms(), self.max_price);
+            let detail = format!(
+                "the request would take some {price} ms of processor time, which exceeds the limit of {limit}; request \
+                 fewer pixels, a smaller radius, or fewer points or corners of a polygon"
+            );
+            return Err(Problem::parameter("limits.price", detail));
+        }
+        self.quota.take(price)
+    }
+
+    /// Starts the task, or queues it and returns its key.
+    fn submit(&self, price: Price, task: Task) -> HttpResult<Option<TaskKey>> {
+        let is_heavy = price.is_heavy();
         let mut queue = lock(&self.queue);
-        if queue.working < self.threads {
-            queue.working += 1;
-            let shared = Arc::clone(&self.queue);
-            tokio::task::spawn_blocking(move || run_tasks(&shared, task));
+        if queue.has_thread(is_heavy) {
+            queue.start(is_heavy);
+            drop(queue);
+            spawn(Arc::clone(&self.queue), is_heavy, task);
             return Ok(None);
         }
-        if queue.waiting.len() >= self.max_waiting {
-            let detail = format!("the render queue is full, {} requests are waiting; retry later", self.max_waiting);
-            return Err(Problem::busy(detail));
+        let max_heavy = self.max_waiting.div_ceil(2);
+        let (waiting, max) = if is_heavy {
+            (queue.heavy_waiting, max_heavy)
+        } else {
+            (queue.waiting.len() - queue.heavy_waiting, self.max_waiting)
+        };
+        if waiting >= max {
+            let kind = if is_heavy { "heavy requests" } else { "requests" };
+            return Err(Problem::busy(format!("the render queue is full, {max} {kind} are waiting; retry later")));
         }
         queue.last_id += 1;
-        let id = queue.last_id;
-        queue.waiting.push_back((id, task));
-        Ok(Some(id))
+        let key = (price.rank(), queue.last_id);
+        queue.heavy_waiting += usize::from(is_heavy);
+        queue.waiting.insert(key, task);
+        Ok(Some(key))
     }
 }
 
-/// Runs the task, and then queued tasks until the queue is empty.
-fn run_tasks(queue: &Mutex<Queue>, first: Task) {
-    let mut task = first;
-    loop {
-        task();
-        let mut queue = lock(queue);
-        let Some((_, next)) = queue.waiting.pop_front() else {
-            queue.working -= 1;
-            return;
-        };
-        task = next;
-    }
+/// Runs the task on a blocking thread, and then queued tasks until none can start.
+fn spawn(queue: Arc<Mutex<Queue>>, is_heavy: bool, task: Task) {
+    tokio::task::spawn_blocking(move || {
+        let (mut is_heavy, mut task) = (is_heavy, task);
+        loop {
+            task();
+            let mut locked = lock(&queue);
+            locked.end(is_heavy);
+            let Some(next) = locked.next() else { return };
+            (is_heavy, task) = next;
+            // The end of a heavy task may admit a light one on this thread and a heavy one on another.
+            if let Some((is_heavy, task)) = locked.next() {
+                drop(locked);
+                spawn(Arc::clone(&queue), is_heavy, task);
+            }
+        }
+    });
 }
 
 fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
@@ -153,9 +265,13 @@ mod tests {
     use super::*;
     use crate::error::Error;
 
+    fn pool(threads: usize, max_waiting: usize) -> Pool {
+        Pool::new(threads, max_waiting, &LimitsConfig::default())
+    }
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_full_queue_rejects_tasks_and_queued_tasks_are_run() {
-        let pool = Arc::new(Pool::new(1, 1));
+        let pool = Arc::new(pool(1, 1));
         let (release, held) = mpsc::channel::<()>();
         let spawn = |work: Box<dyn FnOnce() -> u32 + Send>| {
             let pool = Arc::clone(&pool);
@@ -181,7 +297,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_task_is_cancelled_when_its_future_is_dropped() {
-        let pool = Arc::new(Pool::new(1, 1));
+        let pool = Arc::new(pool(1, 1));
         let (stopped, was_stopped) = mpsc::channel();
         let work = pool.run(move |stop| {
             while !stop.load(Ordering::Relaxed) {
@@ -199,5 +315,103 @@ mod tests {
         });
         assert!(panicking.await.unwrap_err().is_panic());
         assert_eq!(pool.run(|_| Ok(7)).await.unwrap(), 7);
+    }
+
+    /// A task that waits until its sender is dropped.
+    fn held(pool: &Arc<Pool>, price: Price) -> (mpsc::Sender<()>, tokio::task::JoinHandle<u16>) {
+        let (release, held) = mpsc::channel::<()>();
+        let pool = Arc::clone(pool);
+        let task = tokio::spawn(async move {
+            let work = pool.run_at(price, move |_| {
+                let _ = held.recv();
+                Ok(())
+            });
+            work.await.map_or_else(|problem| problem.status().as_u16(), |()| 200)
+        });
+        (release, task)
+    }
+
+    async fn until(is_met: impl Fn() -> bool) {
+        while !is_met() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn heavy_tasks_take_half_of_the_threads_and_light_ones_pass_them() {
+        let heavy = Price::of_ms(1000.0);
+        for (threads, max_heavy) in [(1, 1), (2, 1), (3, 1), (4, 2), (9, 4)] {
+            let pool = Arc::new(pool(threads, 40));
+            let tasks: Vec<_> = (0..2 * threads + 2).map(|_| held(&pool, heavy)).collect();
+            until(|| pool.waiting() + pool.working() == tasks.len()).await;
+            assert_eq!(pool.working(), max_heavy, "{threads}");
+            // They were all there first.
+            assert_eq!(pool.run(|_| Ok(7)).await.unwrap(), 7);
+            assert_eq!(pool.working(), max_heavy);
+            for (release, task) in tasks {
+                drop(release);
+                assert_eq!(task.await.unwrap(), 200);
+            }
+            until(|| pool.working() == 0).await;
+            assert_eq!(pool.waiting(), 0);
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn queued_tasks_start_in_the_order_of_their_prices() {
+        let pool = Arc::new(pool(1, 40));
+        let blockers = [held(&pool, Price::of_ms(1000.0)), held(&pool, Price::LIGHT)];
+        until(|| pool.working() == 2).await;
+        let (log, order) = mpsc::channel();
+        let mut tasks = Vec::new();
+        for (queued, ms) in [1e6, 1.0, 1e4, 1e2, 1e4].into_iter().enumerate() {
+            let (log, shared) = (log.clone(), Arc::clone(&pool));
+            tasks.push(tokio::spawn(async move {
+                let work = move |_: &AtomicBool| {
+                    log.send(ms).unwrap();
+                    Ok(())
+                };
+                shared.run_at(Price::of_ms(ms), work).await.unwrap();
+            }));
+            until(|| pool.waiting() == queued + 1).await;
+        }
+        let [(heavy, _), (light, _)] = blockers;
+        // The thread of light work runs all of the light tasks, and the other one then the heavy ones.
+        drop(light);
+        assert_eq!([order.recv().unwrap(), order.recv().unwrap()], [1.0, 1e2]);
+        drop(heavy);
+        assert_eq!([order.recv().unwrap(), order.recv().unwrap(), order.recv().unwrap()], [1e4, 1e4, 1e6]);
+        for task in tasks {
+            task.await.unwrap();
+        }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn waiting_heavy_tasks_leave_half_of_the_queue_to_light_ones() {
+        let pool = Arc::new(pool(1, 4));
+        let heavy = Price::of_ms(1000.0);
+        let mut tasks: Vec<_> = (0..3).map(|_| held(&pool, heavy)).collect();
+        until(|| pool.working() + pool.waiting() == 3).await;
+        let rejected = pool.run_at(heavy, |_| Ok(())).await.unwrap_err();
+        assert!(rejected.status().as_u16() == 503 && rejected.detail().contains("2 heavy"), "{}", rejected.detail());
+        tasks.extend((0..5).map(|_| held(&pool, Price::LIGHT)));
+        until(|| pool.waiting() == 2 + 4).await;
+        assert_eq!(pool.run(|_| Ok(())).await.unwrap_err().status().as_u16(), 503);
+        // A client that disconnects leaves the queue.
+        for (_, task) in &tasks[1..] {
+            task.abort();
+        }
+        until(|| pool.waiting() == 0).await;
+        assert_eq!(lock(&pool.queue).heavy_waiting, 0);
+    }
+
+    #[tokio::test]
+    async fn a_price_above_the_limit_is_rejected_by_its_name() {
+        let limits = LimitsConfig { price: 500, ..LimitsConfig::default() };
+        let pool = Pool::new(1, 1, &limits);
+        assert!(pool.run_at(Price::of_ms(500.0), |_| Ok(())).await.is_ok());
+        let problem = pool.run_at(Price::of_ms(501.0), |_| Ok(())).await.unwrap_err();
+        assert_eq!(problem.status().as_u16(), 400);
+        assert!(problem.detail().contains("limits.price") && problem.detail().contains("501"), "{}", problem.detail());
     }
 }

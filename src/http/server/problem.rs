@@ -66,8 +66,10 @@ enum ProblemType {
     Misdirected,
     NotFound,
     PreconditionFailed,
+    SlowBody,
     Timeout,
     TooLarge,
+    TooManyRequests,
     Unauthorized,
     UnsupportedMediaType,
 }
@@ -92,8 +94,10 @@ impl ProblemType {
             Self::Misdirected => ("misdirected-request", Status::MISDIRECTED_REQUEST, None),
             Self::NotFound => ("not-found", Status::NOT_FOUND, None),
             Self::PreconditionFailed => ("precondition-failed", Status::PRECONDITION_FAILED, None),
+            Self::SlowBody => ("slow-body", Status::REQUEST_TIMEOUT, None),
             Self::Timeout => ("timeout", Status::SERVICE_UNAVAILABLE, Some(5)),
             Self::TooLarge => ("too-large", Status::PAYLOAD_TOO_LARGE, None),
+            Self::TooManyRequests => ("too-many-requests", Status::TOO_MANY_REQUESTS, Some(1)),
             Self::Unauthorized => ("unauthorized", Status::UNAUTHORIZED, None),
             Self::UnsupportedMediaType => ("unsupported-media-type", Status::UNSUPPORTED_MEDIA_TYPE, None),
         }
@@ -209,6 +213,18 @@ impl Problem {
     /// An overloaded or stopping server.
     pub(crate) fn busy(detail: impl Into<String>) -> Box<Self> {
         Self::new(ProblemType::Busy, detail)
+    }
+
+    /// A client that has used its quota; `retry_after_s` is the value of `Retry-After`.
+    pub(crate) fn too_many(retry_after_s: u32, detail: impl Into<String>) -> Box<Self> {
+        let mut problem = Self::new(ProblemType::TooManyRequests, detail);
+        problem.retry_after_s = Some(retry_after_s);
+        problem
+    }
+
+    /// A body that arrives too slowly; the connection is closed.
+    pub(crate) fn slow_body(detail: impl Into<String>) -> Box<Self> {
+        Self::new(ProblemType::SlowBody, detail)
     }
 
     /// A timeout or a cancelled request.

@@ -83,7 +83,7 @@ impl RenderRequest {
     pub(crate) async fn png(self, app: &Arc<App>, key: &str, empty: EmptyTile) -> HttpResult<Bytes> {
         let shared = Arc::clone(app);
         let draw = || {
-            app.pool.run(move |stop| {
+            app.pool.run_at(self.price(), move |stop| {
                 let timer = shared.metrics.render();
                 let image = self.draw(&shared, stop)?;
                 timer.done();
@@ -99,7 +99,7 @@ impl RenderRequest {
     pub(crate) async fn geotiff(self, app: &Arc<App>, key: &str) -> HttpResult<Bytes> {
         let shared = Arc::clone(app);
         let draw = || {
-            app.pool.run(move |stop| {
+            app.pool.run_at(self.price(), move |stop| {
                 let (heat, unit) = self.heat(&shared, &self.style()?.for_geotiff(), stop)?;
                 let (reference, threads) = (GeoReference::of(&self.canvas), self.threads(&shared));
                 let mut file = Cursor::new(Vec::new());
@@ -153,7 +153,8 @@ impl Subject {
         let filter = filter.clone();
         let (space, max) = (coordinate_space_of(projection), app.config.limits.answer_points as usize);
         let selection = (max, PointOrder::Sample);
-        app.pool.run(move |stop| self.points_within(&filter, space, bounds, selection, stop)).await
+        let price = self.price(&filter);
+        app.pool.run_at(price, move |stop| self.points_within(&filter, space, bounds, selection, stop)).await
     }
 }
 

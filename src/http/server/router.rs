@@ -15,6 +15,7 @@ use tower_http::cors::{AllowHeaders, CorsLayer};
 use tower_http::decompression::RequestDecompressionLayer;
 
 use super::app::App;
+use super::body_budget::charge_body;
 use super::host::{allowed_origins, check_host};
 use super::middleware::{REQUEST_ID, access};
 use super::problem::Problem;
@@ -73,7 +74,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/{layer}/grid", post(grid::grid_of_body))
         .route("/{layer}/statistics", post(area_statistics::statistics_within))
         .route("/{layer}/{z}/{x}/{y}", post(tiles::tile_within))
-        // The limit applies to the decompressed body.
+        // The limit and the charge apply to the decompressed body.
+        .layer(from_fn(charge_body))
         .layer(RequestDecompressionLayer::new())
         .layer(DefaultBodyLimit::max(usize::try_from(app.config.limits.body.bytes()).unwrap_or(usize::MAX)))
         .layer(CompressionLayer::new());
@@ -93,12 +95,15 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/{layer}/points", post(ingest::add).put(replace_points::put))
         .layer(DefaultBodyLimit::disable())
         .layer(CompressionLayer::new());
-    // These bodies have limits of their own, too.
+    // These bodies have limits of their own, too. Those of masks are charged as far as they are in memory.
+    let plans = Router::new()
+        .route("/{layer}/floorplan", put(floor_plan::put).delete(floor_plan::delete))
+        .layer(from_fn(charge_body));
     let uploads = Router::new()
         .route("/masks", post(masks::create::create))
         .route("/masks/{id}/background", put(masks::put_background::put))
         .route("/masks/{id}/mask", put(masks::put_mask::put))
-        .route("/{layer}/floorplan", put(floor_plan::put).delete(floor_plan::delete))
+        .merge(plans)
         .layer(RequestDecompressionLayer::new())
         .layer(DefaultBodyLimit::disable())
         .layer(CompressionLayer::new());

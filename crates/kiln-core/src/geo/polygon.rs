@@ -170,12 +170,21 @@ impl Polygon {
     /// Sets `inside` to whether each point, in degrees, is inside. If the lists differ in length, the shorter one
     /// counts.
     pub fn contains_all(&self, lon: &[f64], lat: &[f64], inside: &mut Vec<bool>) {
+        self.contains_until(lon, lat, inside, || false);
+    }
+
+    /// Sets `inside` as [`contains_all`](Self::contains_all) does, until `is_stopped`: the remaining points are not inside.
+    pub fn contains_until(&self, lon: &[f64], lat: &[f64], inside: &mut Vec<bool>, is_stopped: impl Fn() -> bool) {
         inside.clear();
         let mut scratch = Scratch::default();
         for (lon, lat) in lon.chunks(Self::BLOCK_POINTS).zip(lat.chunks(Self::BLOCK_POINTS)) {
+            if is_stopped() {
+                break;
+            }
             let points = lon.len().min(lat.len());
             self.contains_block(&lon[..points], &lat[..points], &mut scratch, inside);
         }
+        inside.resize(lon.len().min(lat.len()), false);
     }
 
     /// [`contains_all`](Self::contains_all) for a block of points. Appends to `inside`.

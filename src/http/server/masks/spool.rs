@@ -47,11 +47,12 @@ impl Spool {
         self.len > Self::SMALL_BYTES as u64
     }
 
-    /// Appends bytes.
-    pub(crate) async fn push(&mut self, bytes: &[u8]) -> HttpResult<()> {
+    /// Appends bytes. Returns the number of bytes that were moved from memory to the file.
+    pub(crate) async fn push(&mut self, bytes: &[u8]) -> HttpResult<usize> {
         self.buffer.extend_from_slice(bytes);
         self.len += bytes.len() as u64;
         if self.buffer.len() > Self::SMALL_BYTES {
+            let spooled = self.buffer.len();
             let (folder, file, buffer) = (self.folder.clone(), self.file.take(), std::mem::take(&mut self.buffer));
             let write = move || -> io::Result<_> {
                 let mut opened = if let Some(file) = file {
@@ -64,8 +65,9 @@ impl Spool {
                 Ok(opened)
             };
             self.file = Some(self.blocking(write).await?);
+            return Ok(spooled);
         }
-        Ok(())
+        Ok(0)
     }
 
     /// Reads all bytes into memory. For a large spool the caller has a permit.

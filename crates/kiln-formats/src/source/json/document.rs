@@ -35,7 +35,7 @@ impl Document {
     const PART_BYTES: u64 = if cfg!(test) { 1000 } else { 8 << 20 };
     const BUFFER_BYTES: usize = 1 << 18;
     /// The maximum length of a line in a newline-delimited document.
-    const MAX_LINE_BYTES: u64 = 64 << 20;
+    const MAX_LINE_BYTES: u64 = 4 << 20;
 
     /// Opens the file at `path`. `name` is the input name for messages. `is_line_delimited` skips the detection.
     ///

@@ -72,7 +72,7 @@ impl<'d> Scanner<'d> {
     /// The minimum number of bytes to read at a time. (Small in tests, to test the borders of the window.)
     const READ_BYTES: usize = if cfg!(test) { 16 } else { 1 << 18 };
     /// The maximum length of a value.
-    const MAX_VALUE_BYTES: usize = 256 << 20;
+    const MAX_VALUE_BYTES: usize = 64 << 20;
     /// The maximum length of a value to repair. Without a limit, an extra quote would make the rest of the text one
     /// value.
     const MAX_REPAIR_BYTES: usize = 16 << 20;

@@ -1,0 +1,362 @@
+//! The memory and the rate of request bodies.
+//!
+//! All bodies that are in memory share one budget, `limits.bodies`: a few bytes on the wire can be megabytes after
+//! decompression, and a body that does not end keeps them until its request times out. A body is charged as it grows,
+//! after decompression, and its lease ends with its request.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::Request;
+use axum::http::Response;
+use axum::middleware::Next;
+use hyper::body::{Frame, SizeHint};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::problem::{HttpResult, Problem};
+use crate::config::LimitsConfig;
+
+/// The memory that all request bodies share.
+#[derive(Debug)]
+pub(crate) struct BodyBudget {
+    max_bytes: u64,
+    /// The minimum number of bytes per second of a body.
+    min_rate: u64,
+    used: AtomicU64,
+    /// The bytes that ended leases had, for [`take_released`](Self::take_released).
+    released: AtomicU64,
+}
+
+impl BodyBudget {
+    /// The budget of `limits.bodies`, and the rate of `limits.body_rate`.
+    pub(crate) fn new(limits: &LimitsConfig) -> Self {
+        let (max_bytes, min_rate) = (limits.bodies.bytes(), limits.body_rate.bytes());
+        Self { max_bytes, min_rate, used: AtomicU64::new(0), released: AtomicU64::new(0) }
+    }
+
+    /// The size of all bodies in memory.
+    pub(crate) fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Returns the number of bytes that were released since the last call.
+    pub(crate) fn take_released(&self) -> u64 {
+        self.released.swap(0, Ordering::Relaxed)
+    }
+
+    fn charge(&self, bytes: u64) -> bool {
+        let add = |used: u64| used.checked_add(bytes).filter(|used| *used <= self.max_bytes);
+        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).is_ok()
+    }
+
+    fn release(&self, bytes: u64) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+        self.released.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+/// The share of a request in the [`BodyBudget`], an extension of the request. It ends with the last clone.
+#[derive(Clone, Debug)]
+pub(crate) struct BodyLease(Arc<LeaseState>);
+
+#[derive(Debug)]
+struct LeaseState {
+    budget: Arc<BodyBudget>,
+    bytes: AtomicU64,
+    /// The problem of the body, which takes precedence over that of the handler.
+    problem: Mutex<Option<Box<Problem>>>,
+}
+
+impl Drop for LeaseState {
+    fn drop(&mut self) {
+        self.budget.release(self.bytes.load(Ordering::Relaxed));
+    }
+}
+
+impl BodyLease {
+    /// An empty lease.
+    pub(crate) fn new(budget: &Arc<BodyBudget>) -> Self {
+        Self(Arc::new(LeaseState { budget: Arc::clone(budget), bytes: AtomicU64::new(0), problem: Mutex::default() }))
+    }
+
+    /// Charges further bytes.
+    ///
+    /// # Errors
+    /// 503 if the budget is used up.
+    pub(crate) fn add(&self, bytes: usize) -> HttpResult<()> {
+        let bytes = bytes as u64;
+        if self.0.budget.charge(bytes) {
+            self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
+            return Ok(());
+        }
+        let max_bytes = self.0.budget.max_bytes;
+        let detail =
+            format!("the bodies of all requests exceed the limit of {max_bytes} bytes, limits.bodies; retry later");
+        Err(self.fail(Problem::busy(detail)))
+    }
+
+    /// Releases bytes that are no longer in memory.
+    pub(crate) fn subtract(&self, bytes: usize) {
+        let subtract = |own: u64| Some(own.saturating_sub(bytes as u64));
+        let update = self.0.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, subtract);
+        self.0.budget.release(update.map_or(0, |before| before.min(bytes as u64)));
+    }
+
+    /// Keeps the first problem of the body.
+    fn fail(&self, problem: Box<Problem>) -> Box<Problem> {
+        let mut first = self.0.problem.lock().unwrap_or_else(PoisonError::into_inner);
+        first.get_or_insert(problem).clone()
+    }
+
+    /// The problem of the body, if it has one.
+    pub(crate) fn problem(&self) -> Option<Box<Problem>> {
+        self.0.problem.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The request with this lease, and a body that fails if it arrives slower than the minimum rate.
+    pub(crate) fn attach(&self, mut request: Request) -> Request {
+        request.extensions_mut().insert(self.clone());
+        let min_rate = self.0.budget.min_rate;
+        if request.body().is_end_stream() || min_rate == 0 {
+            return request;
+        }
+        let lease = self.clone();
+        request.map(|body| {
+            Body::new(MinRateBody { body, lease, window: RateWindow::new(min_rate, RateWindow::LENGTH), wait: None })
+        })
+    }
+}
+
+/// Middleware that charges the body of a request to its lease. It stands behind the decompression of bodies.
+pub(crate) async fn charge_body(request: Request, next: Next) -> Response<Body> {
+    let lease = request.extensions().get::<BodyLease>().cloned();
+    let Some(lease) = lease.filter(|_| !request.body().is_end_stream()) else { return next.run(request).await };
+    next.run(request.map(|body| Body::new(ChargedBody { body, lease }))).await
+}
+
+/// A body whose bytes are charged to a lease, for handlers that collect it.
+struct ChargedBody {
+    body: Body,
+    lease: BodyLease,
+}
+
+impl HttpBody for ChargedBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
+        let bytes = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()).map_or(0, Bytes::len);
+        Poll::Ready(match self.lease.add(bytes) {
+            Ok(()) => frame,
+            Err(problem) => Some(Err(body_error(&problem))),
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// A body that fails if it arrives slower than a minimum rate. Only the time in which the server waits for the client
+/// counts.
+struct MinRateBody {
+    body: Body,
+    lease: BodyLease,
+    window: RateWindow,
+    /// The current wait: its start, and the timer of the next check.
+    wait: Option<(Instant, Pin<Box<Sleep>>)>,
+}
+
+/// The time in which a rate is measured: the time waited, and the bytes received, since the last check.
+#[derive(Clone, Copy, Debug)]
+struct RateWindow {
+    min_rate: u64,
+    length: Duration,
+    waited: Duration,
+    bytes: u64,
+}
+
+impl RateWindow {
+    /// The time waited between checks.
+    const LENGTH: Duration = Duration::from_secs(10);
+
+    fn new(min_rate: u64, length: Duration) -> Self {
+        Self { min_rate, length, waited: Duration::ZERO, bytes: 0 }
+    }
+
+    /// The time until the next check.
+    fn left(&self) -> Duration {
+        self.length.saturating_sub(self.waited)
+    }
+
+    /// Counts bytes after a wait.
+    fn receive(&mut self, waited: Duration, bytes: u64) {
+        self.waited += waited;
+        self.bytes += bytes;
+    }
+
+    /// Starts the next window after a wait, or returns a description of a rate below the minimum.
+    fn check(&mut self, waited: Duration) -> Option<String> {
+        let Self { min_rate, bytes, .. } = *self;
+        let waited = self.waited + waited;
+        if (bytes as f64) < min_rate as f64 * waited.as_secs_f64() {
+            let seconds = waited.as_secs();
+            return Some(format!(
+                "the body had {bytes} bytes in {seconds} s, which is below the minimum of {min_rate} bytes per second, \
+                 limits.body_rate"
+            ));
+        }
+        *self = Self::new(min_rate, self.length);
+        None
+    }
+}
+
+impl HttpBody for MinRateBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let this = &mut *self;
+        let frame = Pin::new(&mut this.body).poll_frame(context);
+        if let Poll::Ready(frame) = frame {
+            let waited = this.wait.take().map_or(Duration::ZERO, |(start, _)| start.elapsed());
+            let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
+            this.window.receive(waited, data.map_or(0, Bytes::len) as u64);
+            return Poll::Ready(frame);
+        }
+        let left = this.window.left();
+        let (start, timer) = this.wait.get_or_insert_with(|| {
+            let now = Instant::now();
+            (now, Box::pin(sleep_until(now + left)))
+        });
+        if timer.as_mut().poll(context).is_pending() {
+            return Poll::Pending;
+        }
+        if let Some(detail) = this.window.check(start.elapsed()) {
+            return Poll::Ready(Some(Err(body_error(&this.lease.fail(Problem::slow_body(detail))))));
+        }
+        this.wait = None;
+        // Starts the next window.
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+fn body_error(problem: &Problem) -> axum::Error {
+    axum::Error::new(io::Error::other(problem.detail().to_owned()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use http_body_util::BodyExt;
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    fn budget(max_bytes: u64, min_rate: u64) -> Arc<BodyBudget> {
+        Arc::new(BodyBudget { max_bytes, min_rate, used: AtomicU64::new(0), released: AtomicU64::new(0) })
+    }
+
+    /// A body of the chunks that are sent.
+    fn sent() -> (mpsc::UnboundedSender<Bytes>, Body) {
+        struct Received(mpsc::UnboundedReceiver<Bytes>);
+        impl futures_core::Stream for Received {
+            type Item = Result<Bytes, io::Error>;
+            fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+                self.0.poll_recv(context).map(|chunk| chunk.map(Ok))
+            }
+        }
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (sender, Body::from_stream(Received(receiver)))
+    }
+
+    #[tokio::test]
+    async fn bodies_share_the_budget_and_return_their_bytes() {
+        let budget = budget(1000, 0);
+        let lease = BodyLease::new(&budget);
+        let body = ChargedBody { body: Body::from(vec![0; 700]), lease: lease.clone() };
+        assert_eq!(body.collect().await.unwrap().to_bytes().len(), 700);
+        assert_eq!((budget.used(), lease.problem().is_some()), (700, false));
+        let other = BodyLease::new(&budget);
+        let body = ChargedBody { body: Body::from(vec![0; 301]), lease: other.clone() };
+        assert!(body.collect().await.is_err());
+        let problem = other.problem().unwrap();
+        assert_eq!(problem.status().as_u16(), 503);
+        assert!(problem.detail().contains("limits.bodies"));
+        assert!(problem.to_response().headers().contains_key("retry-after"));
+        assert_eq!(budget.used(), 700);
+        lease.subtract(500);
+        assert_eq!(budget.used(), 200);
+        assert!(other.add(800).is_ok() && other.add(1).is_err());
+        drop((lease, other));
+        assert_eq!((budget.used(), budget.take_released(), budget.take_released()), (0, 1500, 0));
+    }
+
+    #[test]
+    fn a_rate_below_the_minimum_is_found_in_each_window() {
+        let second = Duration::from_secs(1);
+        for (bytes, is_slow) in [(0, true), (99, true), (100, false), (10_000, false)] {
+            let mut window = RateWindow::new(100, RateWindow::LENGTH);
+            for _ in 0..3 {
+                (0..9).for_each(|_| window.receive(second, bytes));
+                assert_eq!(window.left(), second);
+                window.receive(Duration::ZERO, bytes);
+                let found = window.check(second);
+                assert_eq!(found.is_some(), is_slow, "{bytes}");
+                assert!(found.is_none_or(|found| found.contains("limits.body_rate")));
+                if is_slow {
+                    break;
+                }
+            }
+        }
+        // Bytes of an earlier window do not count, and neither does the time in which the server does not wait.
+        let mut window = RateWindow::new(100, RateWindow::LENGTH);
+        window.receive(Duration::ZERO, 1_000_000);
+        assert_eq!(window.left(), RateWindow::LENGTH);
+        assert!(window.check(RateWindow::LENGTH).is_none() && window.check(RateWindow::LENGTH).is_some());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_arrive_ends_with_its_problem() {
+        let budget = budget(u64::MAX, 100);
+        let lease = BodyLease::new(&budget);
+        let (sender, body) = sent();
+        sender.send(Bytes::from_static(b"few")).unwrap();
+        let window = RateWindow::new(100, Duration::from_millis(1));
+        let body = MinRateBody { body, lease: lease.clone(), window, wait: None };
+        assert!(body.collect().await.is_err());
+        assert_eq!(lease.problem().unwrap().status().as_u16(), 408);
+        // A body that is complete, or whose rate is not limited, is not wrapped.
+        for (body, min_rate) in [(Body::empty(), 100), (sent().1, 0)] {
+            let lease = BodyLease::new(&self::budget(1, min_rate));
+            let request = lease.attach(Request::new(body));
+            assert!(request.extensions().get::<BodyLease>().is_some());
+        }
+        drop(sender);
+    }
+}

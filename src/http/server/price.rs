@@ -1,0 +1,193 @@
+//! The price of a request: an estimate of its processor time, before it is started.
+//!
+//! The formula and its factors were measured with a release build on one x86-64 core with AVX-512; the table in
+//! `docs/server.md` has the measurements. A price is an upper estimate, since the position of the points in the picture is
+//! not known: it orders requests and limits them, and is no promise of a time.
+
+use std::sync::atomic::AtomicBool;
+
+use crate::geo::Canvas;
+use crate::http::parameters::filter::Filter;
+use crate::http::parameters::render_request::{RenderRequest, Subject};
+use crate::layer::{Blend, Layer, Style};
+use crate::raster::{Aggregation, Shape};
+use crate::source::{self, PointSet};
+
+/// An estimate of processor time, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Price(u64);
+
+impl Price {
+    /// The price of work that is cheap for all requests that the other limits admit.
+    pub(crate) const LIGHT: Self = Self(1);
+    /// The maximum price of light work.
+    const MAX_LIGHT: u64 = 300;
+
+    /// A price of this many milliseconds, at least 1.
+    pub(crate) fn of_ms(ms: f64) -> Self {
+        // A cast saturates.
+        Self(ms.ceil().max(1.0) as u64)
+    }
+
+    /// The price in milliseconds.
+    pub(crate) fn ms(self) -> u64 {
+        self.0
+    }
+
+    /// Whether the work is heavy: only a part of the threads run such work.
+    pub(crate) fn is_heavy(self) -> bool {
+        self.0 > Self::MAX_LIGHT
+    }
+
+    /// The position in the queue: light work first, and heavy work by powers of 4 of its price.
+    pub(crate) fn rank(self) -> u8 {
+        if self.is_heavy() { 1 + (self.0.ilog2() / 2) as u8 } else { 0 }
+    }
+
+    /// The price of a scan of the points of `layer` that pass `filter`.
+    pub(crate) fn of_scan(layer: &Layer, filter: &Filter) -> Self {
+        Self::of_filter(layer, &filter.applied_to(layer.query()).filter)
+    }
+
+    /// The price of a scan of the points of `layer` that pass a filter, which includes that of the layer.
+    pub(crate) fn of_filter(layer: &Layer, filter: &source::Filter) -> Self {
+        Self::of_ms(scan_ms(&**layer.point_set(), layer.points(), filter))
+    }
+}
+
+/// Multiply-adds of a separable convolution per millisecond.
+const SEPARABLE_PER_MS: f64 = 3e6;
+/// Products of a cell and a pixel around it per millisecond, if they are scattered cell by cell.
+const SCATTER_PER_MS: f64 = 2e7;
+/// Products of a cell and a pixel around it per millisecond, if they are gathered pixel by pixel.
+const GATHER_PER_MS: f64 = 4e7;
+/// Pixels that are quantized and encoded per millisecond.
+const PIXELS_PER_MS: f64 = 5e4;
+/// Points in memory that are summed per millisecond.
+const POINTS_PER_MS: f64 = 1e5;
+/// Points that are read and compared with a filter per millisecond.
+const FILTERED_PER_MS: f64 = 5e3;
+/// Comparisons of a point and an edge of a polygon per millisecond.
+const EDGES_PER_MS: f64 = 7e5;
+/// The sample tiles of a shading, and their side in pixels.
+const SAMPLE_TILES: f64 = 32.0;
+const SAMPLE_SIDE_PX: f64 = 128.0;
+
+impl RenderRequest {
+    /// The price of the picture: its scan, its kernel and its pixels, and those of the shading if it is not cached.
+    pub(crate) fn price(&self) -> Price {
+        let Ok(style) = self.style() else { return Price::LIGHT };
+        let stop = AtomicBool::new(false);
+        let query = self.query(&style, &stop);
+        let points = self.subject.points();
+        let scan = scan_ms(self.subject.point_set(), points, &query.filter);
+        let halo = halo_px(&style, &self.canvas);
+        let (width, height) = (f64::from(self.canvas.width()), f64::from(self.canvas.height()));
+        let picture = kernel_ms(&style, points as f64, halo, width, height) + width * height / PIXELS_PER_MS;
+        let shading = match &self.subject {
+            // The key of the cache has all edges of a polygon, which takes long.
+            Subject::Layer(layer)
+                if query.filter.polygon.is_some() || !layer.has_shading(&query, &self.canvas, &style) =>
+            {
+                let tile = kernel_ms(&style, points as f64, halo, SAMPLE_SIDE_PX, SAMPLE_SIDE_PX);
+                scan + SAMPLE_TILES * tile
+            }
+            _ => 0.0,
+        };
+        Price::of_ms(scan + picture + shading)
+    }
+}
+
+impl Subject {
+    /// The price of a scan of the points that pass `filter`.
+    pub(crate) fn price(&self, filter: &Filter) -> Price {
+        match self {
+            Self::Layer(layer) => Price::of_scan(layer, filter),
+            Self::Inline(_) => Price::LIGHT,
+        }
+    }
+}
+
+/// The pixels by which the cells exceed the picture on each side.
+fn halo_px(style: &Style, canvas: &Canvas) -> f64 {
+    let Ok(grown) = style.canvas_with_reach(canvas) else { return 0.0 };
+    let columns = grown.width().saturating_sub(canvas.width());
+    let rows = grown.height().saturating_sub(canvas.height());
+    f64::from(columns.max(rows)) / 2.0
+}
+
+/// The time of the convolutions of a picture.
+fn kernel_ms(style: &Style, points: f64, halo: f64, width: f64, height: f64) -> f64 {
+    let (cell_columns, cell_rows) = (width + 2.0 * halo, height + 2.0 * halo);
+    let dot_px = std::f64::consts::PI * halo * halo;
+    let spread = {
+        let scattered = points.min(cell_columns * cell_rows) * dot_px / SCATTER_PER_MS;
+        scattered.min(width * height * dot_px / GATHER_PER_MS)
+    };
+    if style.blend == Blend::Classic {
+        return spread;
+    }
+    let is_separable = matches!(style.shape, Shape::Gaussian | Shape::Triangular);
+    let separable = (cell_columns + width) * height * (2.0 * halo + 1.0) / SEPARABLE_PER_MS;
+    let sum = if is_separable { separable } else { spread };
+    match style.aggregation {
+        Aggregation::Sum | Aggregation::Count => sum,
+        Aggregation::Mean => 2.0 * sum + spread,
+        Aggregation::Max => spread,
+    }
+}
+
+/// The time of reading the points that pass `filter`.
+fn scan_ms(set: &dyn PointSet, points: u64, filter: &source::Filter) -> f64 {
+    // A database computes on its own processors.
+    if set.is_remote() {
+        return 0.0;
+    }
+    let points = points as f64;
+    let edges = filter.polygon.as_ref().map_or(0, |polygon| polygon.edges().count());
+    let polygon = points * edges as f64 / EDGES_PER_MS;
+    let is_filtered = filter.is_active();
+    let scan = if set.is_reread() || is_filtered {
+        points / FILTERED_PER_MS
+    } else if set.is_aggregated() {
+        0.0
+    } else {
+        points / POINTS_PER_MS
+    };
+    scan + polygon
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::layer::Radius;
+
+    fn style(shape: Shape, aggregation: Aggregation) -> Style {
+        Style { shape, aggregation, radius: Radius::Pixels(512.0), ..Style::new().unwrap() }
+    }
+
+    #[test]
+    fn a_price_grows_with_the_pixels_the_radius_and_the_points() {
+        for shape in [Shape::Gaussian, Shape::Cone] {
+            for aggregation in [Aggregation::Sum, Aggregation::Mean] {
+                let style = style(shape, aggregation);
+                let at = |points: f64, halo: f64, side: f64| kernel_ms(&style, points, halo, side, side);
+                let least = at(1e4, 10.0, 256.0);
+                assert!(least > 0.0 && at(1e4, 10.0, 4096.0) > least && at(1e4, 512.0, 256.0) > least);
+                assert!(at(1e6, 10.0, 256.0) >= least, "{shape} {aggregation}");
+                // The cells with points are not more than all cells: a billion points are no million times as dear.
+                assert!(at(1e12, 512.0, 256.0) <= at(1e9, 512.0, 256.0));
+            }
+        }
+    }
+
+    #[test]
+    fn light_prices_come_first_and_heavy_ones_by_their_size() {
+        let ranks = [1, 150, 300, 301, 5000, 1_000_000, u64::MAX].map(|ms| Price(ms).rank());
+        assert!(ranks[..3].iter().all(|rank| *rank == 0) && ranks[3] > 0);
+        assert!(ranks.is_sorted() && ranks[6] > ranks[5] && ranks[5] > ranks[4]);
+        assert!(!Price::LIGHT.is_heavy() && Price::of_ms(f64::INFINITY).is_heavy());
+        assert_eq!(Price::of_ms(0.0), Price::LIGHT);
+    }
+}
