@@ -13,6 +13,7 @@ use super::quantity::scalar;
 use super::{ByteSize, ProxyRange, TimeSpan, Token};
 use crate::geo::{Canvas, Projection};
 use crate::images::RetentionLimits;
+use crate::source::CategorySet;
 
 /// Declares structs with default field values, in the syntax of RFC 3681, which is not stable yet. Without a value, a
 /// field has the default of its type.
@@ -181,6 +182,12 @@ with_defaults! {
         /// Maximum number of points in a response.
         #[schemars(range(min = 1, max = 100_000_000))]
         pub answer_points: u64 = 50_000,
+        /// Maximum number of distinct categories in a filter.
+        #[schemars(range(min = 1, max = CategorySet::MAX_CATEGORIES))]
+        pub categories: usize = 10_000,
+        /// Maximum size of the texts in a filter: of its distinct categories and of its conditions.
+        #[schemars(range(min = 1 << 10, max = CategorySet::MAX_BYTES))]
+        pub filter_text: ByteSize = ByteSize::from_bytes(256 << 10),
         /// Maximum number of pixels of an image.
         #[schemars(range(min = 1, max = Canvas::MAX_PIXELS))]
         pub pixels: u64 = 1 << 24,
@@ -217,9 +224,13 @@ with_defaults! {
     pub struct QueriesConfig {
         /// Lifetime of a query.
         pub ttl: TimeSpan = TimeSpan::from_secs(3600),
-        /// Maximum number of queries. The oldest are removed first.
+        /// Maximum number of queries. Beyond it, the oldest ones of the client with the most are removed.
         #[schemars(range(min = 1, max = 1_000_000))]
         pub max_count: usize = 1000,
+        /// Maximum size of all queries in memory: of their categories, conditions and polygons. Beyond it, the oldest ones of the
+        /// client with the largest are removed.
+        #[schemars(range(min = 1_000_000, max = 1_u64 << 40))]
+        pub max_size: ByteSize = ByteSize::from_bytes(16 << 20),
     }
 
     /// `[masks]`: arrays that clients create by POST /masks.

@@ -28,7 +28,7 @@ pub(super) struct ExportKey<'a> {
     end_us: Option<i64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     time_parts: Vec<String>,
-    categories: &'a [String],
+    categories: &'a [Box<str>],
     polygon: Option<String>,
     comparisons: Vec<(&'a str, String, ComparedWith<'a>)>,
     blend: String,
@@ -89,7 +89,7 @@ impl<'a> ExportKey<'a> {
             start_us: query.filter.start_us,
             end_us: query.filter.end_us,
             time_parts: query.filter.time_parts.iter().map(ToString::to_string).collect(),
-            categories: &query.filter.categories,
+            categories: query.filter.categories.names(),
             polygon: query.filter.polygon.as_deref().map(polygon_digest),
             comparisons: query.filter.comparisons.iter().map(comparison).collect(),
             blend: blend.to_string(),

@@ -9,7 +9,7 @@ use crate::message;
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, parameter_set};
 use crate::source::time::TimeFormat;
-use crate::source::{AxisOrder, Columns, CoordinateSpace, Filter, Quote, ReadOptions};
+use crate::source::{AxisOrder, CategorySet, Columns, CoordinateSpace, Filter, Quote, ReadOptions};
 
 parameter_set! {
     /// The columns of an input.
@@ -107,7 +107,7 @@ parameter_set! {
             .example("Europe/Paris"),
         /// Only points of this category or these categories: an array in JSON, a repeated flag, or in a query string a
         /// repeated parameter or names separated by commas. The category of a detection indoors is its space, such as a floor.
-        pub categories: Vec<String> = Declaration::new(Parameter::CATEGORY, Kind::Texts).aliases(&["space_id"]),
+        pub categories: CategorySet = Declaration::new(Parameter::CATEGORY, Kind::Texts).aliases(&["space_id"]),
     }
 }
 

@@ -7,7 +7,7 @@ use super::{CellSystem, OccupancyRequest};
 use crate::error::{Error, Result};
 use crate::layer::Layer;
 use crate::parameter::Parameter;
-use crate::source::Query;
+use crate::source::{CategorySet, Query};
 use crate::spelling::nearest_first;
 
 /// The categories of the points that `query` selects, in alphabetical order. Empty if the points have none.
@@ -26,12 +26,12 @@ pub fn known_categories(layer: &Layer, query: &Query<'_>, threads: usize) -> Res
 /// # Errors
 /// [`Error::Invalid`] for `category` if one is not; the message has the nearest categories. As
 /// [`known_categories`] otherwise.
-pub fn check_categories(layer: &Layer, names: &[String], stop: &AtomicBool, threads: usize) -> Result<()> {
+pub fn check_categories(layer: &Layer, names: &CategorySet, stop: &AtomicBool, threads: usize) -> Result<()> {
     const NEAREST: usize = 3;
     const MAX_CHARS: usize = 64;
     let known = known_categories(layer, &layer.query().with_stop(Some(stop)), threads)?;
     let all: BTreeSet<&str> = known.iter().map(String::as_str).collect();
-    let Some(unknown) = names.iter().find(|name| !all.contains(name.as_str())) else { return Ok(()) };
+    let Some(unknown) = names.names().iter().find(|name| !all.contains(&***name)) else { return Ok(()) };
     let unknown: String = unknown.chars().take(MAX_CHARS).collect();
     let near = nearest_first(&unknown, all.iter().copied());
     let near = match near.get(..NEAREST.min(near.len())).unwrap_or_default() {

@@ -1,12 +1,14 @@
 //! Values of parameters, from text and back.
 
+use std::borrow::Cow;
+
 use jiff::{SignedDuration, civil};
 
 use super::Kind;
 use crate::error::Error;
 use crate::geo::Bounds;
 use crate::parameter::Message;
-use crate::source::parse_time_us;
+use crate::source::{CategoryCollector, CategorySet, parse_time_us};
 
 /// A value of a parameter.
 pub trait Value: Sized {
@@ -179,16 +181,66 @@ impl Value for i64 {
 /// A JSON array, or texts separated by commas.
 impl Value for Vec<String> {
     fn read(text: &str, _: Kind) -> Result<Self, Message> {
-        if text.starts_with('[') {
-            return serde_json::from_str(text).map_err(|_| "neither a text nor a list of texts".into());
-        }
-        Ok(text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect())
+        let mut texts = Self::new();
+        read_list(text, |text| {
+            /// The labels of a matrix of the most cells.
+            const MAX_TEXTS: usize = 1 << 20;
+            if texts.len() == MAX_TEXTS {
+                return Err(format!("the list has more than {MAX_TEXTS} texts").into());
+            }
+            texts.push(text.into_owned());
+            Ok(())
+        })?;
+        Ok(texts)
     }
 
     /// Writes a JSON array, since a text may contain a comma.
     fn write(&self) -> Option<String> {
         if self.is_empty() { None } else { Some(serde_json::Value::from(self.as_slice()).to_string()) }
     }
+}
+
+/// As a list of texts. Equal ones are merged while they are read, and the distinct ones are limited.
+impl Value for CategorySet {
+    fn read(text: &str, _: Kind) -> Result<Self, Message> {
+        let mut names = CategoryCollector::default();
+        read_list(text, |name| names.add(&name).map_err(|error| error.to_string().into()))?;
+        Ok(names.finish())
+    }
+
+    fn write(&self) -> Option<String> {
+        let list = || serde_json::Value::from(self.to_strings()).to_string();
+        (!self.is_empty()).then(list)
+    }
+}
+
+/// Passes each element of a list to `add`: of a JSON array of texts, or of texts separated by commas.
+fn read_list(text: &str, mut add: impl FnMut(Cow<'_, str>) -> Result<(), Message>) -> Result<(), Message> {
+    if !text.starts_with('[') {
+        let mut parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        return parts.try_for_each(|part| add(part.into()));
+    }
+    const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+    let invalid = || Message::from("neither a text nor a list of texts");
+    let mut rest = text[1..].trim_start_matches(SPACE);
+    while !rest.starts_with(']') {
+        // Element by element: a vector of many short strings would take several times the size of the text.
+        let mut elements = serde_json::Deserializer::from_str(rest).into_iter::<String>();
+        let element = elements.next().and_then(Result::ok).ok_or_else(invalid)?;
+        add(element.into())?;
+        rest = rest.get(elements.byte_offset()..).unwrap_or_default().trim_start_matches(SPACE);
+        match rest.strip_prefix(',') {
+            Some(next) => {
+                rest = next.trim_start_matches(SPACE);
+                if rest.starts_with(']') {
+                    return Err(invalid());
+                }
+            }
+            None if rest.starts_with(']') => {}
+            None => return Err(invalid()),
+        }
+    }
+    if rest[1..].trim_matches(SPACE).is_empty() { Ok(()) } else { Err(invalid()) }
 }
 
 fn invalid(value: impl std::fmt::Display, kind: Kind) -> Message {
@@ -215,6 +267,28 @@ pub(crate) fn time_text(time_us: i64) -> String {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_are_read_as_json_or_by_commas_and_nothing_else() {
+        let texts = |text: &str| <Vec<String> as Value>::read(text, Kind::Texts).ok();
+        for (text, expected) in [
+            ("", &[][..]),
+            ("a, b,,c", &["a", "b", "c"]),
+            ("[]", &[]),
+            (" [\"a\"]", &["[\"a\"]"]),
+            ("[ \"a,b\" ,\n\"\\u00e9]\" ] ", &["a,b", "é]"]),
+        ] {
+            assert_eq!(texts(text).unwrap(), expected, "{text}");
+        }
+        for bad in ["[", "[\"a\"", "[\"a\",]", "[,]", "[\"a\" \"b\"]", "[1]", "[null]", "[[\"a\"]]", "[\"a\"]]", "[\"a]"] {
+            assert!(texts(bad).is_none(), "{bad}");
+        }
+        let set = |text: &str| <CategorySet as Value>::read(text, Kind::Texts);
+        assert_eq!(set("b,a,b").unwrap().write().as_deref(), Some("[\"a\",\"b\"]"));
+        assert_eq!(set("").unwrap().write(), None);
+        let many: Vec<String> = (0..=CategorySet::MAX_CATEGORIES).map(|number| number.to_string()).collect();
+        assert!(set(&many.join(",")).unwrap_err().with_keys().contains("exceed the limit of 100000"));
+    }
 
     #[test]
     fn a_written_time_is_read_as_the_same_time() {

@@ -462,7 +462,7 @@ impl Relation {
         if let (Some(category), false) = (&self.category, query.filter.categories.is_empty()) {
             next(sql);
             sql.push(&format!("{}::text = ANY(", category.sql()))
-                .value(query.filter.categories.clone(), "text[]")
+                .value(query.filter.categories.to_strings(), "text[]")
                 .push(")");
         }
         for comparison in &query.filter.comparisons {

@@ -68,6 +68,7 @@ impl<'q> Filter<'q> {
             query
                 .filter
                 .categories
+                .names()
                 .iter()
                 .filter_map(|name| names.find(name))
                 .for_each(|code| passes[code as usize] = true);

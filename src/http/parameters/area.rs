@@ -31,13 +31,13 @@ pub(crate) struct PolygonBody {
 #[derive(Clone)]
 pub(crate) struct Area {
     polygon: Arc<Polygon>,
-    digest: u64,
+    digest: u128,
     keyed_digest: u128,
 }
 
 impl fmt::Debug for Area {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Area({:016x})", self.digest)
+        write!(f, "Area({:032x})", self.digest)
     }
 }
 
@@ -82,7 +82,7 @@ impl Area {
     }
 
     /// The digest for `ETag`s, the same in every process.
-    pub(crate) fn digest(&self) -> u64 {
+    pub(crate) fn digest(&self) -> u128 {
         self.digest
     }
 

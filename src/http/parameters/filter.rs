@@ -7,12 +7,13 @@ use jiff::tz::TimeZone;
 
 use super::area::Area;
 use super::fields::{Fields, query_string};
+use crate::config::LimitsConfig;
 use crate::error::{Error, Result};
-use crate::http::server::problem::HttpResult;
+use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::FilterOptions;
 use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
-use crate::source::{self, Comparison, Query};
+use crate::source::{self, CategorySet, Comparison, Query};
 
 /// A filter of points by time, parts of the local time, category and polygon.
 #[derive(Clone, Debug, Default)]
@@ -26,8 +27,14 @@ pub(crate) struct Filter {
 
 impl Filter {
     /// Reads the parameters `start`, `end`, `hours`, `weekdays`, `months`, `tz` and `category`.
-    pub(crate) fn read(fields: &mut Fields) -> HttpResult<Self> {
+    pub(crate) fn read(fields: &mut Fields, limits: &LimitsConfig) -> HttpResult<Self> {
         let options: FilterOptions = fields.read()?;
+        let categories = options.categories.as_ref().map_or((0, 0), |names| (names.len(), names.name_bytes()));
+        if categories.0 > limits.categories {
+            let detail = format!("{} categories exceed the limit of {}, limits.categories", categories.0, limits.categories);
+            return Err(Problem::parameter(fields.name_of(Parameter::CATEGORY), detail));
+        }
+        check_text(fields.name_of(Parameter::CATEGORY), categories.1, limits)?;
         options.check()?;
         let options = options.with_instants()?;
         let condition = options.filter()?;
@@ -50,7 +57,7 @@ impl Filter {
     }
 
     /// The categories; empty: all.
-    pub(crate) fn categories(&self) -> &[String] {
+    pub(crate) fn categories(&self) -> &CategorySet {
         &self.condition.categories
     }
 
@@ -126,14 +133,37 @@ impl fmt::Display for Filter {
     /// Writes the canonical text. It is the same in every process, and differs for different filters.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&query_string(&self.pairs()))?;
-        self.area.as_ref().map_or(Ok(()), |area| write!(f, "&polygon={:016x}", area.digest()))
+        self.area.as_ref().map_or(Ok(()), |area| write!(f, "&polygon={:032x}", area.digest()))
     }
+}
+
+/// Checks the size of the texts in a filter, which the parameter `name` has set.
+pub(crate) fn check_text(name: &str, bytes: usize, limits: &LimitsConfig) -> HttpResult<()> {
+    let limit = limits.filter_text.bytes();
+    if bytes as u64 <= limit {
+        return Ok(());
+    }
+    Err(Problem::parameter(name, format!("{bytes} bytes of text exceed the limit of {limit}, limits.filter_text")))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    fn read(query: &str) -> HttpResult<Filter> {
+        Filter::read(&mut Fields::from_query(query).unwrap(), &LimitsConfig::default())
+    }
+
+    #[test]
+    fn categories_are_limited_in_number_and_size() {
+        let list = |count: usize| (0..count).map(|name| name.to_string()).collect::<Vec<_>>().join(",");
+        assert_eq!(read(&format!("category={0},{0}", list(10_000))).unwrap().categories().len(), 10_000);
+        let detail = |query: &str| read(query).unwrap_err().detail().to_owned();
+        assert_eq!(detail(&format!("category={}", list(10_001))), "category: 10001 categories exceed the limit of 10000, limits.categories");
+        let long = detail(&format!("space_id={}", "a".repeat(300_000)));
+        assert_eq!(long, "space_id: 300000 bytes of text exceed the limit of 262144, limits.filter_text");
+    }
 
     #[test]
     fn a_filter_is_the_same_after_writing_and_parsing() {
@@ -147,11 +177,11 @@ mod tests {
             "hours=7-9,16&weekdays=mon-fri&months=6-8&tz=Europe/Paris",
             "category=%5B%22a,b%22,%22c%22%5D&end=1066-10-14T09:00:00Z",
         ] {
-            let read = |query: &str| Filter::read(&mut Fields::from_query(query).unwrap()).unwrap();
+            let read = |query: &str| read(query).unwrap();
             let filter = read(query);
             assert_eq!(format!("{:?}", read(&filter.to_string())), format!("{filter:?}"), "{query}");
             assert_eq!(filter.is_none(), query.is_empty());
         }
-        assert!(Filter::read(&mut Fields::from_query("start=2024&end=2023").unwrap()).is_err());
+        assert!(read("start=2024&end=2023").is_err());
     }
 }

@@ -6,6 +6,7 @@ use super::filter::Filter;
 use super::pixel_ratio::PixelRatio;
 use super::shared::ProjectionOptions;
 use crate::color::Scheme;
+use crate::config::LimitsConfig;
 use crate::geo::Projection;
 use crate::http::server::digest::digest;
 use crate::http::server::problem::HttpResult;
@@ -25,10 +26,15 @@ pub(crate) struct LayerStyle {
 
 impl LayerStyle {
     /// Reads the projection, style and filter, with the defaults of the layer.
-    pub(crate) fn read(schemes: &Schemes, layer: &Layer, fields: &mut Fields) -> HttpResult<Self> {
+    pub(crate) fn read(
+        schemes: &Schemes,
+        limits: &LimitsConfig,
+        layer: &Layer,
+        fields: &mut Fields,
+    ) -> HttpResult<Self> {
         let projection = fields.read::<ProjectionOptions>()?.projection.unwrap_or_else(|| default_projection(layer));
         let options = fields.read::<StyleOptions>()?.or(layer.style().clone());
-        let filter = Filter::read(fields)?;
+        let filter = Filter::read(fields, limits)?;
         check_coordinate_space(layer.coordinate_space(), projection)?;
         let scheme = schemes.find(options.scheme.as_deref())?;
         Ok(Self { projection, options, scheme, filter, ratio: PixelRatio::ONE })
@@ -46,5 +52,5 @@ impl LayerStyle {
 pub(crate) fn style_key(options: &StyleOptions, filter: &Filter, scheme: &Scheme) -> String {
     // A scheme file may have other colors under the same name after a restart.
     let colors = digest(scheme.colors().as_flattened());
-    format!("{}&{filter}&colors={colors:016x}", query_string(&options.pairs()))
+    format!("{}&{filter}&colors={colors:032x}", query_string(&options.pairs()))
 }

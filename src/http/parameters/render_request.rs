@@ -275,7 +275,7 @@ mod tests {
     fn request(csv: &[u8], query: &str, canvas: Canvas) -> RenderRequest {
         let mut fields = Fields::from_query(query).unwrap();
         let options = fields.read().unwrap();
-        let filter = Filter::read(&mut fields).unwrap();
+        let filter = Filter::read(&mut fields, &LimitsConfig::default()).unwrap();
         let scheme = Scheme::named("fire").unwrap();
         RenderRequest { subject: Subject::Layer(layer(csv)), filter, options, scheme, canvas, ratio: PixelRatio::ONE }
     }

@@ -54,7 +54,7 @@ pub(crate) struct KeyedTileStyle {
     /// Digest of the layer's version and the style, for cache keys.
     pub(crate) keyed_digest: u128,
     /// Digest of the layer's version and the style, for `ETag`s.
-    pub(crate) digest: u64,
+    pub(crate) digest: u128,
     /// Whether the URL contains the layer's current version, so that the tile never changes.
     pub(crate) is_pinned: bool,
 }
@@ -64,14 +64,25 @@ impl TileStyle {
     pub(crate) const SIDE_PX: u32 = 256;
 
     /// Reads the style, filter and size of tiles.
-    pub(crate) fn read(schemes: &Schemes, layer: &Layer, fields: &mut Fields) -> HttpResult<Self> {
+    pub(crate) fn read(
+        schemes: &Schemes,
+        limits: &LimitsConfig,
+        layer: &Layer,
+        fields: &mut Fields,
+    ) -> HttpResult<Self> {
         let TileSize { side_px } = fields.read()?;
-        Self::read_sized(schemes, layer, fields, side_px.unwrap_or(Self::SIDE_PX))
+        Self::read_sized(schemes, limits, layer, fields, side_px.unwrap_or(Self::SIDE_PX))
     }
 
     /// Reads the style and filter of tiles of a given size.
-    pub(crate) fn read_sized(schemes: &Schemes, layer: &Layer, fields: &mut Fields, side_px: u32) -> HttpResult<Self> {
-        let style = LayerStyle::read(schemes, layer, fields)?;
+    pub(crate) fn read_sized(
+        schemes: &Schemes,
+        limits: &LimitsConfig,
+        layer: &Layer,
+        fields: &mut Fields,
+        side_px: u32,
+    ) -> HttpResult<Self> {
+        let style = LayerStyle::read(schemes, limits, layer, fields)?;
         if !layer.coordinate_space().wraps() {
             return Ok(Self { style, side_px });
         }
@@ -102,10 +113,16 @@ impl TileStyle {
 
 impl KeyedTileStyle {
     /// Parses the style in `query`, filtered by the polygon `area`.
-    pub(crate) fn read(schemes: &Schemes, layer: &Layer, query: &str, area: Option<Area>) -> HttpResult<Self> {
+    pub(crate) fn read(
+        schemes: &Schemes,
+        limits: &LimitsConfig,
+        layer: &Layer,
+        query: &str,
+        area: Option<Area>,
+    ) -> HttpResult<Self> {
         let mut fields = Fields::from_query(query)?;
         let TileVersion { version } = fields.read()?;
-        let mut style = TileStyle::read(schemes, layer, &mut fields)?;
+        let mut style = TileStyle::read(schemes, limits, layer, &mut fields)?;
         fields.finish()?;
         style.style.filter = style.style.filter.within(area);
         let LayerStyle { options, scheme, filter, .. } = &style.style;
@@ -142,12 +159,18 @@ impl TileStyles {
     }
 
     /// Returns the style of `query`, cached or newly parsed.
-    pub(crate) fn read(&self, schemes: &Schemes, layer: &Layer, query: &str) -> HttpResult<Arc<KeyedTileStyle>> {
+    pub(crate) fn read(
+        &self,
+        schemes: &Schemes,
+        limits: &LimitsConfig,
+        layer: &Layer,
+        query: &str,
+    ) -> HttpResult<Arc<KeyedTileStyle>> {
         let key = format!("{}/{}?{query}", layer.name(), layer.version());
         if let Some(style) = self.0.get(&key) {
             return Ok(style);
         }
-        let style = Arc::new(KeyedTileStyle::read(schemes, layer, query, None)?);
+        let style = Arc::new(KeyedTileStyle::read(schemes, limits, layer, query, None)?);
         self.0.insert(key, Arc::clone(&style));
         Ok(style)
     }

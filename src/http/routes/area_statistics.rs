@@ -46,7 +46,7 @@ pub(crate) async fn statistics_within(
     let digest = area.keyed_digest();
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
     let DistributionOptions { bins } = fields.read()?;
-    let filter = Filter::read(&mut fields)?.within(Some(area));
+    let filter = Filter::read(&mut fields, &app.config.limits)?.within(Some(area));
     fields.finish()?;
     filter.check(&layer.query())?;
     let bins = bins.map(|bins| bins as usize);

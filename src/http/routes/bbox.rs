@@ -149,7 +149,7 @@ fn read_request(
     let layer = app.layer(layer)?;
     let mut fields = Fields::from_query(query)?;
     let crs = BoundsCrs::read(&mut fields)?;
-    let mut style = LayerStyle::read(&app.schemes, &layer, &mut fields)?;
+    let mut style = LayerStyle::read(&app.schemes, &app.config.limits, &layer, &mut fields)?;
     fields.finish()?;
     style.filter = style.filter.within(area);
 

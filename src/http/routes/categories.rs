@@ -110,7 +110,7 @@ pub(crate) async fn categories(
     let layer = app.layer(&layer)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
     let CategoriesOptions { search, limit } = fields.read()?;
-    let filter = Filter::read(&mut fields)?;
+    let filter = Filter::read(&mut fields, &app.config.limits)?;
     fields.finish()?;
     let search = search.unwrap_or_default();
     let limit = limit.map_or(CategoryListReply::LISTED, |limit| usize::try_from(limit).unwrap_or(usize::MAX));

@@ -96,7 +96,7 @@ pub(crate) async fn frames(
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
     let FramesOptions { every, zoom } = fields.read()?;
     let zoom_name = fields.name_of(Parameter::ZOOM);
-    let style = TileStyle::read(&app.schemes, &layer, &mut fields)?;
+    let style = TileStyle::read(&app.schemes, &app.config.limits, &layer, &mut fields)?;
     fields.finish()?;
     let every = every
         .ok_or_else(|| Problem::parameter("every", "missing; expected the duration of a frame, such as 1h or 1d"))?;

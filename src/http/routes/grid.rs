@@ -229,7 +229,7 @@ impl GridWork {
         options.bounds = BoundsCrs::read(&mut fields)?.to_layer(&layer, options.bounds)?;
         let GridFormatOptions { format } = fields.read()?;
         let styles: GridStyleOptions = fields.read()?;
-        let filter = Filter::read(&mut fields)?;
+        let filter = Filter::read(&mut fields, &app.config.limits)?;
         fields.finish()?;
         let polygons = match (options.polygons.take(), polygons) {
             (Some(_), Some(_)) => return Err(Problem::parameter("polygons", "it is given twice, also as the body")),
@@ -262,13 +262,13 @@ impl GridWork {
         let colors = digest(style.scheme.colors().as_flattened());
         let (options, styles) = (query_string(&options.pairs()), query_string(&styles.pairs()));
         let (name, version) = (layer.name(), layer.version());
-        let text = format!("grid/{name}/{version}/{format}?{options}&{filter}&{styles}&colors={colors:016x}");
+        let text = format!("grid/{name}/{version}/{format}?{options}&{filter}&{styles}&colors={colors:032x}");
         Ok(Self { layer, filter, request, style, format, text })
     }
 
     async fn reply(self, app: &Arc<App>, headers: &HeaderMap) -> HttpResult<Response<Body>> {
         let rooms = self.request.rooms.as_ref().map(|rooms| rooms.text());
-        let tag = etag(format!("{}&rooms={:016x}", self.text, digest(rooms.unwrap_or_default())));
+        let tag = etag(format!("{}&rooms={:032x}", self.text, digest(rooms.unwrap_or_default())));
         let cache_control = app.config.server.cache_control.clone();
         if is_cached(headers, &tag) {
             let mut response = Response::new(Body::empty());

@@ -92,14 +92,14 @@ fn read_request(app: &Session, layer: &str, query: &str) -> HttpResult<(RenderRe
         if bounds.is_some() {
             return Err(Problem::parameter(zoom_name, "zoom and bounds are mutually exclusive; omit one of them"));
         }
-        let style = TileStyle::read(&app.schemes, &layer, &mut fields)?;
+        let style = TileStyle::read(&app.schemes, &app.config.limits, &layer, &mut fields)?;
         fields.finish()?;
         let tile = TileAddress::first_of(&layer, check_zoom(&layer, zoom_name, zoom)?)?;
         return Ok((style.request(&app.config.limits, &layer, tile, PixelRatio::ONE)?, title, ratio));
     }
     let SizeOptions { size } = fields.read()?;
     let size = size.unwrap_or_default();
-    let style = LayerStyle::read(&app.schemes, &layer, &mut fields)?;
+    let style = LayerStyle::read(&app.schemes, &app.config.limits, &layer, &mut fields)?;
     fields.finish()?;
     let canvas = if let Some(bounds) = bounds {
         canvas(&app.config.limits, style.projection, bounds, size, PolarRows::Pad)?

@@ -150,7 +150,7 @@ impl MatrixWork {
         options.bounds = BoundsCrs::read(&mut fields)?.to_layer(&layer, options.bounds)?;
         let MatrixFormatOptions { format } = fields.read()?;
         let styles: MatrixStyleOptions = fields.read()?;
-        let filter = Filter::read(&mut fields)?;
+        let filter = Filter::read(&mut fields, &app.config.limits)?;
         fields.finish()?;
         let format = format.unwrap_or_default();
         check_style(format, &styles)?;
@@ -159,7 +159,7 @@ impl MatrixWork {
         let colors = scheme.map_or(0, |scheme| digest(scheme.colors().as_flattened()));
         let (axes, style) = (query_string(&options.pairs()), query_string(&styles.pairs()));
         let (name, version) = (layer.name(), layer.version());
-        let text = format!("matrix/{name}/{version}/{format}?{axes}&{filter}&{style}&colors={colors:016x}");
+        let text = format!("matrix/{name}/{version}/{format}?{axes}&{filter}&{style}&colors={colors:032x}");
         Ok(Self { layer, filter, options, styles, format, text })
     }
 

@@ -130,7 +130,7 @@ pub(crate) async fn create(
     let crs = BoundsCrs::read(&mut fields)?;
     let ProjectionOptions { projection } = fields.read()?;
     let style: StyleOptions = fields.read()?;
-    let filter = Filter::read(&mut fields)?;
+    let filter = Filter::read(&mut fields, &app.config.limits)?;
     fields.finish()?;
     let area = match polygon {
         Some(polygon) => {

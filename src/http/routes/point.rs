@@ -129,7 +129,7 @@ pub(crate) async fn point(
         None => default_zoom(&layer, TileStyle::SIDE_PX),
     };
     let max_categories = categories.unwrap_or(0);
-    let style = TileStyle::read_sized(&app.schemes, &layer, &mut fields, TileStyle::SIDE_PX)?.style;
+    let style = TileStyle::read_sized(&app.schemes, &app.config.limits, &layer, &mut fields, TileStyle::SIDE_PX)?.style;
     fields.finish()?;
     let canvas = pixel_at(&layer, lon, lat, zoom)?;
     let mut request = style.on(&app.config.limits, &layer, canvas)?;

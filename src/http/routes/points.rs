@@ -319,7 +319,7 @@ pub(crate) async fn points(
     let (format, order) = (format.unwrap_or_default(), order.unwrap_or_default());
     let max_points = app.config.limits.answer_points;
     let limit = limit.map_or(max_points, |limit| limit.min(max_points)) as usize;
-    let filter = Filter::read(&mut fields)?;
+    let filter = Filter::read(&mut fields, &app.config.limits)?;
     fields.finish()?;
     if order.0 == PointOrder::Weight && layer.weight().is_none() {
         return Err(Problem::parameter("order", "the layer has no weights; expected sample"));

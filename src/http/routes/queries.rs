@@ -94,7 +94,7 @@ pub(crate) async fn create(app: Session, base: BaseUrl, headers: HeaderMap, body
     let mut fields = body_fields(&headers, &body)?;
     let QueryOptions { layer, bounds, polygon, conditions } = fields.read()?;
     let name = layer.ok_or_else(|| Problem::parameter("layer", "missing; expected the name of a layer"))?;
-    let filter = Filter::read(&mut fields)?;
+    let filter = Filter::read(&mut fields, &app.config.limits)?;
     fields.finish()?;
     let layer = app.layer(&name)?;
     if layer.parent().is_some() {

@@ -204,7 +204,7 @@ pub(crate) async fn statistics(
         Some(text) => ZoomRange::read(&layer, fields.name_of(Parameter::ZOOM), &text)?,
         None => default_zooms(&layer),
     };
-    let tiles = TileStyle::read_sized(&app.schemes, &layer, &mut fields, TileStyle::SIDE_PX)?;
+    let tiles = TileStyle::read_sized(&app.schemes, &app.config.limits, &layer, &mut fields, TileStyle::SIDE_PX)?;
     fields.finish()?;
     let LayerStyle { options, filter, scheme, .. } = tiles.style.clone();
     let style = style_key(&options, &filter, &scheme);

@@ -113,7 +113,7 @@ pub(crate) async fn tile_json(
 ) -> HttpResult<Response<Body>> {
     let layer = app.layer(&layer)?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
-    let style = TileStyle::read(&app.schemes, &layer, &mut fields)?;
+    let style = TileStyle::read(&app.schemes, &app.config.limits, &layer, &mut fields)?;
     fields.finish()?;
     let server = base.absolute()?;
     let reply = describe(&app, &layer, &style, &server)?;

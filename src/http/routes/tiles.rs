@@ -53,7 +53,7 @@ pub(crate) async fn tile(
 ) -> HttpResult<Response<Body>> {
     let layer = app.layer(&layer)?;
     let path = TilePath::read(&layer, &z, &x, &y)?;
-    let style = app.tile_styles.read(&app.schemes, &layer, query.as_deref().unwrap_or_default())?;
+    let style = app.tile_styles.read(&app.schemes, &app.config.limits, &layer, query.as_deref().unwrap_or_default())?;
     reply(&app, &layer, &style, path, &headers).await
 }
 
@@ -88,7 +88,7 @@ pub(crate) async fn tile_within(
     let layer = app.layer(&layer)?;
     let path = TilePath::read(&layer, &z, &x, &y)?;
     let area = Area::of_body(&app.pool, layer.coordinate_space(), &headers, body).await?;
-    let style = KeyedTileStyle::read(&app.schemes, &layer, query.as_deref().unwrap_or_default(), Some(area))?;
+    let style = KeyedTileStyle::read(&app.schemes, &app.config.limits, &layer, query.as_deref().unwrap_or_default(), Some(area))?;
     // Clients do not cache the response to a POST, so conditional headers do not apply.
     reply(&app, &layer, &style, path, &HeaderMap::new()).await
 }

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::OnceLock;
 
-use twox_hash::XxHash64;
+use sha2::{Digest, Sha256};
 
 /// Returns a digest for the cache keys of this process. Clients cannot construct collisions, since its secret keys are
 /// random and chosen at the first call.
@@ -13,10 +13,18 @@ pub(crate) fn keyed_digest(value: impl Hash) -> u128 {
     u128::from(high.hash_one(&value)) << 64 | u128::from(low.hash_one(&value))
 }
 
-/// Returns the XXH64 digest, which is the same in every process. A client that constructs a collision of `ETag`s
-/// affects only itself.
-pub(crate) fn digest(bytes: impl AsRef<[u8]>) -> u64 {
-    XxHash64::oneshot(0, bytes.as_ref())
+/// Returns a digest that is the same in every process, for `ETag`s and versions: 128 bits of SHA-256, for which clients cannot
+/// construct collisions.
+pub(crate) fn digest(bytes: impl AsRef<[u8]>) -> u128 {
+    digest_of_parts(&[bytes.as_ref()])
+}
+
+/// Returns the [`digest`] of the concatenation of `parts`.
+pub(crate) fn digest_of_parts(parts: &[&[u8]]) -> u128 {
+    let mut hasher = Sha256::new();
+    parts.iter().for_each(|part| hasher.update(part));
+    let hash = hasher.finalize();
+    hash.iter().take(size_of::<u128>()).fold(0, |digest, byte| digest << 8 | u128::from(*byte))
 }
 
 #[cfg(test)]
@@ -28,5 +36,8 @@ mod tests {
         assert_eq!(keyed_digest("one"), keyed_digest("one"));
         assert_ne!(keyed_digest("one"), keyed_digest("two"));
         assert_ne!(keyed_digest("one") as u64, (keyed_digest("one") >> 64) as u64);
+        // SHA-256 of the empty text starts with these bytes (FIPS 180-4).
+        assert_eq!(digest(""), 0xe3b0_c442_98fc_1c14_9afb_f4c8_996f_b924);
+        assert_eq!(digest_of_parts(&[b"on", b"e"]), digest("one"));
     }
 }

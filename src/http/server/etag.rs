@@ -1,11 +1,10 @@
 //! Conditional requests: entity tags and 304 responses.
 
-use std::hash::Hasher;
-
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use headers::{ETag, HeaderMapExt, IfNoneMatch};
-use twox_hash::XxHash64;
+
+use super::digest::digest_of_parts;
 
 /// Returns the `ETag` of a canonical text or of a file's content. It is the same in every process of this version of
 /// Kiln.
@@ -14,11 +13,7 @@ pub(crate) fn etag(text: impl AsRef<[u8]>) -> String {
 }
 
 fn etag_of_version(version: &str, text: &[u8]) -> String {
-    let mut hasher = XxHash64::with_seed(0);
-    for part in [version.as_bytes(), b"\n", text] {
-        hasher.write(part);
-    }
-    format!("\"{:016x}\"", hasher.finish())
+    format!("\"{:032x}\"", digest_of_parts(&[version.as_bytes(), b"\n", text]))
 }
 
 /// Whether `If-None-Match` of the request lists `tag` (RFC 9110).

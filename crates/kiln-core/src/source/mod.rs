@@ -5,6 +5,7 @@
 
 pub mod batch;
 pub mod category_dictionary;
+mod category_set;
 mod comparison;
 mod coordinate_space;
 pub(crate) mod memory_source;
@@ -24,6 +25,7 @@ pub mod row_sink;
 mod testing;
 pub mod time;
 
+pub use category_set::{CategoryCollector, CategorySet, TooManyCategories};
 pub use comparison::{Comparison, Operand, Operator};
 pub use coordinate_space::CoordinateSpace;
 pub use memory_source::MemorySource;

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Comparison, CoordinateSpace, Progress};
+use super::{CategorySet, Comparison, CoordinateSpace, Progress};
 use crate::calendar::TimePartFilter;
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Polygon};
@@ -88,7 +88,7 @@ pub struct Filter {
     /// Filters by parts of the local time, which must all match.
     pub time_parts: Vec<TimePartFilter>,
     /// The categories that match; empty: all.
-    pub categories: Vec<String>,
+    pub categories: CategorySet,
     /// The polygon that contains the points; `None`: no restriction. It must be in the coordinate space of the points:
     /// see [`Polygon::wraps`].
     pub polygon: Option<Arc<Polygon>>,
@@ -161,11 +161,11 @@ impl Filter {
             }
         }
         if self.categories.is_empty() {
-            self.categories.clone_from(&other.categories);
+            self.categories = other.categories.clone();
         } else if !other.categories.is_empty() {
-            self.categories.retain(|category| other.categories.contains(category));
+            self.categories = self.categories.intersection(&other.categories);
             if self.categories.is_empty() {
-                self.categories.push(NO_CATEGORY.to_owned());
+                self.categories = [Box::from(NO_CATEGORY)].into_iter().collect();
             }
         }
         self.polygon = self.polygon.or_else(|| other.polygon.as_ref().map(Arc::clone));
@@ -184,7 +184,7 @@ impl fmt::Display for Filter {
             }
         }
         self.time_parts.iter().try_for_each(|filter| write!(f, "{filter}"))?;
-        for category in &self.categories {
+        for category in self.categories.names() {
             write!(f, "category=\"{}\";", category.escape_default())?;
         }
         for (part, [south, north]) in self.polygon.iter().flat_map(|polygon| polygon.edges()) {
@@ -311,7 +311,7 @@ impl<'a> Query<'a> {
     /// Sets the categories that match; empty: all.
     #[must_use]
     pub fn with_category_filter(mut self, categories: Vec<String>) -> Self {
-        self.filter.categories = categories;
+        self.filter.categories = categories.into();
         self
     }
 
@@ -391,14 +391,14 @@ mod tests {
                 months: None,
                 zone: jiff::tz::TimeZone::UTC,
             }],
-            categories: vec!["x;y".into(), "z".into()],
+            categories: vec!["x;y".into(), "z".into()].into(),
             polygon,
             comparisons: vec![comparison],
         };
         let expected = r#"start=-1;end=2;hours=7-9;tz=UTC;category="x;y";category="z";edge=0,9,0.5,9,9;edge=0,0,0.5,9,9;where="a\"b">=0.1;"#;
         assert_eq!(filter.to_string(), expected);
-        let one = Filter { categories: vec!["x\";category=\"y".into()], ..Filter::default() };
-        let two = Filter { categories: vec!["x".into(), "y".into()], ..Filter::default() };
+        let one = Filter { categories: vec!["x\";category=\"y".into()].into(), ..Filter::default() };
+        let two = Filter { categories: vec!["x".into(), "y".into()].into(), ..Filter::default() };
         assert_ne!(one.to_string(), two.to_string());
     }
 
@@ -408,12 +408,12 @@ mod tests {
         let filter = |start_us, end_us, names: &[&str]| Filter {
             start_us,
             end_us,
-            categories: text(names),
+            categories: text(names).into(),
             ..Filter::default()
         };
         let both = |other: Filter| {
             let both = Filter::default().and(&filter(Some(1), Some(9), &["a", "b"])).and(&other);
-            (both.start_us, both.end_us, both.categories)
+            (both.start_us, both.end_us, both.categories.to_strings())
         };
         assert_eq!(both(filter(Some(3), None, &["b", "c"])), (Some(3), Some(9), text(&["b"])));
         assert_eq!(both(filter(None, Some(12), &[])), (Some(1), Some(9), text(&["a", "b"])));

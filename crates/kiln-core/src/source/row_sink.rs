@@ -3,9 +3,9 @@
 use std::ops::ControlFlow;
 
 use super::batch::{Batch, Row, RowFields};
-use super::{CoordinateSpace, IgnoredValues, Query, Rejection, Role, ScanReport, Sink};
+use super::{CategorySet, CoordinateSpace, IgnoredValues, Query, Rejection, Role, ScanReport, Sink};
 use crate::calendar::{LocalClock, TimePartFilter};
-use crate::geo::Points;
+use crate::geo::{Categories, Points};
 use crate::simd::wide;
 
 /// Receives the rows of a part of an input, in order, and passes the valid points that match the query to a sink.
@@ -205,7 +205,7 @@ fn passes(query: &Query<'_>, clocks: &mut [LocalClock<'_>], time_us: Option<i64>
     let before_end = query.filter.end_us.is_none_or(|end| time_us.is_some_and(|time| time < end));
     let mut in_parts = query.filter.time_parts.iter().zip(clocks);
     let in_parts = in_parts.all(|(filter, clock)| time_us.is_some_and(|time| filter.matches(clock, time)));
-    let is_in = |category: &str| query.filter.categories.iter().any(|selected| selected == category);
+    let is_in = |category: &str| query.filter.categories.contains(category);
     after_start && before_end && in_parts && (!query.filter.filters_category() || category.is_some_and(is_in))
 }
 
@@ -234,10 +234,23 @@ pub(crate) fn find_passing(query: &Query<'_>, points: Points<'_>, passing: &mut 
         }
     }
     if query.filter.filters_category() {
-        let name = |index| points.category().and_then(|category| category.name(index));
-        for (index, passes) in passing.iter_mut().enumerate().filter(|(_, passes)| **passes) {
-            *passes = name(index).is_some_and(|name| query.filter.categories.iter().any(|selected| selected == name));
+        keep_categories(passing, points.category(), &query.filter.categories);
+    }
+}
+
+/// Clears `passing` for the points whose category is not `selected`.
+fn keep_categories(passing: &mut [bool], categories: Option<Categories<'_>>, selected: &CategorySet) {
+    let Some(Categories { codes, names }) = categories else { return passing.fill(false) };
+    if names.len() <= codes.len() {
+        // Each name is looked up once.
+        let is_selected: Vec<bool> = names.iter().map(|name| selected.contains(name)).collect();
+        for (passes, &code) in passing.iter_mut().zip(codes) {
+            *passes &= is_selected.get(code as usize).is_some_and(|is_selected| *is_selected);
         }
+        return;
+    }
+    for (passes, &code) in passing.iter_mut().zip(codes).filter(|(passes, _)| **passes) {
+        *passes = names.get(code as usize).is_some_and(|name| selected.contains(name));
     }
 }
 

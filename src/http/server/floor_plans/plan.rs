@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::LimitsConfig;
 use crate::geo::{Bounds, Polygon};
 use crate::http::server::corners::corners;
-use crate::http::server::digest::digest;
+use crate::http::server::digest::digest_of_parts;
 use crate::mask::{Background, ImageLimits, Limit};
 
 /// The format of the image of a floor plan. SVG is not among them: it may contain scripts and references.
@@ -105,7 +105,7 @@ impl FloorPlan {
             width: decoded.width() as u32,
             height: decoded.height() as u32,
             bytes: image.len() as u64,
-            version: format!("{:016x}", digest(image) ^ digest(edges).rotate_left(1)),
+            version: format!("{:032x}", digest_of_parts(&[&edges, image])),
         })
     }
 
