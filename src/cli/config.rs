@@ -66,6 +66,12 @@ pub(super) struct ConfigArgs {
     /// Accept writes of programs and pages on this machine without a token; not behind a proxy
     #[arg(long)]
     local_writes: bool,
+    /// PEM file of the certificate, for HTTPS
+    #[arg(long, value_name = "FILE")]
+    tls_cert: Option<String>,
+    /// PEM file of the private key of the certificate
+    #[arg(long, value_name = "FILE")]
+    tls_key: Option<String>,
     /// Number of render threads
     #[arg(long, value_name = "N")]
     render_threads: Option<String>,
@@ -119,6 +125,8 @@ impl ConfigArgs {
             ("--base-url", "server.base_url", &self.base_url),
             ("--trusted-proxies", "server.trusted_proxies", &self.trusted_proxies),
             ("--local-writes", "server.local_writes", &local_writes),
+            ("--tls-cert", "server.tls_cert", &self.tls_cert),
+            ("--tls-key", "server.tls_key", &self.tls_key),
             ("--render-threads", "server.render_threads", &self.render_threads),
             ("--store", "store.folder", &self.store),
             ("--read-only", "store.read_only", &read_only),

@@ -14,7 +14,7 @@ use crate::source::parse_time_us;
 pub(super) type Format = (&'static str, &'static str, fn(&str) -> bool);
 
 /// The formats, except those of numbers.
-pub(super) const FORMATS: [Format; 24] = [
+pub(super) const FORMATS: [Format; 25] = [
     ("address", "an address and port such as 127.0.0.1:3000 or [::1]:3000, or a port such as 3000", |text| {
         read_listen(text).is_some()
     }),
@@ -48,6 +48,7 @@ pub(super) const FORMATS: [Format; 24] = [
         text.replace('\n', ",").parse::<Bounds>().is_ok()
     }),
     ("geojson-file", "the path of a GeoJSON file", |_| true),
+    ("pem-file", "the path of a PEM file", |_| true),
     ("image", "the path of a PNG, JPEG or WebP image", |_| true),
     ("plane-bounds", "west, south, east, north in meters, such as [0, 0, 40, 24]", |text| text.lines().count() == 4),
     ("places", r#"a list of tables such as { name = "bern", bounds = [7.3, 46.9, 7.6, 47.0] }"#, |_| true),

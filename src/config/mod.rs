@@ -167,6 +167,12 @@ impl Config {
             let message = format!("there is no layer `{layer}`; {hint}use the name of a configured layer or an input");
             return Err(self.error("bridge.layer", message));
         }
+        let missing = |key: &str, other: &str| self.error(key, format!("needs {other}, which is missing"));
+        match (&self.server.tls_cert, &self.server.tls_key) {
+            (Some(_), None) => return Err(missing("server.tls_cert", "server.tls_key")),
+            (None, Some(_)) => return Err(missing("server.tls_key", "server.tls_cert")),
+            _ => {}
+        }
         if self.server.local_writes && !self.server.listen.ip().is_loopback() {
             let message = "needs a loopback address in server.listen, such as 127.0.0.1:3000; set server.token instead";
             return Err(self.error("server.local_writes", message));

@@ -97,6 +97,13 @@ with_defaults! {
         /// Whether programs and pages on this machine may write without a token. Requires a loopback address. Do not set
         /// it behind a proxy on the same machine: requests through one that adds no header would count as local.
         pub local_writes: bool,
+        /// PEM file of the certificate, followed by those of its issuers: the server then speaks HTTPS, with HTTP/2. It is
+        /// read again when it changes, and on SIGHUP. Requires `tls_key`.
+        #[schemars(extend("format" = "pem-file"), example = &"/etc/kiln/cert.pem")]
+        pub tls_cert: Option<PathBuf>,
+        /// PEM file of the private key of `tls_cert`.
+        #[schemars(extend("format" = "pem-file"), example = &"/etc/kiln/key.pem")]
+        pub tls_key: Option<PathBuf>,
     }
 
     /// `[store]`: stored layers.
@@ -386,6 +393,13 @@ impl PageConfig {
 }
 
 /// The default host of a port without a host, which must not expose the server to the network.
+impl ServerConfig {
+    /// The scheme of the URLs at which the server is reached without a proxy.
+    pub(crate) fn scheme(&self) -> &'static str {
+        if self.tls_cert.is_some() { "https" } else { "http" }
+    }
+}
+
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Reads an address and port, or a port alone as `3000` or `:3000`.

@@ -65,6 +65,8 @@ fn every_key_can_be_set_by_its_variable() {
         ("KILN_SERVER_CORS_ORIGINS", "https://a.example, https://b.example"),
         ("KILN_SERVER_HOSTS", "maps.example.org, *.example.org"),
         ("KILN_SERVER_LOCAL_WRITES", "true"),
+        ("KILN_SERVER_TLS_CERT", "cert.pem"),
+        ("KILN_SERVER_TLS_KEY", "key.pem"),
         ("KILN_SERVER_CACHE_CONTROL", "no-store"),
         ("KILN_SERVER_EMPTY_TILE", "204"),
         ("KILN_SERVER_TOKEN", "s3cret"),

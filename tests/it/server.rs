@@ -50,7 +50,7 @@ fn start(home: &Path, args: &[String], log: &Arc<Mutex<String>>) -> (Child, Stri
     let address = loop {
         let line = lines.next().unwrap_or_else(|| panic!("the server did not start: {}", log.lock().unwrap())).unwrap();
         log.lock().unwrap().extend([line.as_str(), "\n"]);
-        if let Some((_, url)) = line.split_once(" at http://") {
+        if let Some((_, url)) = line.split_once(" at http").and_then(|(_, url)| url.split_once("://")) {
             break url.trim_end_matches('/').to_owned();
         }
     };

@@ -25,6 +25,8 @@ pub(crate) struct BaseUrl {
     public: Option<String>,
     /// The `Host` header of the request.
     host: Option<String>,
+    /// The scheme of the server itself.
+    scheme: &'static str,
 }
 
 impl FromRequestParts<Arc<App>> for BaseUrl {
@@ -38,9 +40,9 @@ impl FromRequestParts<Arc<App>> for BaseUrl {
 impl BaseUrl {
     fn of(config: &ServerConfig, headers: &HeaderMap, peer: Option<&Peer>) -> Self {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).filter(|host| is_host(host));
-        let forwarded = || forwarded(config, headers, peer)?.base(host);
+        let forwarded = || forwarded(config, headers, peer)?.base(host, config.scheme());
         let configured = config.base_url.as_ref().map(|url| url.trim_end_matches('/').to_owned());
-        Self { public: configured.or_else(forwarded), host: host.map(str::to_owned) }
+        Self { public: configured.or_else(forwarded), host: host.map(str::to_owned), scheme: config.scheme() }
     }
 
     /// The URL of a path, given without its leading slash.
@@ -52,7 +54,7 @@ impl BaseUrl {
     pub(crate) fn absolute(&self) -> HttpResult<String> {
         let detail =
             "the request has no valid Host header, which absolute URLs need; set server.base_url of the config";
-        let own = || self.host.as_ref().map(|host| format!("http://{host}"));
+        let own = || self.host.as_ref().map(|host| format!("{}://{host}", self.scheme));
         self.public.clone().or_else(own).ok_or_else(|| Problem::parameter("host", detail))
     }
 }
@@ -108,8 +110,8 @@ impl<'h> Forwarded<'h> {
     }
 
     /// The public base URL; `None` if the host is unknown.
-    fn base(self, own_host: Option<&str>) -> Option<String> {
-        let (scheme, host) = (self.scheme.unwrap_or("http"), self.host.or(own_host)?);
+    fn base(self, own_host: Option<&str>, own_scheme: &str) -> Option<String> {
+        let (scheme, host) = (self.scheme.unwrap_or(own_scheme), self.host.or(own_host)?);
         Some(format!("{scheme}://{host}{}", self.prefix.unwrap_or_default()))
     }
 }
@@ -201,5 +203,9 @@ mod tests {
         let unknown = BaseUrl::of(&trusting(&["private"]), &HeaderMap::new(), None);
         assert!(unknown.absolute().unwrap_err().detail().contains("server.base_url"));
         assert_eq!(unknown.url("imgs/a.png"), "/imgs/a.png");
+        let secure = ServerConfig { tls_cert: Some("cert.pem".into()), ..trusting(&["private"]) };
+        assert_eq!(base(&secure, &[]), "https://kiln:3000");
+        assert_eq!(base(&secure, &[(HOST, "a.example")]), "https://a.example");
+        assert_eq!(base(&secure, &[(PROTO, "http")]), "http://kiln:3000");
     }
 }

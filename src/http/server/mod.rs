@@ -36,6 +36,7 @@ pub(crate) mod session;
 pub(crate) mod spaces;
 mod stored;
 pub(crate) mod text_metrics;
+mod tls;
 mod unread_body;
 pub(crate) mod write_limiter;
 

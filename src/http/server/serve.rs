@@ -24,6 +24,7 @@ use super::masks::run_webhooks;
 use super::request_head::normalize_head;
 use super::request_uri::normalize;
 use super::router::router;
+use super::tls::Tls;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::http::maintenance::{image_gc, jobs, mask_gc, store};
@@ -37,6 +38,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 pub struct Server {
     app: Arc<App>,
     listener: TcpListener,
+    tls: Option<Tls>,
 }
 
 impl Server {
@@ -44,15 +46,17 @@ impl Server {
     /// binds the address.
     ///
     /// # Errors
-    /// If a layer or a scheme file cannot be read, the image folder cannot be written, or the address is in use.
+    /// If a layer, a scheme file or a certificate cannot be read, the image folder cannot be written, or the address is in
+    /// use.
     pub async fn bind(config: Config) -> Result<Self> {
         let listen = config.server.listen;
         // Opening files and databases blocks.
-        let app = tokio::task::spawn_blocking(move || App::new(config)).await;
-        let app = Arc::new(app.map_err(|error| Error::io("the server", "start", std::io::Error::other(error)))??);
+        let opened = tokio::task::spawn_blocking(move || Ok((Tls::new(&config)?, App::new(config)?))).await;
+        let (tls, app) = opened.map_err(|error| Error::io("the server", "start", std::io::Error::other(error)))??;
+        let app = Arc::new(app);
         let listener = TcpListener::bind(listen).await;
         let listener = listener.map_err(|error| Error::io(listen.to_string(), "listen on", error))?;
-        Ok(Self { app, listener })
+        Ok(Self { app, listener, tls })
     }
 
     /// Returns the address that the server listens on, with the assigned port if the configured one is 0.
@@ -78,7 +82,7 @@ impl Server {
     /// # Errors
     /// [`Error::Io`] if the system does not report the address.
     pub fn url(&self) -> Result<String> {
-        Ok(format!("http://{}/", self.address()?))
+        Ok(format!("{}://{}/", self.app.config.server.scheme(), self.address()?))
     }
 
     /// The layers by name.
@@ -88,7 +92,8 @@ impl Server {
 
     /// Serves requests until `shutdown` completes, then completes the requests in progress.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { app, listener } = self;
+        let Self { app, listener, tls } = self;
+        let reload = tls.clone().map(|tls| tokio::spawn(tls.reload()));
         let background = [
             tokio::spawn(image_gc::run(Arc::clone(&app))),
             tokio::spawn(mask_gc::run(Arc::clone(&app))),
@@ -96,8 +101,8 @@ impl Server {
             tokio::spawn(store::run(Arc::clone(&app))),
             tokio::spawn(jobs::run(Arc::clone(&app))),
         ];
-        serve(Arc::clone(&app), router(Arc::clone(&app)), listener, shutdown).await;
-        for task in background {
+        serve(Arc::clone(&app), router(Arc::clone(&app)), listener, tls, shutdown).await;
+        for task in background.into_iter().chain(reload) {
             task.abort();
         }
         app.maintenance.stop();
@@ -105,7 +110,13 @@ impl Server {
 }
 
 /// Serves connections until `shutdown` completes, then completes the requests in progress.
-async fn serve(app: Arc<App>, router: Router, listener: TcpListener, shutdown: impl Future<Output = ()>) {
+async fn serve(
+    app: Arc<App>,
+    router: Router,
+    listener: TcpListener,
+    tls: Option<Tls>,
+    shutdown: impl Future<Output = ()>,
+) {
     let graceful = GracefulShutdown::new();
     let limit = Arc::new(Semaphore::new(app.config.server.max_connections));
     let timeout = app.config.server.timeout.duration();
@@ -146,12 +157,16 @@ async fn serve(app: Arc<App>, router: Router, listener: TcpListener, shutdown: i
             normalize_head(&mut request);
             routes.call(request)
         });
-        let connection = graceful.watch(builder.serve_connection(TokioIo::new(Box::pin(stream)), service));
-        let app = Arc::clone(&app);
+        let (stream, watcher) = (Box::pin(stream), graceful.watcher());
+        let (app, tls, builder) = (Arc::clone(&app), tls.clone(), builder.clone());
         tokio::spawn(async move {
             app.metrics.connections.inc();
+            let served = match tls {
+                Some(tls) => tls.serve(stream, service, &builder, watcher).await,
+                None => watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await.map_err(Into::into),
+            };
             // Usually the client closed it.
-            if let Err(error) = connection.await {
+            if let Err(error) = served {
                 tracing::debug!(%error, "connection closed early");
             }
             app.metrics.connections.dec();

@@ -1,0 +1,247 @@
+//! TLS connections: their certificate, which is read again when its files change, and HTTP/2 by ALPN.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
+
+use axum::body::Body;
+use axum::http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::Service;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::Watcher;
+use rustls::ServerConfig;
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsAcceptor;
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+
+/// The protocols of ALPN, the preferred one first.
+const PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
+
+/// The timeout of a handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The interval at which the files are checked for changes.
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The TLS side of a server.
+#[derive(Clone)]
+pub(super) struct Tls {
+    acceptor: TlsAcceptor,
+    certificate: Arc<Certificate>,
+    http2: http2::Builder<TokioExecutor>,
+}
+
+impl std::fmt::Debug for Tls {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tls").field("certificate", &self.certificate).finish_non_exhaustive()
+    }
+}
+
+/// A certificate with its key, and the files that it is read from.
+#[derive(Debug)]
+struct Certificate {
+    files: CertificateFiles,
+    current: RwLock<Arc<CertifiedKey>>,
+}
+
+impl ResolvesServerCert for Certificate {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+/// The PEM files of a certificate and its key.
+#[derive(Clone, Debug)]
+struct CertificateFiles {
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
+/// The modification time, size and inode of a file; `None` if there is none.
+type FileVersion = Option<(Option<SystemTime>, u64, u64)>;
+
+impl CertificateFiles {
+    /// The versions of both files. Links are followed: a certificate is often replaced by another target.
+    fn versions(&self) -> [FileVersion; 2] {
+        [&self.certificate, &self.key].map(|path| {
+            let file = path.metadata().ok()?;
+            #[cfg(unix)]
+            let inode = std::os::unix::fs::MetadataExt::ino(&file);
+            #[cfg(not(unix))]
+            let inode = 0;
+            Some((file.modified().ok(), file.len(), inode))
+        })
+    }
+
+    /// Reads the certificate, with the chain of its issuers, and its key.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a file cannot be read; [`Error::Config`] if it has no certificate or key, or if they do not match.
+    fn read(&self, provider: &CryptoProvider) -> Result<CertifiedKey> {
+        let bytes = |path: &Path| std::fs::read(path).map_err(|error| Error::io(path, "read", error));
+        let invalid = |key: &str, path: &Path, why: String| {
+            Error::config(format!("server.{key}"), format!("{}: {why}", path.display()))
+        };
+        let of_certificate = |why: String| invalid("tls_cert", &self.certificate, why);
+        let of_key = |why: String| invalid("tls_key", &self.key, why);
+        let pem = bytes(&self.certificate)?;
+        let chain: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+        let chain = chain.map_err(|error| of_certificate(format!("not PEM: {error}")))?;
+        if chain.is_empty() {
+            return Err(of_certificate("no certificate; expected PEM, -----BEGIN CERTIFICATE-----".to_owned()));
+        }
+        let key = PrivateKeyDer::from_pem_slice(&bytes(&self.key)?).map_err(|error| match error {
+            rustls::pki_types::pem::Error::NoItemsFound => {
+                of_key("no key; expected PEM, -----BEGIN PRIVATE KEY-----, without a password".to_owned())
+            }
+            error => of_key(format!("not PEM: {error}")),
+        })?;
+        CertifiedKey::from_der(chain, key, provider).map_err(|error| match error {
+            rustls::Error::InconsistentKeys(_) => {
+                of_key(format!("not the key of the certificate in {}", self.certificate.display()))
+            }
+            rustls::Error::InvalidCertificate(error) => of_certificate(format!("invalid certificate: {error}")),
+            error => of_key(format!("invalid key: {error}")),
+        })
+    }
+}
+
+impl Tls {
+    /// The TLS side of a server with `server.tls_cert` and `server.tls_key`; `None` without them.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a file cannot be read; [`Error::Config`] if it has no certificate or key, or if they do not match.
+    pub(super) fn new(config: &Config) -> Result<Option<Self>> {
+        let (Some(certificate), Some(key)) = (&config.server.tls_cert, &config.server.tls_key) else { return Ok(None) };
+        let files = CertificateFiles { certificate: certificate.clone(), key: key.clone() };
+        let provider = Arc::new(default_provider());
+        let current = RwLock::new(Arc::new(files.read(&provider)?));
+        let certificate = Arc::new(Certificate { files, current });
+        let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+        let builder = builder.map_err(|error| Error::config("server.tls_cert", error.to_string()))?;
+        let resolver: Arc<dyn ResolvesServerCert> = Arc::<Certificate>::clone(&certificate);
+        let mut server = builder.with_no_client_auth().with_cert_resolver(resolver);
+        server.alpn_protocols = PROTOCOLS.map(<[u8]>::to_vec).to_vec();
+        Ok(Some(Self { acceptor: Arc::new(server).into(), certificate, http2: http2_builder() }))
+    }
+
+    /// Serves a connection with HTTP/2 or HTTP/1.1, whichever its client prefers.
+    ///
+    /// # Errors
+    /// The reason why the connection was closed early.
+    pub(super) async fn serve<I, S, E>(
+        &self,
+        stream: I,
+        service: S,
+        http1: &http1::Builder,
+        watcher: Watcher,
+    ) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>>
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        S: Service<Request<Incoming>, Response = Response<Body>, Error = E> + Send + 'static,
+        S::Future: Send + 'static,
+        E: std::error::Error + Send + Sync + 'static,
+    {
+        let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, self.acceptor.accept(stream)).await;
+        let stream = handshake.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
+        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(PROTOCOLS[0]);
+        let io = TokioIo::new(stream);
+        if is_http2 {
+            watcher.watch(self.http2.serve_connection(io, service)).await?;
+        } else {
+            watcher.watch(http1.serve_connection(io, service)).await?;
+        }
+        Ok(())
+    }
+
+    /// Reads the certificate again whenever its files change, and on SIGHUP. One that cannot be used is reported, and the
+    /// last one stays.
+    pub(super) async fn reload(self) {
+        let mut hangup = Hangup::new();
+        let mut known = self.certificate.files.versions();
+        loop {
+            let is_requested = tokio::select! {
+                () = hangup.received() => true,
+                () = tokio::time::sleep(CHECK_INTERVAL) => false,
+            };
+            let certificate = Arc::clone(&self.certificate);
+            // Reading files blocks. The versions are those before the reading, so that a later change is noticed.
+            let read = tokio::task::spawn_blocking(move || {
+                let versions = certificate.files.versions();
+                let is_changed = is_requested || versions != known;
+                (versions, is_changed.then(|| certificate.files.read(&default_provider())))
+            });
+            let Ok((versions, read)) = read.await else { continue };
+            known = versions;
+            let file = self.certificate.files.certificate.display();
+            match read {
+                Some(Ok(key)) => {
+                    *self.certificate.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
+                    tracing::info!(%file, "the TLS certificate was read again");
+                }
+                Some(Err(error)) => tracing::error!(%error, "the TLS certificate cannot be read; the last one stays in use"),
+                None => {}
+            }
+        }
+    }
+}
+
+/// The builder of HTTP/2 connections. The limits on streams that clients reset are those of `h2`, against the *rapid
+/// reset* attack (CVE-2023-44487).
+fn http2_builder() -> http2::Builder<TokioExecutor> {
+    const MAX_STREAMS: u32 = 128;
+    const MAX_HEADER_BYTES: u32 = 1 << 16;
+    /// The response bytes that are buffered per stream while its client does not read.
+    const MAX_SEND_BYTES: usize = 1 << 16;
+    const KEEP_ALIVE: Duration = Duration::from_secs(20);
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEADER_BYTES)
+        .max_send_buf_size(MAX_SEND_BYTES)
+        // A client that has gone without closing its connection does not answer the ping.
+        .keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE);
+    builder
+}
+
+/// The signal SIGHUP, which would end the process without a handler.
+struct Hangup {
+    #[cfg(unix)]
+    signal: Option<tokio::signal::unix::Signal>,
+}
+
+impl Hangup {
+    fn new() -> Self {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            Self { signal: signal(SignalKind::hangup()).ok() }
+        }
+        #[cfg(not(unix))]
+        Self {}
+    }
+
+    /// Waits for the signal.
+    async fn received(&mut self) {
+        #[cfg(unix)]
+        if let Some(signal) = &mut self.signal
+            && signal.recv().await.is_some()
+        {
+            return;
+        }
+        std::future::pending().await
+    }
+}
