@@ -1,6 +1,6 @@
 //! Appending points to a layer, with group commit of concurrent writes.
 
-use super::layer::{Change, StoredLayer};
+use super::layer::{Change, LayerLock, StoredLayer};
 use super::merge::{SegmentOptions, write_segment};
 use super::queue::{AppendOutcome, PendingPoints, PendingWrite};
 use super::requests::Request;
@@ -107,9 +107,12 @@ impl StoredLayer {
 
     /// Commits writes together, and returns the outcome of each.
     fn commit_writes(&self, writes: Vec<PendingWrite>) -> Vec<Result<AppendOutcome>> {
-        // The newest snapshot, not the one that is served: a request that is missing in it counts as new.
-        let snapshot = match self.refresh() {
-            Ok(snapshot) => snapshot,
+        // The newest snapshot, not the one that is served: a request that is missing in it counts as new. The lock keeps
+        // other processes from committing the same request in between.
+        let has_requests = writes.iter().any(|write| write.request.is_some());
+        let lock = has_requests.then(|| self.lock()).transpose();
+        let (lock, snapshot) = match lock.and_then(|lock| Ok((lock, self.refresh()?))) {
+            Ok(found) => found,
             Err(error) => return writes.iter().map(|_| Err(error.duplicate())).collect(),
         };
         let mut outcomes = Vec::with_capacity(writes.len());
@@ -141,7 +144,7 @@ impl StoredLayer {
                 PendingPoints::Segment(entry, staging) => segments.push((entry, staging)),
             }
         }
-        if let Err(error) = self.commit_points(frame, shared_rows, &requests_of_shared, segments) {
+        if let Err(error) = self.commit_points(lock.as_ref(), frame, shared_rows, &requests_of_shared, segments) {
             for outcome in &mut outcomes {
                 let depends_on_commit = match outcome {
                     Ok(AppendOutcome::Appended) => true,
@@ -159,6 +162,7 @@ impl StoredLayer {
 
     fn commit_points(
         &self,
+        lock: Option<&LayerLock>,
         frame: Frame,
         shared_rows: Rows,
         requests: &[Request],
@@ -175,7 +179,11 @@ impl StoredLayer {
         if added.is_empty() {
             return Ok(());
         }
-        self.commit(Change { added, frame: Some(frame), ..Change::default() }, &staged)
+        let change = Change { added, frame: Some(frame), ..Change::default() };
+        match lock {
+            Some(lock) => self.commit_locked(lock, change, &staged),
+            None => self.commit(change, &staged),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ impl Store {
     /// # Errors
     /// [`Error::Invalid`](kiln_core::Error::Invalid) if the name is invalid; [`Error::Io`](kiln_core::Error::Io) if the
     /// file cannot be opened.
+    #[cfg_attr(test, allow(private_interfaces, reason = "tests have files of simulated disks"))]
     pub fn floor_plan(&self, name: &str) -> Result<Option<File>> {
         FILE.open(self, name)
     }

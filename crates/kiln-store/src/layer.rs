@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::clock::{Instant, now_s};
-use super::disk::{self, FileIdentity, sync_folder};
+use super::disk::{self, File, FileIdentity, sync_folder};
 use super::lock::lock_layer;
 use super::manifest::{self, Description, Manifest, Space};
 use super::queue::WriteQueue;
@@ -81,6 +81,10 @@ pub(super) struct Change {
     /// Whether `frame` becomes that of a layer that has none.
     pub(super) sets_frame: bool,
 }
+
+/// The lock of a layer, which is released on drop.
+#[derive(Debug)]
+pub(super) struct LayerLock(#[allow(dead_code, reason = "an open file holds the lock")] File);
 
 impl StoredLayer {
     /// Opens the layer `name` of the store in a folder; `None` if it does not exist. The name must be valid.
@@ -173,11 +177,25 @@ impl StoredLayer {
     /// Commits a change under the layer's lock. `staged` are the staging folders of the new segments, in the same
     /// order.
     pub(super) fn commit(&self, change: Change, staged: &[StagingDir]) -> Result<()> {
-        let removed = || Error::input(&self.folder, "the layer was removed concurrently");
-        let _lock = match lock_layer(&self.folder) {
-            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Err(removed()),
-            lock => lock?,
-        };
+        let lock = self.lock()?;
+        self.commit_locked(&lock, change, staged)
+    }
+
+    /// Locks the layer, which no other process can change then.
+    pub(super) fn lock(&self) -> Result<LayerLock> {
+        match lock_layer(&self.folder) {
+            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => Err(self.removed()),
+            lock => lock.map(LayerLock),
+        }
+    }
+
+    fn removed(&self) -> Error {
+        Error::input(&self.folder, "the layer was removed concurrently")
+    }
+
+    /// Commits a change like [`commit`](Self::commit) under a lock that is held.
+    pub(super) fn commit_locked(&self, _lock: &LayerLock, change: Change, staged: &[StagingDir]) -> Result<()> {
+        let removed = || self.removed();
         let mut manifest = Manifest::read(&self.folder)?.ok_or_else(removed)?;
         let exists = |id: &u64| manifest.segments.iter().any(|entry| entry.id == *id);
         let is_same_layer = change.removed_of.as_ref().is_none_or(|id| *id == manifest.id);

@@ -44,7 +44,8 @@ impl LayerFile {
     /// unchanged.
     pub(super) fn replace(self, store: &Store, layer: &str, parts: &[&[u8]]) -> Result<Option<bool>> {
         let folder = folder_of(store, layer)?;
-        if !disk::exists(&folder.join(manifest::FILE)) {
+        let manifest = folder.join(manifest::FILE);
+        if !disk::try_exists(&manifest).map_err(|error| Error::io(&manifest, "read", error))? {
             return Ok(None);
         }
         let _lock = lock_layer(&folder)?;
@@ -69,7 +70,7 @@ impl LayerFile {
         let folder = folder_of(store, layer)?;
         let path = folder.join(self.name);
         let failed = |error| Error::io(&path, "remove", error);
-        if !disk::exists(&path) {
+        if !disk::try_exists(&path).map_err(failed)? {
             return Ok(false);
         }
         let _lock = lock_layer(&folder)?;

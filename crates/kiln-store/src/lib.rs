@@ -29,6 +29,7 @@ mod blocks;
 mod build;
 mod clock;
 mod compaction;
+#[cfg_attr(test, allow(clippy::unwrap_used))]
 mod disk;
 mod expiry;
 mod filter;
@@ -52,11 +53,15 @@ mod rows;
 mod sample;
 mod scan;
 mod segment;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod simulation;
 mod snapshot;
 mod staging;
 #[allow(clippy::module_inception, reason = "the main type is in a file of its name")]
 mod store;
 mod sweep;
+#[cfg_attr(test, allow(clippy::unwrap_used))]
 mod sync;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -225,10 +225,17 @@ pub(super) fn create_folder(folder: &Path) -> std::io::Result<()> {
         return Ok(());
     }
     let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    create_folder(parent)?;
-    match disk::create_dir(folder) {
+    let create = || match disk::create_dir(folder) {
         // Another process has created it concurrently.
-        Err(_) if disk::is_dir(folder) => {}
+        Err(_) if disk::is_dir(folder) => Ok(()),
+        result => result,
+    };
+    match create() {
+        // The current folder is its own parent.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && parent != folder => {
+            create_folder(parent)?;
+            create()?;
+        }
         result => result?,
     }
     sync_folder(parent)

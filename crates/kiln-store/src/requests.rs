@@ -26,10 +26,12 @@ impl Request {
     /// The maximum number of requests that a layer remembers; the oldest are dropped first.
     pub const MAX_REMEMBERED: usize = 100_000;
 
-    /// The requests that a segment merged at `now_s` still remembers.
+    /// The requests that a segment merged at `now_s` still remembers. Their age is that at the newest of them, if that is
+    /// less, so that a clock that jumps forward forgets none.
     pub(super) fn unexpired(requests: impl IntoIterator<Item = Self>, now_s: u64) -> Vec<Self> {
-        let mut kept: Vec<Self> =
-            requests.into_iter().filter(|request| request.at_s.saturating_add(Self::RETENTION_S) > now_s).collect();
+        let mut kept: Vec<Self> = requests.into_iter().collect();
+        let now_s = kept.iter().map(|request| request.at_s).max().map_or(now_s, |newest| newest.min(now_s));
+        kept.retain(|request| request.at_s.saturating_add(Self::RETENTION_S) > now_s);
         kept.sort_by_key(|request| std::cmp::Reverse(request.at_s));
         kept.truncate(Self::MAX_REMEMBERED);
         kept

@@ -13,6 +13,8 @@ use kiln_core::error::{Error, Result};
 #[derive(Debug)]
 pub(super) struct StagingDir {
     folder: PathBuf,
+    /// Whether the files stay when the value is dropped.
+    is_left: bool,
     /// The lock that marks the folder as in use.
     _lock: File,
 }
@@ -30,7 +32,7 @@ impl StagingDir {
         loop {
             let folder = disk::create_unique_dir(parent, Self::PREFIX).map_err(failed)?;
             match lock_file(&folder.join(Self::LOCK)) {
-                Ok(lock) => return Ok(Self { folder, _lock: lock }),
+                Ok(lock) => return Ok(Self { folder, is_left: false, _lock: lock }),
                 // A sweep of another process has removed the folder before it was locked.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => {
@@ -45,20 +47,22 @@ impl StagingDir {
         &self.folder
     }
 
+    /// Leaves the folder with its files to a sweep.
+    pub(super) fn leave_to_sweep(mut self) {
+        self.is_left = true;
+    }
+
     /// Removes the staging folders of processes that have ended.
     pub(super) fn sweep(parent: &Path) {
         for entry in disk::read_dir(parent).into_iter().flatten().flatten() {
             if !entry.file_name().to_string_lossy().starts_with(Self::PREFIX) {
                 continue;
             }
-            match File::open(entry.path().join(Self::LOCK)) {
-                Ok(lock) => {
-                    if lock.try_lock().is_ok() {
-                        let _ = clear(&entry.path());
-                    }
-                }
-                // A folder without a lock file is empty. If it is new, its process creates another one.
-                Err(_) => drop(disk::remove_dir(entry.path())),
+            // The lock file is created if it is missing: after a power cut, a folder can have lost it, and a new folder does
+            // not have it yet. The process of a new folder finds it removed, and creates another one.
+            let Ok(lock) = disk::open_or_create(&entry.path().join(Self::LOCK)) else { continue };
+            if lock.try_lock().is_ok() {
+                let _ = clear(&entry.path());
             }
         }
     }
@@ -67,7 +71,9 @@ impl StagingDir {
 impl Drop for StagingDir {
     fn drop(&mut self) {
         // Files that cannot be removed now are left to a sweep.
-        let _ = clear(&self.folder);
+        if !self.is_left {
+            let _ = clear(&self.folder);
+        }
     }
 }
 

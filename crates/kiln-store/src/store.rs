@@ -126,7 +126,8 @@ impl Store {
     /// [`Error::Invalid`] if the [name](layer_name) is invalid; [`Error::Input`] if the manifest is damaged;
     /// [`Error::Io`] if it cannot be read.
     pub fn layer(&self, name: &str) -> Result<Option<Arc<StoredLayer>>> {
-        let exists = disk::exists(&self.layer_folder(name)?.join(manifest::FILE));
+        let path = self.layer_folder(name)?.join(manifest::FILE);
+        let exists = disk::try_exists(&path).map_err(|error| Error::io(&path, "read", error))?;
         let mut layers = self.layers.write().unwrap_or_else(PoisonError::into_inner);
         if !exists {
             layers.remove(name);
@@ -201,14 +202,21 @@ impl Store {
     /// [`Error::Invalid`] if the name is invalid; [`Error::Io`] if writing to the folder fails.
     pub fn remove(&self, name: &str) -> Result<bool> {
         let folder = self.layer_folder(name)?;
-        if !disk::is_dir(&folder) {
+        let failed = |error| Error::io(&folder, "remove", error);
+        if !disk::try_exists(&folder).map_err(failed)? || !disk::is_dir(&folder) {
             return Ok(false);
         }
-        let failed = |error| Error::io(&folder, "remove", error);
         let _lock = lock_layer(&folder)?;
         let staging = StagingDir::new(&self.folder)?;
-        disk::rename(&folder, staging.path().join(name)).map_err(failed)?;
-        sync_folder(&self.folder).map_err(failed)?;
+        let removed = staging.path().join(name);
+        disk::rename(&folder, &removed).map_err(failed)?;
+        if let Err(error) = sync_folder(&self.folder) {
+            // A power cut could bring the folder back, so its files must stay.
+            if disk::rename(&removed, &folder).is_err() {
+                staging.leave_to_sweep();
+            }
+            return Err(failed(error));
+        }
         self.layers.write().unwrap_or_else(PoisonError::into_inner).remove(name);
         Ok(true)
     }

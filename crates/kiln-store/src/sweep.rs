@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::disk;
+use super::disk::{self, sync_folder};
 use super::lock::lock_layer;
 use super::manifest::{self, Manifest};
 use super::staging::StagingDir;
@@ -10,6 +10,10 @@ use super::{floor_plan, rooms};
 
 /// Removes abandoned staging folders from a store, and files that are not listed in a manifest.
 pub(super) fn sweep(store: &Path) {
+    // The removal of a layer moves its folder to a staging folder: its files must not go before the move is durable.
+    if sync_folder(store).is_err() {
+        return;
+    }
     StagingDir::sweep(store);
     for entry in disk::read_dir(store).into_iter().flatten().flatten() {
         let folder = entry.path();
@@ -23,6 +27,11 @@ pub(super) fn sweep(store: &Path) {
 
 /// Removes the files of a layer that its manifest does not list. The layer must be locked.
 pub(super) fn sweep_layer(folder: &Path) {
+    // A process that was killed may have replaced the manifest without syncing the folder. A power cut would bring back
+    // the previous one, which lists other files.
+    if sync_folder(folder).is_err() {
+        return;
+    }
     // Without a readable manifest, it is unknown which files are unused.
     let Ok(Some(manifest)) = Manifest::read(folder) else { return };
     let listed = manifest.files();

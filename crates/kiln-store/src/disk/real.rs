@@ -1,7 +1,4 @@
-//! The file operations of the store.
-//!
-//! All modules of the store use files only through this one. It forwards to [`std::fs`] and memory maps without any cost.
-//! In tests of this crate, a thread can use a simulated disk in their place.
+//! The file operations of the standard library, and memory maps.
 
 use std::io;
 use std::ops::Deref;
@@ -10,32 +7,42 @@ use std::time::SystemTime;
 
 use memmap2::{Advice, Mmap, UncheckedAdvice};
 
-pub(super) use std::fs::{
-    File, create_dir, metadata, read_dir, read_to_string, remove_dir, remove_dir_all, remove_file, rename,
-};
+pub(crate) use std::fs::{File, create_dir, metadata, read_dir, remove_dir, remove_dir_all, remove_file, rename};
+
+#[cfg(not(test))]
+pub(crate) use std::fs::read_to_string;
 
 /// Whether there is a file or folder at `path`.
-pub(super) fn exists(path: &Path) -> bool {
+pub(crate) fn exists(path: &Path) -> bool {
     metadata(path).is_ok()
 }
 
+/// Whether there is a file or folder at `path`; an error if it cannot be known.
+pub(crate) fn try_exists(path: &Path) -> io::Result<bool> {
+    match metadata(path) {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Whether there is a folder at `path`.
-pub(super) fn is_dir(path: &Path) -> bool {
+pub(crate) fn is_dir(path: &Path) -> bool {
     metadata(path).is_ok_and(|metadata| metadata.is_dir())
 }
 
 /// Opens a file for writing without changing its content, and creates it if it is missing.
-pub(super) fn open_or_create(path: &Path) -> io::Result<File> {
+pub(crate) fn open_or_create(path: &Path) -> io::Result<File> {
     File::options().create(true).truncate(false).write(true).open(path)
 }
 
 /// Creates a folder with an unused name in `parent`, and returns its path.
-pub(super) fn create_unique_dir(parent: &Path, prefix: &str) -> io::Result<std::path::PathBuf> {
+pub(crate) fn create_unique_dir(parent: &Path, prefix: &str) -> io::Result<std::path::PathBuf> {
     tempfile::Builder::new().prefix(prefix).tempdir_in(parent).map(tempfile::TempDir::keep)
 }
 
 /// Syncs the entries of a folder to disk.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     #[cfg(unix)]
     File::open(folder)?.sync_all()?;
     #[cfg(not(unix))]
@@ -44,13 +51,13 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
 }
 
 /// A random ID of eight characters.
-pub(super) fn random_id() -> String {
+pub(crate) fn random_id() -> String {
     uuid::Uuid::new_v4().simple().to_string()[..8].to_owned()
 }
 
 /// The identity of a file, which changes when the file is replaced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct FileIdentity {
+pub(crate) struct FileIdentity {
     modified: Option<SystemTime>,
     length: u64,
     /// Device and inode.
@@ -60,12 +67,12 @@ pub(super) struct FileIdentity {
 
 impl FileIdentity {
     /// The identity of the file at `path`.
-    pub(super) fn at(path: &Path) -> io::Result<Self> {
+    pub(crate) fn at(path: &Path) -> io::Result<Self> {
         metadata(path).map(|metadata| Self::of(&metadata))
     }
 
     /// The identity of an open file.
-    pub(super) fn of_file(file: &File) -> io::Result<Self> {
+    pub(crate) fn of_file(file: &File) -> io::Result<Self> {
         file.metadata().map(|metadata| Self::of(&metadata))
     }
 
@@ -82,7 +89,7 @@ impl FileIdentity {
 
     /// Whether both are the same file, whose content may have changed in between. Always true where files have no
     /// inodes.
-    pub(super) fn is_same_file(&self, other: &Self) -> bool {
+    pub(crate) fn is_same_file(&self, other: &Self) -> bool {
         #[cfg(unix)]
         return self.node == other.node;
         #[cfg(not(unix))]
@@ -95,11 +102,11 @@ impl FileIdentity {
 
 /// A memory-mapped file.
 #[derive(Debug)]
-pub(super) struct Map(Mmap);
+pub(crate) struct Map(Mmap);
 
 impl Map {
     /// Maps a file, which must never be written to again.
-    pub(super) fn of(file: &File) -> io::Result<Self> {
+    pub(crate) fn of(file: &File) -> io::Result<Self> {
         // SAFETY: segments are never written to after they were renamed to their final name, and removing a file keeps
         // its mapping valid. Truncating one manually would kill the process.
         #[allow(unsafe_code)]
@@ -108,12 +115,12 @@ impl Map {
     }
 
     /// Hints whether the file is read sequentially, which enables read-ahead.
-    pub(super) fn advise_sequential(&self, is_sequential: bool) {
+    pub(crate) fn advise_sequential(&self, is_sequential: bool) {
         let _ = self.0.advise(if is_sequential { Advice::Sequential } else { Advice::Normal });
     }
 
     /// Releases the whole pages of a range of the file from memory.
-    pub(super) fn release(&self, offset: usize, length: usize) {
+    pub(crate) fn release(&self, offset: usize, length: usize) {
         const PAGE: usize = 4096;
         let (start, end) = (offset.next_multiple_of(PAGE), (offset + length) / PAGE * PAGE);
         if start < end {
