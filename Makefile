@@ -63,6 +63,7 @@ clean: ## Remove all build output
 .PHONY: tools
 tools:
 	@command -v gdalinfo >/dev/null || scripts/install.sh gdal-bin
+	@[ "$$(uname)" != Linux ] || command -v strace >/dev/null || scripts/install.sh strace
 	@ls /usr/share/postgresql/*/extension/postgis.control >/dev/null 2>&1 || scripts/install.sh postgresql postgresql-postgis
 	@scripts/page.sh tools
 	@scripts/readers.sh

@@ -67,6 +67,7 @@ mod points_nearby;
 mod points_selection;
 mod polygons;
 mod postgis;
+mod power_cuts;
 mod render;
 mod repeated_parameters;
 mod retention;
