@@ -68,7 +68,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
         let layers = if layers.is_empty() { "no layers yet".to_owned() } else { layers.join(", ") };
         print_message(&format!("Kiln serves {layers} at {url}"));
         if let Some(url) = write_url {
-            print_message(&format!("To add layers, open {url} (this token is valid until the server stops)"));
+            let text = format!("To add layers, open {url} or send its token; it is valid until the server stops");
+            print_message(&text);
         }
         let shutdown = async {
             signal.received().await;

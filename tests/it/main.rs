@@ -81,3 +81,5 @@ mod sheet;
 mod store_failures;
 mod stored_tiles;
 mod tiles;
+mod tls;
+mod write_access;

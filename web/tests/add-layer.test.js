@@ -48,6 +48,14 @@ const role = (page, name) => page.inputValue(`.column:has(.column-name:text-is("
 const choose = (page, name, role) => page.selectOption(`.column:has(.column-name:text-is("${name}")) select`, role);
 const submit = (page) => page.click('.add-form .primary:enabled');
 const shown = (page, layer) => page.waitForFunction((layer) => document.getElementById('layer').value === layer && location.hash.includes(`layer=${layer}&at=`), layer, { timeout: 15_000 });
+/** The link that a server prints after its address. */
+async function printedLink(server) {
+  for (;;) {
+    const found = /http:\S+#token=\w+/.exec(server.log());
+    if (found) return found[0];
+    await new Promise((done) => setTimeout(done, 20));
+  }
+}
 const layerOf = async (server, name) => (await server.json('catalog')).layers.find((layer) => layer.name === name);
 
 describe('a file with points', () => {
@@ -316,6 +324,35 @@ describe('a server', () => {
     await drop(page, ['second.csv', CLEAN]);
     await page.waitForSelector('.columns');
     await page.context().close();
+    own.stop();
+  });
+
+  test('without one accepts files on the page of the link that it prints, and its address has no token then', async () => {
+    const own = await serve('[server]\nlocal_writes = false\n');
+    const link = await printedLink(own);
+    const token = new URL(link).hash.slice('#token='.length);
+    const opened = await chromium.page({}, [own.url]);
+    const { page } = opened;
+    await page.goto(link);
+    await page.waitForSelector('#map[aria-busy="false"]');
+    assert.equal(page.url().includes(token), false);
+    await drop(page, ['first.csv', CLEAN]);
+    await page.waitForSelector('.columns');
+    await submit(page);
+    await shown(page, 'first');
+    assert.equal(page.url().includes(token), false);
+    // A link that is opened in the same tab, with the state of the map: only the token is removed.
+    await page.evaluate(() => sessionStorage.clear());
+    await page.evaluate((token) => (location.hash = `layer=one&token=${token}`), token);
+    await page.waitForFunction(() => !location.hash.includes('token=') && location.hash.includes('layer=one'));
+    assert.equal(await page.evaluate(() => sessionStorage.getItem('kiln.token')), token);
+    await page.context().close();
+    // Another tab does not have it.
+    const { page: other } = await visit(own);
+    await drop(other, ['second.csv', CLEAN]);
+    await other.waitForSelector('input[type="password"]');
+    assert.match(await other.textContent('.add form'), /link which it printed/);
+    await other.context().close();
     own.stop();
   });
 

@@ -137,8 +137,8 @@ async function start(home, inputs = []) {
   const isWritable = !existsSync(config) || !/token|local_writes/.test(readFileSync(config, 'utf8'));
   const env = isWritable ? { ...process.env, KILN_SERVER_LOCAL_WRITES: 'true' } : process.env;
   const child = spawn(PROGRAM, ['serve', ...inputs, '-l', '127.0.0.1:0'], { cwd: home, env, stdio: ['ignore', 'ignore', 'pipe'] });
+  let output = '';
   const url = await new Promise((done, fail) => {
-    let output = '';
     child.stderr.on('data', (chunk) => {
       output += chunk;
       const found = /at (http:\/\/[^\s]+)/.exec(output);
@@ -162,7 +162,7 @@ async function start(home, inputs = []) {
     await ended;
     return start(home);
   };
-  return { url, stop, kill, restart, json: async (path) => (await fetch(`${url}/${path}`)).json() };
+  return { url, stop, kill, restart, log: () => output, json: async (path) => (await fetch(`${url}/${path}`)).json() };
 }
 
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.mjs': 'text/javascript', '.css': 'text/css', '.json': 'application/json', '.png': 'image/png' };

@@ -8,7 +8,8 @@ import { blobs, BLOBS, npy, store } from './masks.js';
 
 let kiln, chromium, mask;
 before(async () => {
-  [kiln, chromium] = await Promise.all([serve(), open()]);
+  // A sandboxed frame has the origin null.
+  [kiln, chromium] = await Promise.all([serve('[server]\ncors_origins = ["*"]\n'), open()]);
   mask = await store(kiln.url, blobs());
 });
 after(async () => {

@@ -163,7 +163,9 @@ async fn serve(
             app.metrics.connections.inc();
             let served = match tls {
                 Some(tls) => tls.serve(stream, service, &builder, watcher).await,
-                None => watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await.map_err(Into::into),
+                None => {
+                    watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await.map_err(Into::into)
+                }
             };
             // Usually the client closed it.
             if let Err(error) = served {

@@ -190,7 +190,9 @@ impl Tls {
                     *self.certificate.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
                     tracing::info!(%file, "the TLS certificate was read again");
                 }
-                Some(Err(error)) => tracing::error!(%error, "the TLS certificate cannot be read; the last one stays in use"),
+                Some(Err(error)) => {
+                    tracing::error!(%error, "the TLS certificate cannot be read; the last one stays in use")
+                }
                 None => {}
             }
         }

@@ -54,6 +54,7 @@ parameter, and `request_id` is the id of the request in the server's log.
 | 412 | `urn:kiln:precondition-failed` | the layer exists, and the request has `If-None-Match: *` |
 | 413 | `urn:kiln:too-large` | the request exceeds a limit of the configuration |
 | 415 | `urn:kiln:unsupported-media-type` | the media type or encoding of the body is not supported |
+| 421 | `urn:kiln:misdirected-request` | the `Host` is not a name of the server (`server.hosts`) |
 | 422 | `urn:kiln:idempotency-key-used` | the `Idempotency-Key` was used with other content |
 | 500 | `urn:kiln:internal` | the server failed; the log has the cause under the `request_id` |
 | 503 | `urn:kiln:busy` | too many requests wait; retry after `Retry-After` |
@@ -82,7 +83,7 @@ openapi-python-client reads JSON and text only. Its configuration [openapi-pytho
 
 ## Authorization
 
-Write requests send the token of `server.token` as `Authorization: Bearer TOKEN`. Without a token, only clients of the same machine may write ([Layers](layers.md#who-may-write)).
+Write requests send the token of `server.token`, or that of the link which the server prints when it starts, as `Authorization: Bearer TOKEN` ([Layers](layers.md#who-may-write)).
 "#;
 
 /// The sections, by their tags.

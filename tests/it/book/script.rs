@@ -24,7 +24,7 @@ kiln() {
   command kiln "$@" -l "$TEST_PORT" 2>server.log &
   server=$!
   for _ in $(seq 600); do
-    if grep -q ' at http://' server.log; then return; fi
+    if grep -q ' at https\?://' server.log; then return; fi
     if ! kill -0 "$server" 2>/dev/null; then break; fi
     sleep 0.1
   done

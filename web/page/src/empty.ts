@@ -9,7 +9,8 @@ const POLL_MS = 3000;
 export function showEmpty(catalog: Catalog): void {
   const name = 'points';
   byId('empty-import').textContent = `kiln import ${name}.csv --layer ${name}`;
-  byId('empty-request').textContent = [`curl -X PUT '${BASE}/${name}'`, `curl '${BASE}/${name}/points' -F file=@${name}.csv`].join('\n');
+  const bearer = catalog.writes?.access === 'open' ? '' : " -H 'Authorization: Bearer TOKEN'";
+  byId('empty-request').textContent = [`curl -X PUT '${BASE}/${name}'${bearer}`, `curl '${BASE}/${name}/points'${bearer} -F file=@${name}.csv`].join('\n');
   const reason = closedReason(catalog);
   byId('empty-add').hidden = reason !== '';
   byId('empty-closed').hidden = reason === '';

@@ -13,6 +13,7 @@ import './area/area.css';
 import './view/view.css';
 import './sheet/sheet.css';
 
+import { takeToken } from './add/access.js';
 import { acceptFiles } from './add/drop.js';
 import { fetchCatalog, isPlane, layerOf, matrixPage, openLayer, reportMissingLayer, type Catalog, type LayerEntry } from './catalog.js';
 import { byId, showNotice, showStatus } from './dom.js';
@@ -69,6 +70,9 @@ function reloadLater({ message }: Error): void {
 }
 
 async function start(): Promise<void> {
+  // Before anything else reads the fragment.
+  takeToken();
+  addEventListener('hashchange', takeToken);
   markKeyboardUse();
   for (const [target, event] of [[byId('controls'), 'input'], [window, 'hashchange']] as const) target.addEventListener(event, () => showNotice());
   const catalog = await fetchCatalog().catch(async (error: Error) => {

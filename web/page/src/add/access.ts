@@ -24,6 +24,16 @@ export function keepToken(text: string): void {
   }
 }
 
+/** Keeps the token of a link, `#token=…`, which the server prints when it starts, and removes it from the address bar. */
+export function takeToken(): void {
+  const parts = location.hash.slice(1).split('&');
+  const [found] = parts.filter((part) => part.startsWith('token='));
+  if (found === undefined) return;
+  keepToken(new URLSearchParams(found).get('token') ?? '');
+  const rest = parts.filter((part) => !part.startsWith('token=')).join('&');
+  history.replaceState(history.state, '', `${location.pathname}${location.search}${rest && `#${rest}`}`);
+}
+
 /** The headers of a write request. */
 export const writeHeaders = (): Record<string, string> => (token() ? { Authorization: `Bearer ${token()}` } : {});
 

@@ -125,7 +125,7 @@ export class AddLayer {
     input.autocomplete = 'off';
     input.required = true;
     const go = make('button', 'primary', 'Continue');
-    form.append(make('p', '', `The server accepts ${file.name} only with its token, server.token of its config.`), element, go);
+    form.append(make('p', '', `The server accepts ${file.name} only with its token: server.token of its config, or that of the link which it printed when it started.`), element, go);
     form.addEventListener('submit', (event) => {
       event.preventDefault();
       keepToken(input.value.trim());
