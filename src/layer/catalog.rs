@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{Layer, LayerSpec, ProtectedLayers};
+use super::selections::Selections;
+use super::{Layer, LayerSpec, ProtectedLayers, SelectionLimits};
 use crate::error::Result;
 use crate::source::{Filter, PointSet, Provider};
 
@@ -20,6 +21,8 @@ pub struct SelectedEntry {
     pub points: u64,
     /// The time at which the layer expires, in Unix seconds.
     pub expires_s: u64,
+    /// The client that created the layer; `None` if it is unknown.
+    pub client: Option<String>,
 }
 
 /// All layers: fixed layers, from files, and the layers of providers, such as a store or a database, which can be
@@ -33,7 +36,7 @@ pub struct Catalog {
     providers: Vec<Arc<dyn Provider>>,
     /// The protections of the layers of the providers.
     protected: ProtectedLayers,
-    selected: RwLock<BTreeMap<String, SelectedEntry>>,
+    selected: RwLock<Selections>,
     /// The layers of the providers and the selections, as last returned.
     cached: RwLock<BTreeMap<String, Arc<Layer>>>,
 }
@@ -109,26 +112,13 @@ impl Catalog {
             .collect()
     }
 
-    /// Adds a temporary layer called `name`, a name that no other layer has. Removes the expired temporary layers, and
-    /// if there are more than `max`, those that expire the soonest.
-    pub fn select(&self, name: &str, entry: SelectedEntry, now_s: u64, max: usize) {
+    /// Adds a temporary layer called `name`, a name that no other layer has, or extends the life of an equal one. Removes the
+    /// expired temporary layers, and beyond the limits those of the client with the largest share.
+    pub fn select(&self, name: &str, entry: SelectedEntry, now_s: u64, limits: SelectionLimits) {
         let mut selected = self.selected.write().unwrap_or_else(PoisonError::into_inner);
-        selected.insert(name.to_owned(), entry);
-        let mut removed: Vec<String> =
-            selected.iter().filter(|(_, entry)| entry.expires_s <= now_s).map(|(name, _)| name.clone()).collect();
-        let mut excess: Vec<(u64, String)> = selected
-            .iter()
-            .filter(|(other, entry)| entry.expires_s > now_s && *other != name)
-            .map(|(name, entry)| (entry.expires_s, name.clone()))
-            .collect();
-        excess.sort_unstable();
-        excess.truncate((excess.len() + 1).saturating_sub(max.max(1)));
-        removed.extend(excess.into_iter().map(|(_, name)| name));
+        let removed = selected.insert(name, entry, now_s, limits);
         let mut cached = self.cached.write().unwrap_or_else(PoisonError::into_inner);
-        for name in removed {
-            selected.remove(&name);
-            cached.remove(&name);
-        }
+        removed.iter().for_each(|name| drop(cached.remove(name)));
     }
 
     /// The current state of the temporary layer `name`; `None` if there is none, or it has expired at `now_s`.

@@ -15,6 +15,7 @@ mod remarks;
 mod render;
 mod rows;
 mod schemes;
+mod selections;
 mod shading;
 mod style;
 mod tile_extent;
@@ -22,6 +23,7 @@ mod time_bound;
 mod units;
 
 pub use catalog::{Catalog, SelectedEntry};
+pub use selections::SelectionLimits;
 pub use extent_scan::ExtentScan;
 pub use fit_bounds::{Fit, Size, canvas_for, canvas_of};
 pub use frames::Frames;

@@ -228,7 +228,7 @@ pub(super) fn key(query: &Query<'_>, projection: Projection, log_scale: [i32; 2]
 
 /// The cache key of the points that pass a query.
 pub(super) fn filter_key(query: &Query<'_>) -> String {
-    let (weights, filter) = (query.columns.weights, &query.filter);
+    let (weights, filter) = (query.columns.weights, query.filter.key());
     format!("{weights} {filter}")
 }
 

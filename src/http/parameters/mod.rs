@@ -4,6 +4,7 @@ pub(crate) mod area;
 pub(crate) mod body;
 pub(crate) mod bounds_crs;
 pub(crate) mod canvas_parameters;
+pub(crate) mod conditions;
 pub(crate) mod fields;
 pub(crate) mod filter;
 pub(crate) mod layer_style;

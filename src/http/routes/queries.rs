@@ -7,25 +7,28 @@ use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::response::IntoResponse;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::Result;
 use crate::geo::Bounds;
 use crate::http::parameters::area::Area;
 use crate::http::parameters::body::body_fields;
+use crate::http::parameters::conditions::comparisons;
 use crate::http::parameters::filter::Filter;
 use crate::http::parameters::openapi::request_body;
 use crate::http::parameters::shared::{BOUNDS, LAYER, POLYGON, RawJson};
 use crate::http::server::base_url::BaseUrl;
+use crate::http::server::client::ClientId;
 use crate::http::server::clock::now_s;
+use crate::http::server::digest::keyed_digest;
 use crate::http::server::price::Price;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::session::Session;
 use crate::layer::{FilterOptions, Layer, SelectedEntry};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, parameter_set};
-use crate::source::{self, Comparison, Operand};
+use crate::source;
 
 /// A query, available as a temporary layer.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -45,15 +48,6 @@ pub(crate) struct QueryReply {
     /// Unix time in seconds at which the layer expires.
     #[schema(example = 1_732_161_600)]
     expires_at: u64,
-}
-
-/// A condition on a column in a request.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Condition {
-    column: String,
-    op: String,
-    value: serde_json::Value,
 }
 
 parameter_set! {
@@ -79,7 +73,8 @@ request_body! {
 /// Create a temporary layer from a filtered layer
 ///
 /// The `id` in the response is the name of a layer that contains only the matching points. Until `expires_at`, it can
-/// be used like any layer: for tiles, overlays, legends and so on, with additional filters. It reflects later changes
+/// be used like any layer: for tiles, overlays, legends and so on, with additional filters. An equal query has the same
+/// `id`, and extends its life. It reflects later changes
 /// of the original layer.
 #[utoipa::path(post, path = "/queries", operation_id = "create_query", tag = "layers", request_body = QueryRequest,
     responses(
@@ -115,7 +110,7 @@ pub(crate) async fn create(app: Session, base: BaseUrl, headers: HeaderMap, body
         None => None,
     };
     let comparisons = match conditions {
-        Some(json) => comparisons(&layer, &json.0)?,
+        Some(json) => comparisons(&layer, &json.0, &app.config.limits)?,
         None => Vec::new(),
     };
     let filter = filter.within(area);
@@ -126,9 +121,15 @@ pub(crate) async fn create(app: Session, base: BaseUrl, headers: HeaderMap, body
     let count = app.pool.run_at(price, work);
     let points = count.await?;
     let server = base.absolute()?;
-    let id = uuid::Uuid::new_v4().to_string();
+    let id = id_of(&name, &selection);
     let expires_s = now_s() + app.config.queries.ttl.as_secs();
-    let entry = SelectedEntry { parent: name, filter: selection, points, expires_s };
+    let client = ClientId::current().map(|client| client.to_string());
+    let entry = SelectedEntry { parent: name, filter: selection, points, expires_s, client };
+    let max_bytes = app.config.queries.max_size.bytes();
+    if entry.bytes() > max_bytes {
+        let detail = format!("the query of {} bytes exceeds the limit of {max_bytes} bytes", entry.bytes());
+        return Err(Problem::too_large("queries.max_size", detail));
+    }
     app.select(&id, entry, now_s());
     let tilejson = format!("{server}/{id}");
     let tiles = [format!("{tilejson}/{{z}}/{{x}}/{{y}}.png")];
@@ -137,40 +138,18 @@ pub(crate) async fn create(app: Session, base: BaseUrl, headers: HeaderMap, body
     Ok((StatusCode::CREATED, headers, Json(reply)).into_response())
 }
 
+/// The id of a query: equal for equal queries of a layer, and unknown to other clients, since the key of the digest is secret.
+fn id_of(layer: &str, filter: &source::Filter) -> String {
+    let digest = keyed_digest((layer, filter.key()));
+    uuid::Builder::from_random_bytes(digest.to_be_bytes()).into_uuid().to_string()
+}
+
 /// Converts bounds to a `GeoJSON` polygon.
 fn rectangle(bounds: Bounds) -> String {
     let Bounds { west, south, east, north } = bounds;
     let east = if east <= west { east + 360.0 } else { east };
     let ring = [[west, south], [east, south], [east, north], [west, north], [west, south]];
     serde_json::json!({"type": "Polygon", "coordinates": [ring]}).to_string()
-}
-
-/// Reads the conditions of a request, and checks that the layer can compare their columns.
-fn comparisons(layer: &Layer, json: &str) -> HttpResult<Vec<Comparison>> {
-    const MAX_CONDITIONS: usize = 32;
-    let invalid = |detail: String| Problem::parameter("where", detail);
-    let conditions: Vec<Condition> = serde_json::from_str(json)
-        .map_err(|_| invalid(r#"expected a list such as [{"column": "speed", "op": ">=", "value": 30}]"#.into()))?;
-    if conditions.len() > MAX_CONDITIONS {
-        return Err(invalid(format!("there are more than {MAX_CONDITIONS} conditions")));
-    }
-    let comparisons = conditions.into_iter().map(|Condition { column, op, value }| {
-        let operand = match value {
-            serde_json::Value::Number(number) => Operand::Number(number.as_f64().unwrap_or(f64::NAN)),
-            serde_json::Value::String(text) => Operand::Text(text),
-            serde_json::Value::Bool(flag) => Operand::Text(flag.to_string()),
-            other => return Err(invalid(format!("{other} is neither a number nor a string"))),
-        };
-        if !layer.comparable().is_empty() && !layer.comparable().contains(&column) {
-            let names = layer.comparable().join(", ");
-            return Err(invalid(format!("the column `{column}` cannot be compared; expected one of {names}")));
-        }
-        let operator = op.parse().map_err(|_| invalid(format!("`{op}` is not =, !=, <, <=, > or >=")))?;
-        let comparison = Comparison { column, operator, operand };
-        layer.point_set().check_comparison(&comparison)?;
-        Ok(comparison)
-    });
-    comparisons.collect()
 }
 
 /// Counts the points of a layer that pass a filter.

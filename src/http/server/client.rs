@@ -1,6 +1,7 @@
 //! The client of a request, and the quota of each client.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,6 +23,14 @@ tokio::task_local! {
 pub(crate) enum ClientId {
     /// An IPv4 address, or the first 64 bits of an IPv6 address: a subscriber has at least that network.
     Address(IpAddr),
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => write!(f, "{address}"),
+        }
+    }
 }
 
 impl ClientId {

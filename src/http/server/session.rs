@@ -12,7 +12,7 @@ use super::app::App;
 use super::problem::{HttpResult, Problem};
 use crate::config::ROUTES;
 use crate::error::Result;
-use crate::layer::{Layer, SelectedEntry};
+use crate::layer::{Layer, SelectedEntry, SelectionLimits};
 use crate::spelling::{did_you_mean, nearest_of};
 use crate::store::Store;
 
@@ -82,6 +82,8 @@ impl Session {
 
     /// Adds the query `id`, and removes the expired ones.
     pub(crate) fn select(&self, id: &str, entry: SelectedEntry, now_s: u64) {
-        self.app.catalog.select(id, entry, now_s, self.config.queries.max_count);
+        let queries = &self.config.queries;
+        let limits = SelectionLimits { max_count: queries.max_count, max_bytes: queries.max_size.bytes() };
+        self.app.catalog.select(id, entry, now_s, limits);
     }
 }

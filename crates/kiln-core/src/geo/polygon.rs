@@ -10,6 +10,7 @@ use std::ops::Range;
 use self::bands::Bands;
 use super::Bounds;
 use crate::error::{Error, Result};
+use crate::keyed_digest::keyed_digest;
 use crate::parameter::Parameter;
 use crate::simd::wide;
 
@@ -33,6 +34,8 @@ pub struct Polygon {
     parts: Vec<Range<usize>>,
     /// The index of the edges by latitude, if there are more than a few.
     bands: Option<Bands>,
+    /// The digest of the edges, for caches of this process.
+    digest: u128,
 }
 
 /// An edge from its southern to its northern end. Adjacent polygons thus have the same edge, and rounding is the same.
@@ -131,7 +134,23 @@ impl Polygon {
         let max = |axis: usize| vertices().map(|vertex| vertex[axis]).fold(f64::NEG_INFINITY, f64::max);
         let bounds = Bounds { west: min(0), south: min(1), east: max(0), north: max(1) };
         let bands = (edges.len() > few_edges).then(|| Bands::of(&edges));
-        Ok(Self { wraps, bounds, edges, parts, bands })
+        let bits = |[lon, lat]: [f64; 2]| [lon.to_bits(), lat.to_bits()];
+        let all: Vec<_> = edges.iter().map(|edge| (edge.part, bits(edge.south), bits(edge.north))).collect();
+        let digest = keyed_digest((wraps, all));
+        Ok(Self { wraps, bounds, edges, parts, bands, digest })
+    }
+
+    /// A digest of the edges, for caches of this process.
+    pub fn digest(&self) -> u128 {
+        self.digest
+    }
+
+    /// The memory of the polygon in bytes.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.edges.capacity() * size_of::<Edge>()
+            + self.parts.capacity() * size_of::<Range<usize>>()
+            + self.bands.as_ref().map_or(0, Bands::bytes)
     }
 
     /// Whether the coordinates are degrees on the globe, where longitudes repeat, and not the units of a plane.

@@ -4,9 +4,18 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::keyed_digest::keyed_digest;
+
 /// Distinct categories in ascending order. Clones share their memory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CategorySet(Option<Arc<[Box<str>]>>);
+pub struct CategorySet(Option<Arc<Names>>);
+
+/// At least one name, with the digest of all.
+#[derive(Debug, PartialEq, Eq)]
+struct Names {
+    names: Box<[Box<str>]>,
+    digest: u128,
+}
 
 impl CategorySet {
     /// The maximum number of distinct categories that are read from text.
@@ -16,7 +25,7 @@ impl CategorySet {
 
     /// The categories in ascending order.
     pub fn names(&self) -> &[Box<str>] {
-        self.0.as_deref().unwrap_or_default()
+        self.0.as_ref().map_or(&[], |names| &names.names)
     }
 
     /// The number of categories.
@@ -37,6 +46,11 @@ impl CategorySet {
     /// The size of the names in bytes.
     pub fn name_bytes(&self) -> usize {
         self.names().iter().map(|name| name.len()).sum()
+    }
+
+    /// A digest of the names, for caches of this process.
+    pub fn digest(&self) -> u128 {
+        self.0.as_ref().map_or(0, |names| names.digest)
     }
 
     /// The memory of the set in bytes, about.
@@ -63,7 +77,7 @@ impl FromIterator<Box<str>> for CategorySet {
         let mut names: Vec<Box<str>> = names.into_iter().collect();
         names.sort_unstable();
         names.dedup();
-        Self((!names.is_empty()).then(|| names.into()))
+        Self((!names.is_empty()).then(|| Arc::new(Names { digest: keyed_digest(&names), names: names.into() })))
     }
 }
 

@@ -8,6 +8,7 @@ pub mod category_dictionary;
 mod category_set;
 mod comparison;
 mod coordinate_space;
+mod filter_key;
 pub(crate) mod memory_source;
 pub mod parts;
 mod point_columns;

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{CategorySet, Comparison, CoordinateSpace, Progress};
+use super::{CategorySet, Comparison, CoordinateSpace, Operand, Progress};
 use crate::calendar::TimePartFilter;
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Polygon};
@@ -171,6 +171,21 @@ impl Filter {
         self.polygon = self.polygon.or_else(|| other.polygon.as_ref().map(Arc::clone));
         self.comparisons.extend(other.comparisons.iter().cloned());
         self
+    }
+}
+
+impl Filter {
+    /// The memory of the filter in bytes, about.
+    pub fn bytes(&self) -> usize {
+        let text = |comparison: &Comparison| {
+            let operand = if let Operand::Text(text) = &comparison.operand { text.len() } else { 0 };
+            size_of::<Comparison>() + comparison.column.len() + operand
+        };
+        size_of::<Self>()
+            + self.categories.bytes()
+            + self.time_parts.len() * size_of::<TimePartFilter>()
+            + self.comparisons.iter().map(text).sum::<usize>()
+            + self.polygon.as_ref().map_or(0, |polygon| polygon.bytes())
     }
 }
 

@@ -21,6 +21,11 @@ impl Bands {
     /// The maximum average number of bands per edge: bands are widened if edges are long.
     const MAX_BANDS_PER_EDGE: usize = 8;
 
+    /// The memory of the lists in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.starts.capacity() * size_of::<f64>() + (self.offsets.capacity() + self.edges.capacity()) * size_of::<u32>()
+    }
+
     pub(super) fn of(edges: &[Edge]) -> Self {
         let mut ends: Vec<f64> = edges.iter().flat_map(|edge| [edge.south[1], edge.north[1]]).collect();
         ends.sort_unstable_by(f64::total_cmp);
