@@ -23,7 +23,6 @@ mod time_bound;
 mod units;
 
 pub use catalog::{Catalog, SelectedEntry};
-pub use selections::SelectionLimits;
 pub use extent_scan::ExtentScan;
 pub use fit_bounds::{Fit, Size, canvas_for, canvas_of};
 pub use frames::Frames;
@@ -38,6 +37,7 @@ pub use remarks::{remarks, remarks_with_rejections};
 pub use render::{Heatmap, Values, is_occupied, render, render_occupied, render_shaded};
 pub use rows::{ColumnOptions, FilterOptions, InputOptions};
 pub use schemes::SchemeFolders;
+pub use selections::SelectionLimits;
 pub use shading::Shading;
 pub use style::{Blend, Radius, Style};
 pub use tile_extent::{DotReach, bounds_with_reach, center};

@@ -113,7 +113,9 @@ mod tests {
     fn the_client_with_the_largest_share_loses_its_oldest_ones() {
         let limits = SelectionLimits { max_count: 4, max_bytes: 1 << 20 };
         let mut selections = Selections::default();
-        for (name, client, expires_s) in [("old", "quiet", 10), ("b1", "busy", 20), ("b2", "busy", 30), ("b3", "busy", 40)] {
+        for (name, client, expires_s) in
+            [("old", "quiet", 10), ("b1", "busy", 20), ("b2", "busy", 30), ("b3", "busy", 40)]
+        {
             assert!(selections.insert(name, entry(client, expires_s, 1), 0, limits).is_empty());
         }
         assert_eq!(selections.insert("b4", entry("busy", 50, 1), 0, limits), ["b1"]);

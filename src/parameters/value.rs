@@ -280,7 +280,9 @@ mod tests {
         ] {
             assert_eq!(texts(text).unwrap(), expected, "{text}");
         }
-        for bad in ["[", "[\"a\"", "[\"a\",]", "[,]", "[\"a\" \"b\"]", "[1]", "[null]", "[[\"a\"]]", "[\"a\"]]", "[\"a]"] {
+        for bad in
+            ["[", "[\"a\"", "[\"a\",]", "[,]", "[\"a\" \"b\"]", "[1]", "[null]", "[[\"a\"]]", "[\"a\"]]", "[\"a]"]
+        {
             assert!(texts(bad).is_none(), "{bad}");
         }
         let set = |text: &str| <CategorySet as Value>::read(text, Kind::Texts);

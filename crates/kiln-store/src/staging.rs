@@ -114,9 +114,12 @@ mod tests {
         let store = home.path().join("store");
         let used = StagingDir::new(&store).unwrap();
         fs::write(used.path().join("run-0.points.arrow"), "points").unwrap();
-        for (abandoned, files) in
-            [(".work-a", &["lock", "run-0.points.arrow"][..]), (".work-b", &["lock"]), (".work-c", &[])]
-        {
+        for (abandoned, files) in [
+            (".work-a", &["lock", "run-0.points.arrow"][..]),
+            (".work-b", &["lock"]),
+            (".work-c", &[]),
+            (".work-d", &["x"]),
+        ] {
             fs::create_dir_all(store.join(abandoned).join("inner")).unwrap();
             fs::write(store.join(abandoned).join("inner/file"), "x").unwrap();
             if files.is_empty() {

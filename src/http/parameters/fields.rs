@@ -414,8 +414,9 @@ mod tests {
 
     #[test]
     fn a_list_of_strings_is_json_or_comma_separated() {
-        let categories =
-            |fields: HttpResult<Fields>| fields.unwrap().read::<FilterOptions>().unwrap().categories.unwrap().to_strings();
+        let categories = |fields: HttpResult<Fields>| {
+            fields.unwrap().read::<FilterOptions>().unwrap().categories.unwrap().to_strings()
+        };
         assert_eq!(categories(Fields::from_query("category=bus,+tram")), ["bus", "tram"]);
         assert_eq!(categories(Fields::from_query("category=[\"a,b\"]")), ["a,b"]);
         assert_eq!(categories(Fields::from_json(br#"{"category": "a,b"}"#)), ["a,b"]);

@@ -31,7 +31,8 @@ impl Filter {
         let options: FilterOptions = fields.read()?;
         let categories = options.categories.as_ref().map_or((0, 0), |names| (names.len(), names.name_bytes()));
         if categories.0 > limits.categories {
-            let detail = format!("{} categories exceed the limit of {}, limits.categories", categories.0, limits.categories);
+            let detail =
+                format!("{} categories exceed the limit of {}, limits.categories", categories.0, limits.categories);
             return Err(Problem::parameter(fields.name_of(Parameter::CATEGORY), detail));
         }
         check_text(fields.name_of(Parameter::CATEGORY), categories.1, limits)?;
@@ -160,7 +161,10 @@ mod tests {
         let list = |count: usize| (0..count).map(|name| name.to_string()).collect::<Vec<_>>().join(",");
         assert_eq!(read(&format!("category={0},{0}", list(10_000))).unwrap().categories().len(), 10_000);
         let detail = |query: &str| read(query).unwrap_err().detail().to_owned();
-        assert_eq!(detail(&format!("category={}", list(10_001))), "category: 10001 categories exceed the limit of 10000, limits.categories");
+        assert_eq!(
+            detail(&format!("category={}", list(10_001))),
+            "category: 10001 categories exceed the limit of 10000, limits.categories"
+        );
         let long = detail(&format!("space_id={}", "a".repeat(300_000)));
         assert_eq!(long, "space_id: 300000 bytes of text exceed the limit of 262144, limits.filter_text");
     }

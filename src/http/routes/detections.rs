@@ -157,7 +157,8 @@ pub(crate) async fn detections(app: Session, headers: HeaderMap, body: Bytes) ->
 impl SpacesOfLayer {
     /// The query for the points of the spaces.
     fn query(&self) -> Query<'static> {
-        let filter = crate::source::Filter { categories: self.categories.clone().into(), ..crate::source::Filter::default() };
+        let filter =
+            crate::source::Filter { categories: self.categories.clone().into(), ..crate::source::Filter::default() };
         let query = self.layer.query();
         let filter = query.filter.clone().and(&filter);
         query.with_filter(filter)

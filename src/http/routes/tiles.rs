@@ -88,7 +88,13 @@ pub(crate) async fn tile_within(
     let layer = app.layer(&layer)?;
     let path = TilePath::read(&layer, &z, &x, &y)?;
     let area = Area::of_body(&app.pool, layer.coordinate_space(), &headers, body).await?;
-    let style = KeyedTileStyle::read(&app.schemes, &app.config.limits, &layer, query.as_deref().unwrap_or_default(), Some(area))?;
+    let style = KeyedTileStyle::read(
+        &app.schemes,
+        &app.config.limits,
+        &layer,
+        query.as_deref().unwrap_or_default(),
+        Some(area),
+    )?;
     // Clients do not cache the response to a POST, so conditional headers do not apply.
     reply(&app, &layer, &style, path, &HeaderMap::new()).await
 }

@@ -42,7 +42,8 @@ mod tests {
 
     #[test]
     fn keys_are_short_and_differ_for_different_filters() {
-        let square = |side: f64| Polygon::new(&[vec![vec![[0.0, 0.0], [side, 0.0], [side, side], [0.0, 0.0]]]]).unwrap();
+        let square =
+            |side: f64| Polygon::new(&[vec![vec![[0.0, 0.0], [side, 0.0], [side, side], [0.0, 0.0]]]]).unwrap();
         let of = |names: &[&str], polygon: Option<Polygon>, start_us| Filter {
             categories: names.iter().map(|name| Box::from(*name)).collect(),
             polygon: polygon.map(Arc::new),
