@@ -25,6 +25,7 @@ pub(crate) async fn metrics(app: Session, headers: HeaderMap) -> HttpResult<Resp
     metrics.working.set(app.pool.working() as i64);
     metrics.waiting.set(app.pool.waiting() as i64);
     metrics.writing.set(app.write_limiter.working() as i64);
+    metrics.body_bytes.set(app.bodies.used() as i64);
     metrics.cache_bytes.set(app.bytes.bytes() as i64);
     metrics.masks.cache_bytes.set(app.masks.cache_bytes() as i64);
     metrics.masks.subscribers.set(app.masks.clicks.count() as i64);

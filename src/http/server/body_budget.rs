@@ -19,6 +19,7 @@ use hyper::body::{Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::problem::{HttpResult, Problem};
+use super::rate_window::{RateWindow, SlowRate};
 use crate::config::LimitsConfig;
 
 /// The memory that all request bodies share.
@@ -127,7 +128,7 @@ impl BodyLease {
         }
         let lease = self.clone();
         request.map(|body| {
-            Body::new(MinRateBody { body, lease, window: RateWindow::new(min_rate, RateWindow::LENGTH), wait: None })
+            Body::new(MinRateBody { body, lease, window: RateWindow::new(min_rate, RATE_WINDOW), wait: None })
         })
     }
 }
@@ -170,6 +171,9 @@ impl HttpBody for ChargedBody {
     }
 }
 
+/// The waited time in which the rate of a body is measured.
+const RATE_WINDOW: Duration = Duration::from_secs(10);
+
 /// A body that fails if it arrives slower than a minimum rate. Only the time in which the server waits for the client
 /// counts.
 struct MinRateBody {
@@ -178,50 +182,6 @@ struct MinRateBody {
     window: RateWindow,
     /// The current wait: its start, and the timer of the next check.
     wait: Option<(Instant, Pin<Box<Sleep>>)>,
-}
-
-/// The time in which a rate is measured: the time waited, and the bytes received, since the last check.
-#[derive(Clone, Copy, Debug)]
-struct RateWindow {
-    min_rate: u64,
-    length: Duration,
-    waited: Duration,
-    bytes: u64,
-}
-
-impl RateWindow {
-    /// The time waited between checks.
-    const LENGTH: Duration = Duration::from_secs(10);
-
-    fn new(min_rate: u64, length: Duration) -> Self {
-        Self { min_rate, length, waited: Duration::ZERO, bytes: 0 }
-    }
-
-    /// The time until the next check.
-    fn left(&self) -> Duration {
-        self.length.saturating_sub(self.waited)
-    }
-
-    /// Counts bytes after a wait.
-    fn receive(&mut self, waited: Duration, bytes: u64) {
-        self.waited += waited;
-        self.bytes += bytes;
-    }
-
-    /// Starts the next window after a wait, or returns a description of a rate below the minimum.
-    fn check(&mut self, waited: Duration) -> Option<String> {
-        let Self { min_rate, bytes, .. } = *self;
-        let waited = self.waited + waited;
-        if (bytes as f64) < min_rate as f64 * waited.as_secs_f64() {
-            let seconds = waited.as_secs();
-            return Some(format!(
-                "the body had {bytes} bytes in {seconds} s, which is below the minimum of {min_rate} bytes per second, \
-                 limits.body_rate"
-            ));
-        }
-        *self = Self::new(min_rate, self.length);
-        None
-    }
 }
 
 impl HttpBody for MinRateBody {
@@ -237,7 +197,7 @@ impl HttpBody for MinRateBody {
         if let Poll::Ready(frame) = frame {
             let waited = this.wait.take().map_or(Duration::ZERO, |(start, _)| start.elapsed());
             let data = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref());
-            this.window.receive(waited, data.map_or(0, Bytes::len) as u64);
+            this.window.transfer(waited, data.map_or(0, Bytes::len) as u64);
             return Poll::Ready(frame);
         }
         let left = this.window.left();
@@ -248,7 +208,12 @@ impl HttpBody for MinRateBody {
         if timer.as_mut().poll(context).is_pending() {
             return Poll::Pending;
         }
-        if let Some(detail) = this.window.check(start.elapsed()) {
+        if let Err(SlowRate { bytes, waited, min_rate }) = this.window.check(start.elapsed()) {
+            let seconds = waited.as_secs();
+            let detail = format!(
+                "the body had {bytes} bytes in {seconds} s, which is below the minimum of {min_rate} bytes per second, \
+                 limits.body_rate"
+            );
             return Poll::Ready(Some(Err(body_error(&this.lease.fail(Problem::slow_body(detail))))));
         }
         this.wait = None;
@@ -315,30 +280,6 @@ mod tests {
         assert!(other.add(800).is_ok() && other.add(1).is_err());
         drop((lease, other));
         assert_eq!((budget.used(), budget.take_released(), budget.take_released()), (0, 1500, 0));
-    }
-
-    #[test]
-    fn a_rate_below_the_minimum_is_found_in_each_window() {
-        let second = Duration::from_secs(1);
-        for (bytes, is_slow) in [(0, true), (99, true), (100, false), (10_000, false)] {
-            let mut window = RateWindow::new(100, RateWindow::LENGTH);
-            for _ in 0..3 {
-                (0..9).for_each(|_| window.receive(second, bytes));
-                assert_eq!(window.left(), second);
-                window.receive(Duration::ZERO, bytes);
-                let found = window.check(second);
-                assert_eq!(found.is_some(), is_slow, "{bytes}");
-                assert!(found.is_none_or(|found| found.contains("limits.body_rate")));
-                if is_slow {
-                    break;
-                }
-            }
-        }
-        // Bytes of an earlier window do not count, and neither does the time in which the server does not wait.
-        let mut window = RateWindow::new(100, RateWindow::LENGTH);
-        window.receive(Duration::ZERO, 1_000_000);
-        assert_eq!(window.left(), RateWindow::LENGTH);
-        assert!(window.check(RateWindow::LENGTH).is_none() && window.check(RateWindow::LENGTH).is_some());
     }
 
     #[tokio::test]

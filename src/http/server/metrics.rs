@@ -121,6 +121,7 @@ pub(crate) struct Metrics {
     pub(crate) working: Gauge<i64, AtomicI64>,
     pub(crate) waiting: Gauge<i64, AtomicI64>,
     pub(crate) cache_bytes: Gauge<i64, AtomicI64>,
+    pub(crate) body_bytes: Gauge<i64, AtomicI64>,
     pub(crate) connections: Gauge<i64, AtomicI64>,
     panics: Counter<u64, AtomicU64>,
     pub(crate) masks: MaskMetrics,
@@ -169,6 +170,7 @@ impl Metrics {
             working: Gauge::default(),
             waiting: Gauge::default(),
             cache_bytes: Gauge::default(),
+            body_bytes: Gauge::default(),
             connections: Gauge::default(),
             panics: Counter::default(),
             masks: MaskMetrics::register(&mut registry),
@@ -206,6 +208,8 @@ impl Metrics {
         registry.register("render_waiting", "Renders waiting in the queue", new.waiting.clone());
         registry.register("cache_requests", "Cache lookups, by hit or miss", new.cache.clone());
         registry.register_with_unit("cache", "Size of the cache in memory", Unit::Bytes, new.cache_bytes.clone());
+        let help = "Size of the request bodies in memory, of at most limits.bodies";
+        registry.register_with_unit("request_bodies", help, Unit::Bytes, new.body_bytes.clone());
         registry.register("connections", "Open connections", new.connections.clone());
         registry.register("images_removed", "Files removed by the image cleanup", new.removed.clone());
         let help = "Size of the pictures removed by the image cleanup";

@@ -1,5 +1,6 @@
-//! The server: accepts connections up to a limit, closes stalled ones, and completes requests at shutdown.
+//! The server: accepts connections up to a limit, closes idle and stalled ones, and completes requests at shutdown.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -7,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::http::Request;
+use axum::body::Body;
+use axum::http::{HeaderValue, Request, Response, header};
+use axum::response::IntoResponse;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
@@ -15,16 +18,18 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio_io_timeout::TimeoutWriter;
 
 use super::app::App;
 use super::base_url::Peer;
+use super::connection_stream::ConnectionStream;
+use super::connections::{Connections, max_open_files};
 use super::masks::run_webhooks;
+use super::problem::Problem;
 use super::request_head::normalize_head;
 use super::request_uri::normalize;
 use super::router::router;
 use super::tls::Tls;
+use super::tracked_body::TrackedBody;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::http::maintenance::{image_gc, jobs, mask_gc, store};
@@ -32,6 +37,12 @@ use crate::layer::Layer;
 
 /// The timeout for the headers of a request, including the time since the previous one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The maximum size of the head of a request, and of the part of a body that is read ahead. A URI has at most 64 KiB.
+const MAX_HEAD_BYTES: usize = 128 << 10;
+
+/// The paths that are served to connections beyond `server.max_connections`.
+const RESERVED_PATHS: [&str; 2] = ["/health", "/_/metrics"];
 
 /// A server that listens on its address.
 #[derive(Debug)]
@@ -118,18 +129,15 @@ async fn serve(
     shutdown: impl Future<Output = ()>,
 ) {
     let graceful = GracefulShutdown::new();
-    let limit = Arc::new(Semaphore::new(app.config.server.max_connections));
+    let connections = Arc::new(Connections::new(&app.config.server, max_open_files()));
+    let min_rate = app.config.limits.body_rate.bytes();
     let timeout = app.config.server.timeout.duration();
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MAX_HEAD_BYTES);
+    let mut reserved = builder.clone();
+    reserved.keep_alive(false);
     tokio::pin!(shutdown);
     loop {
-        // At the limit, new connections wait in the backlog of the system.
-        let permit = tokio::select! {
-            permit = Arc::clone(&limit).acquire_owned() => permit,
-            () = &mut shutdown => break,
-        };
-        let Ok(permit) = permit else { break };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = &mut shutdown => break,
@@ -145,34 +153,51 @@ async fn serve(
                 continue;
             }
         };
+        // Closed at once: all places are taken by requests in progress.
+        let Some(connection) = connections.admit(&app.config.server, peer.0) else { continue };
+        let builder = if connection.is_reserved() { &reserved } else { &builder };
+        let connection = Arc::new(connection);
         // Responses are written in one piece; Nagle's algorithm would only delay them.
         let _ = stream.set_nodelay(true);
         // Close the connection of a client that stops reading.
-        let mut stream = TimeoutWriter::new(stream);
-        stream.set_timeout(Some(timeout));
+        let stream = ConnectionStream::new(stream, Arc::clone(&connection), min_rate, timeout);
         let routes = TowerToHyperService::new(router.clone());
+        let tracked = Arc::clone(&connection);
         let service = service_fn(move |mut request: Request<Incoming>| {
+            let in_progress = tracked.begin();
             request.extensions_mut().insert(peer);
             normalize(&mut request);
             normalize_head(&mut request);
-            routes.call(request)
+            let is_admitted = !tracked.is_reserved() || RESERVED_PATHS.contains(&request.uri().path());
+            let response = is_admitted.then(|| routes.call(request));
+            async move {
+                let response = match response {
+                    Some(response) => response.await?,
+                    None => too_many_connections(),
+                };
+                Ok::<_, Infallible>(response.map(|body| TrackedBody::new(body, in_progress)))
+            }
         });
-        let (stream, watcher) = (Box::pin(stream), graceful.watcher());
+        let watcher = graceful.watcher();
         let (app, tls, builder) = (Arc::clone(&app), tls.clone(), builder.clone());
         tokio::spawn(async move {
             app.metrics.connections.inc();
-            let served = match tls {
-                Some(tls) => tls.serve(stream, service, &builder, watcher).await,
-                None => {
-                    watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await.map_err(Into::into)
+            let served = async {
+                match tls {
+                    Some(tls) => tls.serve(stream, service, &builder, watcher).await,
+                    None => {
+                        watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await.map_err(Into::into)
+                    }
                 }
             };
-            // Usually the client closed it.
-            if let Err(error) = served {
-                tracing::debug!(%error, "connection closed early");
+            tokio::select! {
+                // Usually the client closed it.
+                served = served => if let Err(error) = served {
+                    tracing::debug!(%error, "connection closed early");
+                },
+                () = connection.closed() => tracing::debug!("idle connection closed for another"),
             }
             app.metrics.connections.dec();
-            drop(permit);
         });
     }
     drop(listener);
@@ -182,4 +207,12 @@ async fn serve(
     if tokio::time::timeout(timeout, graceful.shutdown()).await.is_err() {
         tracing::warn!("shutdown timed out before all requests were completed");
     }
+}
+
+/// The response to a request on a connection beyond `server.max_connections`.
+fn too_many_connections() -> Response<Body> {
+    let detail = "the server has as many connections as server.max_connections allows; retry later";
+    let mut response = Problem::busy(detail).into_response();
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-use axum::body::Body;
+use axum::body::HttpBody;
 use axum::http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -140,7 +140,7 @@ impl Tls {
     ///
     /// # Errors
     /// The reason why the connection was closed early.
-    pub(super) async fn serve<I, S, E>(
+    pub(super) async fn serve<I, S, B, E>(
         &self,
         stream: I,
         service: S,
@@ -149,8 +149,11 @@ impl Tls {
     ) -> std::result::Result<(), Box<dyn std::error::Error + Send + Sync>>
     where
         I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        S: Service<Request<Incoming>, Response = Response<Body>, Error = E> + Send + 'static,
+        S: Service<Request<Incoming>, Response = Response<B>, Error = E> + Send + 'static,
         S::Future: Send + 'static,
+        B: HttpBody + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
         E: std::error::Error + Send + Sync + 'static,
     {
         let handshake = tokio::time::timeout(HANDSHAKE_TIMEOUT, self.acceptor.accept(stream)).await;
