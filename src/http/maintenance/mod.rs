@@ -3,6 +3,7 @@
 pub(crate) mod image_gc;
 pub(crate) mod jobs;
 pub(crate) mod mask_gc;
+pub(crate) mod memory;
 pub(crate) mod queue;
 mod retention;
 pub(crate) mod scheduler;

@@ -137,13 +137,25 @@ impl BodyLease {
 pub(crate) async fn charge_body(request: Request, next: Next) -> Response<Body> {
     let lease = request.extensions().get::<BodyLease>().cloned();
     let Some(lease) = lease.filter(|_| !request.body().is_end_stream()) else { return next.run(request).await };
-    next.run(request.map(|body| Body::new(ChargedBody { body, lease }))).await
+    next.run(request.map(|body| Body::new(ChargedBody::new(body, lease)))).await
 }
 
 /// A body whose bytes are charged to a lease, for handlers that collect it.
 struct ChargedBody {
     body: Body,
     lease: BodyLease,
+    /// The bytes since the task yielded.
+    since_yield: usize,
+}
+
+impl ChargedBody {
+    /// The bytes after which the task yields. 22 kB can be 15 MB after decompression, which would keep a thread of the
+    /// async runtime from other requests.
+    const YIELD_BYTES: usize = 32 << 10;
+
+    fn new(body: Body, lease: BodyLease) -> Self {
+        Self { body, lease, since_yield: 0 }
+    }
 }
 
 impl HttpBody for ChargedBody {
@@ -154,8 +166,14 @@ impl HttpBody for ChargedBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if self.since_yield >= Self::YIELD_BYTES {
+            self.since_yield = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(context));
         let bytes = frame.as_ref().and_then(|frame| frame.as_ref().ok()?.data_ref()).map_or(0, Bytes::len);
+        self.since_yield += bytes;
         Poll::Ready(match self.lease.add(bytes) {
             Ok(()) => frame,
             Err(problem) => Some(Err(body_error(&problem))),
@@ -264,11 +282,11 @@ mod tests {
     async fn bodies_share_the_budget_and_return_their_bytes() {
         let budget = budget(1000, 0);
         let lease = BodyLease::new(&budget);
-        let body = ChargedBody { body: Body::from(vec![0; 700]), lease: lease.clone() };
+        let body = ChargedBody::new(Body::from(vec![0; 700]), lease.clone());
         assert_eq!(body.collect().await.unwrap().to_bytes().len(), 700);
         assert_eq!((budget.used(), lease.problem().is_some()), (700, false));
         let other = BodyLease::new(&budget);
-        let body = ChargedBody { body: Body::from(vec![0; 301]), lease: other.clone() };
+        let body = ChargedBody::new(Body::from(vec![0; 301]), other.clone());
         assert!(body.collect().await.is_err());
         let problem = other.problem().unwrap();
         assert_eq!(problem.status().as_u16(), 503);

@@ -32,7 +32,7 @@ use super::tls::Tls;
 use super::tracked_body::TrackedBody;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::http::maintenance::{image_gc, jobs, mask_gc, store};
+use crate::http::maintenance::{image_gc, jobs, mask_gc, memory, store};
 use crate::layer::Layer;
 
 /// The timeout for the headers of a request, including the time since the previous one.
@@ -108,6 +108,7 @@ impl Server {
         let background = [
             tokio::spawn(image_gc::run(Arc::clone(&app))),
             tokio::spawn(mask_gc::run(Arc::clone(&app))),
+            tokio::spawn(memory::run(Arc::clone(&app))),
             tokio::spawn(run_webhooks(Arc::clone(&app))),
             tokio::spawn(store::run(Arc::clone(&app))),
             tokio::spawn(jobs::run(Arc::clone(&app))),
