@@ -55,6 +55,14 @@ pub enum Error {
         /// The error of the operating system.
         source: std::io::Error,
     },
+    /// A part of a stored file is damaged. Found by a read, whose result would be incomplete; later reads exclude it.
+    #[error("{}: it is damaged: {reason}", .file.display())]
+    Damaged {
+        /// The file.
+        file: PathBuf,
+        /// The kind of damage.
+        reason: String,
+    },
     /// A query of a database failed.
     #[error("{database}: {message}")]
     Database {
@@ -110,6 +118,11 @@ impl Error {
         Self::Input { input: input.as_ref().to_owned(), message: message.into() }
     }
 
+    /// An [`Error::Damaged`] for `file`.
+    pub fn damaged(file: impl AsRef<Path>, reason: impl Into<String>) -> Self {
+        Self::Damaged { file: file.as_ref().to_owned(), reason: reason.into() }
+    }
+
     /// An [`Error::Io`] for `path` while doing `action`.
     pub fn io(path: impl AsRef<Path>, action: &'static str, source: std::io::Error) -> Self {
         Self::Io { path: path.as_ref().to_owned(), action, source }
@@ -135,6 +148,7 @@ impl Error {
             }
             Self::Invalid { parameter, message } => Self::invalid(*parameter, message.clone()),
             Self::Input { input, message } => Self::input(input, message.clone()),
+            Self::Damaged { file, reason } => Self::damaged(file, reason.clone()),
             Self::Config { location, message } => Self::config(location.clone(), message.clone()),
             Self::MediaType { media_type, expected } => {
                 Self::MediaType { media_type: media_type.clone(), expected: expected.clone() }

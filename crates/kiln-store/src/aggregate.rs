@@ -180,7 +180,7 @@ impl<'a> QuadtreeWalk<'a> {
             self.points(copy, rows);
             return;
         } else if depth + SIDE_BITS == level {
-            let block = self.segment.blocks.as_ref().and_then(|blocks| Some(blocks.cells(blocks.find(level, key)?)));
+            let block = self.segment.blocks.as_ref().and_then(|blocks| blocks.cells(blocks.find(level, key)?));
             match block {
                 // The cells of the finest level are the positions of points, unless there are more exact ones.
                 Some(_) if self.exact.is_some() && self.segment.points.has_exact_positions() => self.points(copy, rows),

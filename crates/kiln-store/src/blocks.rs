@@ -224,12 +224,13 @@ pub(super) struct BlockCells<'a> {
 impl BlocksFile {
     /// Opens the blocks of a segment of `rows` points.
     pub(super) fn open(path: &Path, digest: FileDigest, rows: u64) -> Result<Self> {
-        let file = ArrowFile::open(path, digest.bytes)?;
-        let damaged = || Error::input(path, "it is damaged: the columns are not those of a file of bins");
+        let file = ArrowFile::open(path, digest)?;
+        let damaged =
+            || Error::input(path, "it is damaged: the columns or their checksums are not those of a file of bins");
         let mut levels = vec![Vec::new(); (MAX_LEVEL - MIN_LEVEL + 1) as usize];
         let mut batches = Vec::with_capacity(file.batches.len());
         for (index, batch) in file.batches.iter().enumerate() {
-            let read = BlockBatch::read(batch, index as u32, rows, &mut levels).ok_or_else(damaged)?;
+            let read = BlockBatch::read(&file, batch, index as u32, rows, &mut levels).ok_or_else(damaged)?;
             batches.push(read);
         }
         for level in &mut levels {
@@ -243,26 +244,40 @@ impl BlocksFile {
         self.file.verify(digest)
     }
 
+    /// See [`ArrowFile::before_read`].
+    pub(super) fn before_read(&self) {
+        self.file.before_read();
+    }
+
+    /// See [`ArrowFile::damage`].
+    pub(super) fn damage(&self) -> Option<Error> {
+        self.file.damage()
+    }
+
     /// The block of the quadtree node `key` with cells of `level`, if it is stored.
     pub(super) fn find(&self, level: u32, key: u64) -> Option<&Block> {
         let blocks = self.levels.get(level.checked_sub(MIN_LEVEL)? as usize)?;
         blocks.binary_search_by_key(&key, |block| block.key).ok().map(|index| &blocks[index])
     }
 
-    pub(super) fn cells(&self, block: &Block) -> BlockCells<'_> {
+    /// The cells of a block; `None` if they are damaged.
+    pub(super) fn cells(&self, block: &Block) -> Option<BlockCells<'_>> {
+        if !self.file.is_intact(block.batch as usize) {
+            return None;
+        }
         let batch = &self.batches[block.batch as usize];
         let range = block.start as usize..block.end as usize;
-        BlockCells {
+        Some(BlockCells {
             cell: &batch.cell[range.clone()],
             n: &batch.n[range.clone()],
             weights: batch.weights.as_ref().map(|(sum, max)| (&sum[range.clone()], &max[range])),
-        }
+        })
     }
 }
 
 impl BlockBatch {
     /// Reads the cells of a batch, and appends its blocks to `levels`.
-    fn read(batch: &RecordBatch, index: u32, rows: u64, levels: &mut [Vec<Block>]) -> Option<Self> {
+    fn read(file: &ArrowFile, batch: &RecordBatch, index: u32, rows: u64, levels: &mut [Vec<Block>]) -> Option<Self> {
         let column = |name: &str| batch.column_by_name(name);
         let level = column("level")?.as_primitive_opt::<UInt8Type>()?;
         let block_x = column("block_x")?.as_primitive_opt::<UInt32Type>()?;
@@ -283,6 +298,13 @@ impl BlockBatch {
             (None, None) => None,
             _ => return None,
         };
+        let is_intact = file.has_intact(level.values())
+            && [block_x, block_y].into_iter().all(|column| file.has_intact(column.values()))
+            && [first_point, points].into_iter().all(|column| file.has_intact(column.values()))
+            && file.has_intact(cell_list.offsets());
+        if !is_intact {
+            return None;
+        }
         for i in 0..batch.num_rows() {
             let (first_row, points) = (first_point.value(i), points.value(i));
             if first_row.checked_add(points)? > rows {

@@ -96,9 +96,10 @@ impl StoredLayer {
         let requests = Request::unexpired(requests, now_s());
         let removed = segments.iter().map(|segment| segment.entry.id).collect();
         let removed_of = Some(snapshot.manifest.id.clone());
-        let segments: Vec<&Segment> = segments.iter().map(|segment| &**segment).collect();
+        let merged: Vec<&Segment> = segments.iter().map(|segment| &**segment).collect();
         let options = SegmentOptions { requests: &requests, threads, progress };
-        let entry = merge(&segments, &staging, expire_before_us, &options)?;
+        let entry = merge(&merged, &staging, expire_before_us, &options)?;
+        segments.iter().try_for_each(|segment| segment.damage().map_or(Ok(()), Err))?;
         let rows = entry.rows;
         let added = if rows > 0 { vec![entry] } else { Vec::new() };
         let (same_points, frame) = (expire_before_us.is_none(), Some(snapshot.frame()));

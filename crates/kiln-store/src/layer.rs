@@ -11,8 +11,8 @@ use super::disk::{self, File, FileIdentity, sync_folder};
 use super::lock::lock_layer;
 use super::manifest::{self, Description, Manifest, Space};
 use super::queue::WriteQueue;
-use super::segment::{self, Segment, SegmentEntry};
-use super::snapshot::{Damage, Snapshot};
+use super::segment::{self, SegmentEntry};
+use super::snapshot::Snapshot;
 use super::staging::StagingDir;
 use super::sweep::sweep_layer;
 use super::sync::{Mutex, RwLock};
@@ -31,16 +31,16 @@ pub struct StoredLayer {
     folder: PathBuf,
     /// The folder of the staging folders.
     staging: PathBuf,
-    current: RwLock<Current>,
+    pub(super) current: RwLock<Current>,
     /// Locked while a thread opens a new snapshot.
-    opening: Mutex<()>,
+    pub(super) opening: Mutex<()>,
     pub(super) queue: WriteQueue,
     commits: AtomicU64,
 }
 
 #[derive(Debug)]
-struct Current {
-    snapshot: Arc<Snapshot>,
+pub(super) struct Current {
+    pub(super) snapshot: Arc<Snapshot>,
     identity: FileIdentity,
     checked_at: Instant,
 }
@@ -91,6 +91,7 @@ impl StoredLayer {
     pub(super) fn open(store: &Path, name: &str) -> Result<Option<Self>> {
         let folder = store.join(name);
         let Some((snapshot, identity)) = read(&folder, None)? else { return Ok(None) };
+        snapshot.damaged().iter().for_each(|damage| damage.log(name));
         let current = Current { snapshot: Arc::new(snapshot), identity, checked_at: Instant::now() };
         Ok(Some(Self {
             name: name.to_owned(),
@@ -120,10 +121,14 @@ impl StoredLayer {
 
     /// The layer's current snapshot. Commits of other processes become visible within [`Self::REFRESH_INTERVAL`].
     pub fn snapshot(&self) -> Arc<Snapshot> {
-        let (snapshot, is_fresh) = {
+        let latest = || {
             let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
             (Arc::clone(&current.snapshot), current.checked_at.elapsed() < Self::REFRESH_INTERVAL)
         };
+        let (mut snapshot, mut is_fresh) = latest();
+        if self.exclude_newly_damaged(&snapshot) {
+            (snapshot, is_fresh) = latest();
+        }
         if is_fresh {
             return snapshot;
         }
@@ -161,10 +166,9 @@ impl StoredLayer {
 
     fn set(&self, snapshot: Snapshot, identity: FileIdentity) -> Arc<Snapshot> {
         let snapshot = Arc::new(snapshot);
-        for damage in snapshot.damaged() {
-            tracing::error!(layer = self.name, points = damage.points, "{}", damage.reason);
-        }
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let known = current.snapshot.damaged();
+        snapshot.damaged().iter().filter(|damage| !known.contains(damage)).for_each(|damage| damage.log(&self.name));
         *current = Current { snapshot: Arc::clone(&snapshot), identity, checked_at: Instant::now() };
         snapshot
     }
@@ -316,29 +320,6 @@ impl StoredLayer {
             return Ok(());
         }
         self.commit(Change { space: Some(space), ..Change::default() }, &[])
-    }
-
-    /// Verifies the checksums of all files, excludes damaged segments from the snapshot, and returns the damage.
-    pub fn verify(&self) -> Vec<Damage> {
-        for segment in &self.snapshot().segments {
-            // The snapshot lists the damage.
-            let _ = self.exclude_damaged(segment, segment.verify());
-        }
-        self.snapshot().damaged().to_vec()
-    }
-
-    /// Excludes a segment from the snapshot if `verified`, the result of its verification, is an error.
-    pub(super) fn exclude_damaged(&self, segment: &Arc<Segment>, verified: Result<()>) -> Result<()> {
-        verified.inspect_err(|error| {
-            tracing::error!(layer = self.name, points = segment.entry.rows, "{error}");
-            let damage = Damage { segment: segment.entry.id, points: segment.entry.rows, reason: error.to_string() };
-            let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-            // It may have been merged in the meantime.
-            if current.snapshot.segments.iter().any(|current| Arc::ptr_eq(current, segment)) {
-                current.snapshot = Arc::new(current.snapshot.without(damage));
-            }
-        })
     }
 }
 

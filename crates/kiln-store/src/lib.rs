@@ -19,7 +19,7 @@
 //! The modules build on each other from left to right:
 //!
 //! ```text
-//! arrow_file ─ points, blocks ─ segment ─ manifest ─ staging, snapshot ─ layer ─ append, import, compaction ─ store
+//! checksums ─ arrow_file ─ points, blocks ─ segment ─ manifest ─ staging, snapshot ─ layer ─ append, import, compaction ─ store
 //! ```
 
 mod aggregate;
@@ -27,8 +27,10 @@ mod append;
 mod arrow_file;
 mod blocks;
 mod build;
+mod checksums;
 mod clock;
 mod compaction;
+mod damage;
 #[cfg_attr(test, allow(clippy::unwrap_used))]
 mod disk;
 mod expiry;
@@ -68,6 +70,7 @@ mod sync;
 mod tests;
 
 pub use append::Batch;
+pub use damage::Damage;
 pub use expiry::Expiry;
 pub use import::{ImportReport, PreparedImport};
 pub use layer::{ExistingPoints, StoredLayer};
@@ -75,5 +78,5 @@ pub use manifest::Description;
 pub use progress::{Progress, Stage};
 pub use queue::AppendOutcome;
 pub use requests::Request;
-pub use snapshot::{Damage, Snapshot, Summary};
+pub use snapshot::{Snapshot, Summary};
 pub use store::Store;

@@ -65,6 +65,7 @@ impl Snapshot {
         if stopped.into_inner() {
             return Err(Error::Cancelled);
         }
+        self.check_damage()?;
         Ok(PointMatrix { report: self.scan_report(&query, &segments), ..matrix })
     }
 }

@@ -45,6 +45,7 @@ impl Snapshot {
         self.check(query)?;
         let segments = self.passing(query);
         let counts = count(&segments, query, frame, interest, &window, threads)?;
+        self.check_damage()?;
         Ok(OccupancyGrid { report: self.scan_report(query, &segments), ..window.grid(request, &counts)? })
     }
 }

@@ -53,6 +53,8 @@ impl PointSet for Snapshot {
     }
 
     fn categories(&self, _stop: Option<&AtomicBool>) -> Result<Option<CategoryList>> {
+        self.segments.iter().for_each(|segment| segment.before_read());
+        self.check_damage()?;
         let first = self.summary().categories;
         let total = first.len() as u64;
         Ok(Some(CategoryList { first, total }))

@@ -203,7 +203,7 @@ impl Codes {
 }
 
 impl PointBatch {
-    fn read(batch: &RecordBatch, first_row: u64, frame: Frame) -> Option<Self> {
+    fn read(file: &ArrowFile, batch: &RecordBatch, first_row: u64, frame: Frame) -> Option<Self> {
         let units = |name: &str| Some(batch.column_by_name(name)?.as_primitive_opt::<UInt32Type>()?.values().clone());
         let (x, y) = (units("x")?, units("y")?);
         let [x_m, y_m] = EXACT.map(|name| batch.column_by_name(name));
@@ -233,6 +233,9 @@ impl PointBatch {
             Some(column) => Some(column.as_primitive_opt::<UInt64Type>()?.values().clone()),
             None => None,
         };
+        if !file.has_intact(x.get(..1)?) || !file.has_intact(y.get(..1)?) {
+            return None;
+        }
         let first_key = morton::key(*x.first()?, *y.first()?);
         Some(Self { first_row, first_key, x, y, frame, exact, weight, time_us, category, track })
     }
@@ -286,11 +289,12 @@ impl PointBatch {
 
 impl PointsFile {
     pub(super) fn open(path: &Path, digest: FileDigest, frame: Frame) -> Result<Self> {
-        let file = ArrowFile::open(path, digest.bytes)?;
-        let damaged = || Error::input(path, "it is damaged: the columns are not those of a file of points");
+        let file = ArrowFile::open(path, digest)?;
+        let damaged =
+            || Error::input(path, "it is damaged: the columns or their checksums are not those of a file of points");
         let (mut batches, mut rows) = (Vec::with_capacity(file.batches.len()), 0);
         for batch in &file.batches {
-            batches.push(PointBatch::read(batch, rows, frame).ok_or_else(damaged)?);
+            batches.push(PointBatch::read(&file, batch, rows, frame).ok_or_else(damaged)?);
             rows += batch.num_rows() as u64;
         }
         let are_full = batches.split_last().is_none_or(|(_, full)| full.iter().all(|batch| batch.len() == BATCH_ROWS));
@@ -340,6 +344,16 @@ impl PointsFile {
         self.file.verify(digest)
     }
 
+    /// See [`ArrowFile::before_read`].
+    pub(super) fn before_read(&self) {
+        self.file.before_read();
+    }
+
+    /// See [`ArrowFile::damage`].
+    pub(super) fn damage(&self) -> Option<Error> {
+        self.file.damage()
+    }
+
     /// The first of `rows` whose key is at least `key`; their end if there is none.
     pub(super) fn first_at(&self, key: u64, rows: Range<u64>) -> u64 {
         if rows.is_empty() {
@@ -351,16 +365,22 @@ impl PointsFile {
         if within == 0 {
             return rows.start;
         }
-        let batch = &self.batches[first + within - 1];
+        let index = first + within - 1;
+        if !self.file.is_intact(index) {
+            return rows.end;
+        }
+        let batch = &self.batches[index];
         let local = |row: u64| (row.max(batch.first_row) - batch.first_row).min(batch.len() as u64) as usize;
         batch.first_row + batch.first_at(key, local(rows.start)..local(rows.end)) as u64
     }
 
-    /// The batches that contain `rows`, with the range of these rows in each batch.
+    /// The batches that contain `rows`, with the range of these rows in each batch. Damaged batches are skipped; the file
+    /// is then [damaged](Self::damage).
     pub(super) fn batch_ranges(&self, rows: Range<u64>) -> impl Iterator<Item = (&PointBatch, Range<usize>)> {
         let batches = (rows.start as usize) / BATCH_ROWS..(rows.end as usize).div_ceil(BATCH_ROWS);
         let batches = if rows.is_empty() { 0..0 } else { batches };
-        self.batches[batches].iter().map(move |batch| {
+        batches.filter(|&index| self.file.is_intact(index)).map(move |index| {
+            let batch = &self.batches[index];
             let local = |row: u64| (row.max(batch.first_row) - batch.first_row).min(batch.len() as u64) as usize;
             (batch, local(rows.start)..local(rows.end))
         })

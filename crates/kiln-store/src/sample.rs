@@ -54,6 +54,7 @@ impl Snapshot {
             }
             locations
         };
+        self.check_damage()?;
         Ok(locations)
     }
 }

@@ -57,6 +57,7 @@ impl Source for Snapshot {
         if stopped.into_inner() {
             return Err(Error::Cancelled);
         }
+        self.check_damage()?;
         Ok(self.scan_report(query, &segments))
     }
 }

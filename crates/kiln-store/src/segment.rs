@@ -166,7 +166,11 @@ impl SegmentWriter {
         let points = points.finish(durable)?;
         let bins = if with_bins {
             let file = PointsFile::open(&points_path(&folder, &name), points, frame)?;
-            build(&file, &bins_path(&folder, &name), threads, durable, progress)?
+            let bins = build(&file, &bins_path(&folder, &name), threads, durable, progress)?;
+            if let Some(damage) = file.damage() {
+                return Err(damage);
+            }
+            bins
         } else {
             None
         };
@@ -207,6 +211,19 @@ impl Segment {
             (Some(blocks), Some(bins)) => blocks.verify(bins),
             _ => Ok(()),
         }
+    }
+
+    /// Prepares a read: verifies files without checksums of their chunks, once.
+    pub(super) fn before_read(&self) {
+        self.points.before_read();
+        if let Some(blocks) = &self.blocks {
+            blocks.before_read();
+        }
+    }
+
+    /// The error of a file that a read has found to be damaged. The result of such a read is incomplete.
+    pub(super) fn damage(&self) -> Option<Error> {
+        self.points.damage().or_else(|| self.blocks.as_ref()?.damage())
     }
 
     /// The size of its files.

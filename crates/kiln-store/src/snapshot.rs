@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::aggregate::{CellRequest, aggregate};
+use super::damage::Damage;
 use super::filter::Filter;
 use super::manifest::{Description, Manifest};
 use super::requests::Request;
@@ -21,16 +22,6 @@ pub struct Snapshot {
     pub(super) segments: Vec<Arc<Segment>>,
     damaged: Vec<Damage>,
     extent: Extent,
-}
-
-/// A damaged segment, which is excluded from the snapshot.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Damage {
-    pub(super) segment: u64,
-    /// Number of points in the segment.
-    pub points: u64,
-    /// The file and the reason.
-    pub reason: String,
 }
 
 /// Statistics of the points of a layer.
@@ -65,7 +56,10 @@ impl Snapshot {
             let known = before.and_then(|before| before.segments.iter().find(|segment| segment.entry == *entry));
             let damage = before.and_then(|before| before.damaged.iter().find(|damage| damage.segment == entry.id));
             if let Some(segment) = known {
-                segments.push(Arc::clone(segment));
+                match segment.damage() {
+                    Some(error) => damaged.push(Damage::new(entry, &error)),
+                    None => segments.push(Arc::clone(segment)),
+                }
             } else if let Some(damage) = damage {
                 damaged.push(damage.clone());
             } else {
@@ -73,7 +67,7 @@ impl Snapshot {
                     Ok(segment) => segments.push(Arc::new(segment)),
                     // Permanent errors: a retry would not help.
                     Err(error) if matches!(error, Error::Input { .. }) || is_newest && is_missing(&error) => {
-                        damaged.push(Damage { segment: entry.id, points: entry.rows, reason: error.to_string() });
+                        damaged.push(Damage::new(entry, &error));
                     }
                     Err(error) => return Err(error),
                 }
@@ -107,8 +101,15 @@ impl Snapshot {
     /// The version, which changes with the points of the snapshot and with the description.
     pub fn version(&self) -> String {
         let Manifest { id, version, .. } = &self.manifest;
-        let damaged = if self.damaged.is_empty() { String::new() } else { format!("-{}", self.damaged.len()) };
-        format!("{id}-{version}{damaged}")
+        let mut text = format!("{id}-{version}");
+        if !self.damaged.is_empty() {
+            // Other segments may be damaged after some were restored.
+            let mut ids: Vec<u64> = self.damaged.iter().map(|damage| damage.segment).collect();
+            ids.sort_unstable();
+            let ids: Vec<u8> = ids.into_iter().flat_map(u64::to_le_bytes).collect();
+            text += &format!("-{:08x}", crc32fast::hash(&ids));
+        }
+        text
     }
 
     /// Its description.
@@ -215,6 +216,7 @@ impl Snapshot {
         let segments = self.passing(query);
         let points = self.points();
         let cells = aggregate(&segments, request, points, threads)?;
+        self.check_damage()?;
         let passing: u64 = segments.iter().map(|(segment, _)| segment.entry.rows).sum();
         let report = ScanReport { read: points, filtered: points - passing, ..ScanReport::default() };
         Ok((cells, report))
@@ -241,7 +243,11 @@ impl Snapshot {
 
     /// The segments that may contain points that pass, each with its filter.
     pub(super) fn passing<'q>(&'q self, query: &'q Query<'_>) -> Vec<(&'q Segment, Option<Filter<'q>>)> {
-        self.segments.iter().filter_map(|segment| Some((&**segment, Filter::of(query, segment)?))).collect()
+        let passing = |segment: &'q Arc<Segment>| {
+            segment.before_read();
+            Some((&**segment, Filter::of(query, segment)?))
+        };
+        self.segments.iter().filter_map(passing).collect()
     }
 }
 
@@ -249,8 +255,8 @@ fn is_missing(error: &Error) -> bool {
     matches!(error, Error::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound)
 }
 
-/// Verifies the checksums of a small segment. Large ones are verified by
-/// [`StoredLayer::verify`](super::StoredLayer::verify).
+/// Verifies a small segment, so that damage is reported when the layer is opened. Large ones are verified when they are
+/// first read, and by [`StoredLayer::verify`](super::StoredLayer::verify).
 fn verify_small(segment: Segment) -> Result<Segment> {
     const MAX_BYTES: u64 = 32 << 20;
     if segment.bytes() <= MAX_BYTES {

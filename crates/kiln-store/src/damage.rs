@@ -1,0 +1,95 @@
+//! Damaged segments: found when they are opened, verified, or first read, and excluded from then on.
+
+use std::sync::{Arc, PoisonError};
+
+use super::layer::StoredLayer;
+use super::segment::{Segment, SegmentEntry};
+use super::snapshot::Snapshot;
+use kiln_core::error::{Error, Result};
+
+/// A damaged segment, which is excluded from the snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    pub(super) segment: u64,
+    /// Number of points in the segment.
+    pub points: u64,
+    /// The file and the reason.
+    pub reason: String,
+    /// The name of the file, without its folder, and the reason.
+    pub public_reason: String,
+}
+
+impl Damage {
+    /// The damage of a segment that `error` describes.
+    pub(super) fn new(entry: &SegmentEntry, error: &Error) -> Self {
+        let file = match error {
+            Error::Input { input: path, .. } | Error::Io { path, .. } | Error::Damaged { file: path, .. } => {
+                path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+            }
+            _ => String::new(),
+        };
+        let cause = match error {
+            Error::Input { message, .. } => message.to_string(),
+            Error::Damaged { reason, .. } => format!("it is damaged: {reason}"),
+            Error::Io { action, source, .. } => format!("cannot {action}: {source}"),
+            other => other.to_string(),
+        };
+        let public_reason = format!("{file}: {cause}");
+        Self { segment: entry.id, points: entry.rows, reason: error.to_string(), public_reason }
+    }
+
+    /// Logs the damage of a layer.
+    pub(super) fn log(&self, layer: &str) {
+        tracing::error!(layer, points = self.points, "a damaged segment is left out: {}", self.reason);
+    }
+}
+
+impl Snapshot {
+    /// Checks the segments after a read.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] if a read has found a damaged segment, of which points may be missing in the result.
+    pub(super) fn check_damage(&self) -> Result<()> {
+        self.segments.iter().find_map(|segment| segment.damage()).map_or(Ok(()), Err)
+    }
+
+    /// The segments that reads have found to be damaged.
+    fn newly_damaged(&self) -> impl Iterator<Item = (&Arc<Segment>, Error)> {
+        self.segments.iter().filter_map(|segment| Some((segment, segment.damage()?)))
+    }
+}
+
+impl StoredLayer {
+    /// Verifies the checksums of all files, excludes damaged segments from the snapshot, and returns the damage.
+    pub fn verify(&self) -> Vec<Damage> {
+        for segment in &self.snapshot().segments {
+            // The snapshot lists the damage.
+            let _ = self.exclude_damaged(segment, segment.verify());
+        }
+        self.snapshot().damaged().to_vec()
+    }
+
+    /// Excludes a segment from the snapshot if `verified`, the result of its verification, is an error.
+    pub(super) fn exclude_damaged(&self, segment: &Arc<Segment>, verified: Result<()>) -> Result<()> {
+        verified.inspect_err(|error| self.exclude(segment, error))
+    }
+
+    /// Excludes the segments that reads of `snapshot` have found to be damaged. Returns whether there are any.
+    pub(super) fn exclude_newly_damaged(&self, snapshot: &Snapshot) -> bool {
+        let mut damaged = snapshot.newly_damaged().peekable();
+        let any = damaged.peek().is_some();
+        damaged.for_each(|(segment, error)| self.exclude(segment, &error));
+        any
+    }
+
+    fn exclude(&self, segment: &Arc<Segment>, error: &Error) {
+        let damage = Damage::new(&segment.entry, error);
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        // It may have been merged, or excluded by another thread, in the meantime.
+        if current.snapshot.segments.iter().any(|current| Arc::ptr_eq(current, segment)) {
+            damage.log(self.name());
+            current.snapshot = Arc::new(current.snapshot.without(damage));
+        }
+    }
+}
