@@ -54,6 +54,7 @@ mod rooms;
 mod rows;
 mod sample;
 mod scan;
+mod seal;
 mod segment;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::panic)]

@@ -1,11 +1,12 @@
 //! Rooms: an opaque file next to the manifest of a layer.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
 use kiln_core::error::{Error, Result};
 
 use super::Store;
 use super::layer_file::LayerFile;
+use super::seal::{seal, unseal};
 
 /// The file in the folder of the layer.
 pub(super) const FILE: LayerFile = LayerFile { name: "rooms.geojson", unfinished: "rooms.geojson.new" };
@@ -14,13 +15,18 @@ impl Store {
     /// Reads the rooms of the layer `name`; `None` if there is no such layer, or it has none.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the name is invalid; [`Error::Io`] if the file cannot be read.
+    /// [`Error::Invalid`] if the name is invalid; [`Error::Io`] if the file cannot be read; [`Error::Input`] if it
+    /// is damaged.
     pub fn rooms(&self, name: &str) -> Result<Option<String>> {
         let Some(mut file) = FILE.open(self, name)? else { return Ok(None) };
+        let path = || self.folder().join(name).join(FILE.name);
+        let damaged = |reason: &str| Error::input(path(), format!("it is damaged: {reason}"));
         let mut text = String::new();
-        let read = file.read_to_string(&mut text);
-        read.map_err(|error| Error::io(self.folder().join(name).join(FILE.name), "read", error))?;
-        Ok(Some(text))
+        file.read_to_string(&mut text).map_err(|error| match error.kind() {
+            ErrorKind::InvalidData => damaged("it is not valid UTF-8"),
+            _ => Error::io(path(), "read", error),
+        })?;
+        unseal(text).map(Some).map_err(damaged)
     }
 
     /// Replaces the rooms of the layer `name`, atomically, and syncs them to disk. Returns whether the layer had rooms;
@@ -29,7 +35,7 @@ impl Store {
     /// # Errors
     /// [`Error::Invalid`] if the name is invalid; [`Error::Io`] if writing fails. The previous rooms are then unchanged.
     pub fn set_rooms(&self, name: &str, text: &str) -> Result<Option<bool>> {
-        FILE.replace(self, name, &[text.as_bytes()])
+        FILE.replace(self, name, &[text.as_bytes(), &seal(text)])
     }
 
     /// Removes the rooms of the layer `name`. Returns whether it had rooms.

@@ -1,5 +1,6 @@
 //! The store returns the same points and the same sums, independent of segments, compaction and damage.
 
+mod damage;
 mod expiry;
 mod failures;
 mod matrix;
