@@ -12,6 +12,7 @@ use indicatif::HumanBytes;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::damage::DamageArgs;
 use super::resolved_layer::ResolvedLayer;
 use super::rows::RowArgs;
 use super::sheet::{OutlineArgs, RenderedPicture};
@@ -77,6 +78,8 @@ pub(super) struct Args {
     #[command(flatten)]
     store: StoreArgs,
     #[command(flatten)]
+    damage: DamageArgs,
+    #[command(flatten)]
     style: StyleArgs,
     #[command(flatten)]
     rows: RowArgs,
@@ -101,7 +104,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let format = Format::of(&args.output)?;
     let every_us = i64::try_from(args.every.as_secs()).ok().and_then(|seconds| seconds.checked_mul(1_000_000));
     let every_us = every_us.ok_or_else(|| Error::invalid(Parameter::EVERY, "the interval is too long"))?;
-    let ResolvedLayer { layer, query, remarks, .. } = ResolvedLayer::find(&args.inputs, &args.store, &args.rows)?;
+    let ResolvedLayer { layer, query, remarks, .. } =
+        ResolvedLayer::find(&args.inputs, &args.store, &args.rows, &args.damage)?;
     let style = args.style.resolve(&args.style.options().or(layer.style().clone()))?;
     let stop = AtomicBool::new(false);
     let query = args.rows.filtered(

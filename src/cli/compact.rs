@@ -5,6 +5,7 @@ use std::time::Instant;
 use clap::Args as ClapArgs;
 use indicatif::HumanBytes;
 
+use super::confirm::{self, YES};
 use super::store::{self, StoreArgs, cancelled_error, retry_on_conflict};
 use super::summary::plural;
 use super::{print_message, progress};
@@ -14,11 +15,13 @@ use crate::store::{Progress, StoredLayer};
 
 /// Merge all segments of a layer into one, which is faster to read and smaller.
 ///
-/// The server merges small segments in the background. It can serve the layer during compaction.
+/// The server merges small segments in the background. It can serve the layer during compaction. Damaged segments are
+/// kept as they are, so that their files can be restored from a copy; --drop-damaged removes them.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln compact trips
-  kiln compact --all")]
+  kiln compact --all
+  kiln compact trips --drop-damaged")]
 pub(super) struct Args {
     /// Name of the layer
     #[arg(required_unless_present = "all")]
@@ -26,6 +29,12 @@ pub(super) struct Args {
     /// Compact all layers, one after the other
     #[arg(long, conflicts_with = "name")]
     all: bool,
+    /// Remove damaged segments for good, with all their points
+    #[arg(long, conflicts_with = "all")]
+    drop_damaged: bool,
+    /// Do not ask for confirmation of --drop-damaged
+    #[arg(short, long, requires = "drop_damaged")]
+    yes: bool,
     #[command(flatten)]
     store: StoreArgs,
     /// Worker threads [default: one per processor]
@@ -41,7 +50,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let store = args.store.open()?;
     store.sweep();
     if let Some(name) = &args.name {
-        return compact(args, &*store::layer(&store, name)?);
+        let layer = store::layer(&store, name)?;
+        if args.drop_damaged {
+            drop_damaged(args, &layer)?;
+        }
+        return compact(args, &layer);
     }
     let names = store.names()?;
     if names.is_empty() && !args.quiet {
@@ -51,11 +64,39 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let mut failed = None;
     for name in names {
         match store.layer(&name).and_then(|layer| layer.map_or(Ok(()), |layer| compact(args, &layer))) {
-            Err(error @ Error::Input { .. }) => drop(failed.get_or_insert(error)),
+            Err(error @ (Error::Input { .. } | Error::Damaged { .. })) => drop(failed.get_or_insert(error)),
             outcome => outcome?,
         }
     }
     failed.map_or(Ok(()), Err)
+}
+
+/// Verifies a layer, and removes its damaged segments.
+fn drop_damaged(args: &Args, layer: &StoredLayer) -> Result<()> {
+    let damaged = layer.verify();
+    let points = damaged.iter().map(|damage| damage.points).sum();
+    let (name, lost) = (layer.name(), plural(points, "point"));
+    let segments = plural(damaged.len() as u64, "damaged segment");
+    if damaged.is_empty() {
+        if !args.quiet {
+            print_message(&format!("{name}: no damaged segments"));
+        }
+        return Ok(());
+    }
+    if !args.yes {
+        if !confirm::is_interactive() {
+            let detail = format!("required without a terminal to remove {segments} of {name} with {lost}");
+            return Err(Error::invalid(YES, detail));
+        }
+        if !confirm::is_confirmed(&format!("Remove {segments} of {name} with {lost} for good?"))? {
+            return Err(Error::input(name, "nothing was removed"));
+        }
+    }
+    layer.drop_damaged().map_err(|error| cancelled_error(error, layer))?;
+    if !args.quiet {
+        print_message(&format!("{name}: removed {segments} with {lost}"));
+    }
+    Ok(())
 }
 
 fn compact(args: &Args, layer: &StoredLayer) -> Result<()> {

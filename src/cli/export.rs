@@ -7,6 +7,7 @@ use clap::Args as ClapArgs;
 use indicatif::HumanBytes;
 
 use super::confirm::{self, YES};
+use super::damage::DamageArgs;
 use super::resolved_layer::ResolvedLayer;
 use super::rows::RowArgs;
 use super::signals::run_cancellable;
@@ -56,6 +57,8 @@ pub(super) struct Args {
     #[command(flatten)]
     store: StoreArgs,
     #[command(flatten)]
+    damage: DamageArgs,
+    #[command(flatten)]
     style: StyleArgs,
     #[command(flatten)]
     rows: RowArgs,
@@ -78,7 +81,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
     }
     let output = args.output.as_deref().unwrap_or_default();
     let format = Format::of(output)?;
-    let ResolvedLayer { layer, query, remarks, .. } = ResolvedLayer::find(&args.inputs, &args.store, &args.rows)?;
+    let ResolvedLayer { layer, query, remarks, .. } =
+        ResolvedLayer::find(&args.inputs, &args.store, &args.rows, &args.damage)?;
     let style = args.style.resolve(&args.style.options().or(layer.style().clone()))?;
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
     let export = TileExport { layer: &layer, query, style, zooms: args.zoom, bounds: args.bounds, threads };
@@ -134,7 +138,8 @@ fn run_bins(args: &Args, output: &str, start: Instant) -> Result<()> {
     if args.style.options() != StyleOptions::default() {
         return Err(Error::invalid(Parameter::BINS, "counts and sums have no style; omit the style flags"));
     }
-    let ResolvedLayer { layer, query, remarks, .. } = ResolvedLayer::find(&args.inputs, &args.store, &args.rows)?;
+    let ResolvedLayer { layer, query, remarks, .. } =
+        ResolvedLayer::find(&args.inputs, &args.store, &args.rows, &args.damage)?;
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
     let export = BinsExport { layer: &layer, query, zooms: args.zoom, bounds: args.bounds, threads };
     let progress = Progress::default();

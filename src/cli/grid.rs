@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use clap::Args as ClapArgs;
 
+use super::damage::DamageArgs;
 use super::flags::Flags;
 use super::output::Target;
 use super::resolved_layer::ResolvedLayer;
@@ -58,6 +59,8 @@ pub(super) struct Args {
     #[command(flatten)]
     store: StoreArgs,
     #[command(flatten)]
+    damage: DamageArgs,
+    #[command(flatten)]
     grid: GridArgs,
     #[command(flatten)]
     style: PictureArgs,
@@ -100,7 +103,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let zone = filter.zone()?;
     let filter = filter.filter()?;
     let inputs = args.layer.as_ref().map_or_else(|| args.inputs.clone(), |name| vec![name.clone()]);
-    let ResolvedLayer { layer, remarks, is_stored, .. } = ResolvedLayer::find(&inputs, &args.store, &rows)?;
+    let ResolvedLayer { layer, remarks, is_stored, .. } =
+        ResolvedLayer::find(&inputs, &args.store, &rows, &args.damage)?;
     let config = args.store.load()?;
     let space = layer.coordinate_space();
     let polygons = args.polygons.as_ref().map(|path| Rooms::read(path, space).map(Arc::new)).transpose()?;

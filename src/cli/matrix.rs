@@ -8,6 +8,7 @@ use std::time::Instant;
 use clap::Args as ClapArgs;
 use kiln_matrix::{Chart, ChartData, MatrixInput};
 
+use super::damage::DamageArgs;
 use super::flags::Flags;
 use super::inputs::expand_inputs;
 use super::matrix_input::{self, InputKind};
@@ -72,6 +73,8 @@ pub(super) struct Args {
     term: bool,
     #[command(flatten)]
     store: StoreArgs,
+    #[command(flatten)]
+    damage: DamageArgs,
     #[command(flatten)]
     matrix: MatrixArgs,
     #[command(flatten)]
@@ -220,7 +223,7 @@ impl Args {
                 ResolvedLayer::of_table(&address, &rows)?
             }
             (_, Some(_)) => return Err(Error::invalid(Parameter::TABLE, "the flag selects a table of a database URL")),
-            (_, None) => ResolvedLayer::find(&inputs, &self.store, &rows)?,
+            (_, None) => ResolvedLayer::find(&inputs, &self.store, &rows, &self.damage)?,
         };
         let threads = self.threads.map_or_else(crate::available_threads, usize::from);
         let stop = AtomicBool::new(false);

@@ -10,6 +10,7 @@ mod compact;
 mod config;
 mod confirm;
 mod console;
+mod damage;
 mod drop;
 mod expire;
 mod export;

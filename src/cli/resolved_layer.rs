@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::damage::DamageArgs;
 use super::inputs::expand_inputs;
 use super::rows::RowArgs;
 use super::store::{StoreArgs, unknown_layer};
-use super::summary::plural;
 use crate::config::{Config, check_layer_name};
 use crate::error::{Error, Result};
 use crate::inputs::{OpenInputs, open_table};
@@ -31,7 +31,7 @@ pub(super) struct ResolvedLayer {
 impl ResolvedLayer {
     /// Finds the layer that `inputs` names in the store, the configuration, or its database; or else opens `inputs` as
     /// files.
-    pub(super) fn find(inputs: &[String], store: &StoreArgs, rows: &RowArgs) -> Result<Self> {
+    pub(super) fn find(inputs: &[String], store: &StoreArgs, rows: &RowArgs, damage: &DamageArgs) -> Result<Self> {
         rows.check()?;
         let [name] = inputs else { return Self::from_inputs(inputs, rows) };
         if name == "-" || check_layer_name(name).is_err() || Path::new(name).is_file() {
@@ -45,6 +45,7 @@ impl ResolvedLayer {
         }
         let folder = Arc::new(store.open()?);
         let config = store.load()?;
+        damage.prepare(&folder, name)?;
         let catalog = Catalog::new([]).with_provider(Arc::<Store>::clone(&folder));
         let layer = match catalog.with_protected(config.protected_layers()?).find(name)? {
             None => from_config(&config, name)?,
@@ -59,7 +60,7 @@ impl ResolvedLayer {
         })?;
         let is_stored = config.layers.get(name).is_none_or(|layer| layer.inputs.is_empty());
         let mut remarks = remarks_with_rejections(&layer.report(), Parameter::key);
-        remarks.extend(damage_remark(&folder, &layer)?);
+        remarks.extend(damage.check(&layer)?);
         Ok(Self { layer, query: rows.query()?, remarks, is_stored })
     }
 
@@ -98,20 +99,6 @@ impl ResolvedLayer {
         // The layer contains only the points that match the filters.
         Ok(Self { layer: Arc::new(layer), query: Query::default(), remarks, is_stored: false })
     }
-}
-
-/// The remark on points of a layer of the store in damaged segments, which are not read.
-fn damage_remark(store: &Store, layer: &Layer) -> Result<Option<String>> {
-    let Some(stored) = store.layer(layer.parent().map_or(layer.name(), |parent| parent.name()))? else {
-        return Ok(None);
-    };
-    let snapshot = stored.snapshot();
-    let points: u64 = snapshot.damaged().iter().map(|damage| damage.points).sum();
-    Ok((points > 0).then(|| {
-        let name = stored.name();
-        let points = plural(points, "point");
-        format!("{points} of `{name}` in damaged segments are not read; `kiln layer {name}` prints details")
-    }))
 }
 
 /// Opens the layer `name` of the configuration or its database.

@@ -97,6 +97,9 @@ with_defaults! {
         /// Number of retries of a failed run.
         #[schemars(range(min = 0, max = 100))]
         pub retries: u32 = 2,
+        /// Whether images of a damaged layer are rendered without its damaged segments. Otherwise the run fails, and the
+        /// previous images are kept.
+        pub skip_damaged: bool,
     }
 
     /// A place: the bounds of an image.
@@ -138,6 +141,9 @@ impl JobConfig {
         if self.name.is_empty() {
             return Err(Fault::value("name", "missing; give the job a name"));
         }
+        if self.skip_damaged && self.layer.is_none() {
+            return Err(Fault::value("skip_damaged", "no effect without a layer"));
+        }
         let places = self.read_places()?;
         let projection = parse("projection", self.projection.as_ref())?;
         Ok(Job {
@@ -153,6 +159,7 @@ impl JobConfig {
             keep: self.keep,
             latest: self.latest,
             retries: self.retries,
+            skip_damaged: self.skip_damaged,
         })
     }
 

@@ -22,7 +22,7 @@ use crate::layer::{
     Blend, Fit, Heatmap, Layer, SchemeFolders, Size, Style, StyleOptions, canvas_for, canvas_of, render_shaded,
 };
 use crate::raster::Aggregation;
-use crate::source::{CoordinateSpace, Query};
+use crate::source::{CoordinateSpace, DamagedPoints, Query};
 
 /// Pictures that are rendered on a schedule.
 #[derive(Clone, Debug)]
@@ -51,6 +51,8 @@ pub struct Job {
     pub latest: bool,
     /// The number of retries after a failure.
     pub retries: u32,
+    /// Whether pictures of a damaged layer are rendered without its damaged segments, rather than not at all.
+    pub skip_damaged: bool,
 }
 
 /// Bounds that a job renders.
@@ -89,6 +91,7 @@ impl Job {
         let JobPoints { layer, query, extent, remarks } =
             self.subject.points(&self.name, &window, has_bounds, context, stop)?;
         let mut report = JobReport { remarks, ..JobReport::default() };
+        report.remarks.extend(self.check_damage(&layer)?);
         let mut first_error = None;
         for place in &self.places {
             let rendered = self.render(context, &layer, &query, &extent, place);
@@ -113,6 +116,22 @@ impl Job {
     /// The series of pictures, one per place.
     pub fn series(&self) -> impl Iterator<Item = Series> {
         self.places.iter().map(|place| self.output.series(&self.name, &place.name))
+    }
+
+    /// Checks that a layer is intact, or returns the remark on what is left out of its pictures.
+    ///
+    /// # Errors
+    /// [`Error::Input`] if the layer is damaged, unless the job skips damaged segments.
+    fn check_damage(&self, layer: &Layer) -> Result<Option<String>> {
+        let Some(DamagedPoints { segments, reasons, .. }) = layer.damage() else { return Ok(None) };
+        let plural = if segments == 1 { "segment" } else { "segments" };
+        let first = reasons.into_iter().next().unwrap_or_default();
+        let found = format!("{segments} damaged {plural}, such as {first}");
+        if self.skip_damaged {
+            return Ok(Some(format!("the pictures of `{}` leave out {found}", layer.name())));
+        }
+        let detail = format!("{found}; restore the files, or set skip_damaged to leave them out");
+        Err(Error::input(layer.name(), detail))
     }
 
     /// Renders the picture of a place, and returns the unit of its values.
@@ -227,6 +246,7 @@ mod tests {
                 keep: None,
                 latest: false,
                 retries: 0,
+                skip_damaged: false,
             }
         }
     }

@@ -13,7 +13,8 @@ use crate::geo::{Bounds, Canvas, Extent, Points};
 use crate::parameters::ParameterSet;
 use crate::protection::Protection;
 use crate::source::{
-    CategoryList, Columns, CoordinateSpace, Description, Filter, PointSet, Query, ReadOptions, ScanReport, Totals,
+    CategoryList, Columns, CoordinateSpace, DamagedPoints, Description, Filter, PointSet, Query, ReadOptions,
+    ScanReport, Totals,
 };
 
 /// The name, inputs and default style of a layer.
@@ -182,6 +183,11 @@ impl Layer {
         }
         let message = format!("the table of `{}` has no geometry, so it has matrices only", self.name());
         Err(Error::invalid(Parameter::LAYER, message))
+    }
+
+    /// The points of the layer, or of its parent, that are left out because their files are damaged.
+    pub fn damage(&self) -> Option<DamagedPoints> {
+        self.points.damage()
     }
 
     /// The totals of the points, if known without a scan.

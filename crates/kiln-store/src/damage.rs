@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::layer::StoredLayer;
+use super::layer::{Change, StoredLayer};
 use super::segment::{Segment, SegmentEntry};
 use super::snapshot::Snapshot;
 use kiln_core::error::{Error, Result};
@@ -22,20 +22,20 @@ pub struct Damage {
 impl Damage {
     /// The damage of a segment that `error` describes.
     pub(super) fn new(entry: &SegmentEntry, error: &Error) -> Self {
-        let file = match error {
-            Error::Input { input: path, .. } | Error::Io { path, .. } | Error::Damaged { file: path, .. } => {
-                path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-            }
-            _ => String::new(),
+        let (reason, public_reason) = (error.to_string(), Self::public_reason_of(error));
+        Self { segment: entry.id, points: entry.rows, reason, public_reason }
+    }
+
+    /// Describes an error of a file without the folder of the file.
+    pub fn public_reason_of(error: &Error) -> String {
+        let (path, cause) = match error {
+            Error::Input { input, message } => (input, message.to_string()),
+            Error::Damaged { file, reason } => (file, format!("it is damaged: {reason}")),
+            Error::Io { path, action, source } => (path, format!("cannot {action}: {source}")),
+            _ => return "it cannot be read".to_owned(),
         };
-        let cause = match error {
-            Error::Input { message, .. } => message.to_string(),
-            Error::Damaged { reason, .. } => format!("it is damaged: {reason}"),
-            Error::Io { action, source, .. } => format!("cannot {action}: {source}"),
-            other => other.to_string(),
-        };
-        let public_reason = format!("{file}: {cause}");
-        Self { segment: entry.id, points: entry.rows, reason: error.to_string(), public_reason }
+        let file = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        format!("{file}: {cause}")
     }
 
     /// Logs the damage of a layer.
@@ -60,6 +60,21 @@ impl Snapshot {
 }
 
 impl StoredLayer {
+    /// Removes the damaged segments for good, with their files, and returns them. Their points are lost.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if writing to the store fails, [`Error::Cancelled`] if another process changed the layer
+    /// concurrently.
+    pub fn drop_damaged(&self) -> Result<Vec<Damage>> {
+        let damaged = self.verify();
+        if !damaged.is_empty() {
+            let removed = damaged.iter().map(|damage| damage.segment).collect();
+            let removed_of = Some(self.snapshot().manifest.id.clone());
+            self.commit(Change { removed, removed_of, ..Change::default() }, &[])?;
+        }
+        Ok(damaged)
+    }
+
     /// Verifies the checksums of all files, excludes damaged segments from the snapshot, and returns the damage.
     pub fn verify(&self) -> Vec<Damage> {
         for segment in &self.snapshot().segments {

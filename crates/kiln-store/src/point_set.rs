@@ -9,7 +9,9 @@ use kiln_core::layer_name;
 use kiln_core::matrix::{MatrixRequest, PointMatrix};
 use kiln_core::occupancy::{OccupancyGrid, OccupancyRequest};
 use kiln_core::raster::{Cells, Reduction};
-use kiln_core::source::{self, CategoryList, CoordinateSpace, PointSet, Provider, Query, ScanReport, Totals};
+use kiln_core::source::{
+    self, CategoryList, CoordinateSpace, DamagedPoints, PointSet, Provider, Query, ScanReport, Totals,
+};
 
 use super::{Description, Snapshot, Store, Summary};
 
@@ -45,6 +47,15 @@ impl PointSet for Snapshot {
     fn description(&self) -> source::Description {
         let Description { title, attribution, weight, style, .. } = self.description().clone();
         source::Description { title, attribution, weight, comparable: Vec::new(), style }
+    }
+
+    fn damage(&self) -> Option<DamagedPoints> {
+        let damaged = self.damaged();
+        (!damaged.is_empty()).then(|| DamagedPoints {
+            segments: damaged.len() as u64,
+            points: Some(damaged.iter().map(|damage| damage.points).sum()),
+            reasons: damaged.iter().map(|damage| damage.public_reason.clone()).collect(),
+        })
     }
 
     fn totals(&self) -> Option<Totals> {

@@ -8,6 +8,7 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::damage::DamageReply;
 use super::floor_plan::FloorPlanReply;
 use crate::color::Scheme;
 use crate::config::RESERVED;
@@ -91,6 +92,9 @@ struct LayerReply {
     /// Remarks on the inputs, such as ignored values; omitted if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     remarks: Vec<String>,
+    /// Damaged segments, which are left out; omitted if there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damaged: Option<DamageReply>,
     /// Coordinate reference system of the points: `EPSG:4326`, or `plane` for x and y in meters.
     #[schema(example = "EPSG:4326")]
     crs: String,
@@ -191,6 +195,7 @@ pub(crate) async fn catalog(app: Session, base: BaseUrl, headers: HeaderMap) -> 
         stored: app.stored_layer(layer.name()).is_ok(),
         rejected: layer.report().rejected,
         remarks: remarks(&without_folders(layer.report()), Parameter::key),
+        damaged: DamageReply::of(&layer),
         crs: layer.coordinate_space().to_string(),
         bounds: corners_around(layer.bounds()),
         positions: layer.require_positions().is_ok(),

@@ -30,6 +30,7 @@ pub(crate) async fn metrics(app: Session, headers: HeaderMap) -> HttpResult<Resp
     metrics.masks.cache_bytes.set(app.masks.cache_bytes() as i64);
     metrics.masks.subscribers.set(app.masks.clicks.count() as i64);
     set_layers(&app);
+    set_damage(&app);
     set_jobs(&app);
     let mut text = String::new();
     encode(&mut text, &metrics.registry).map_err(|_| Problem::internal("the metrics cannot be encoded"))?;
@@ -61,6 +62,22 @@ fn set_layers(app: &Session) {
         if let Ok(Some(stored)) = app.store.layer(layer.name()) {
             metrics.layer_segments.get_or_create(&label).set(stored.snapshot().summary().segments as i64);
             metrics.layer_commits.get_or_create(&label).set(stored.commits() as i64);
+        }
+    }
+}
+
+/// Sets the gauges of damaged layers. Intact layers have none.
+fn set_damage(app: &App) {
+    let metrics = &app.metrics;
+    metrics.damaged_segments.clear();
+    metrics.damaged_points.clear();
+    for damaged in app.damaged_layers() {
+        // The number of points of a protected layer is not published.
+        let is_protected = app.catalog.is_protected(&damaged.name);
+        let label = [("layer", damaged.name)];
+        metrics.damaged_segments.get_or_create(&label).set(damaged.segments as i64);
+        if !is_protected {
+            metrics.damaged_points.get_or_create(&label).set(damaged.points as i64);
         }
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod bbox;
 pub(crate) mod bridge;
 pub(crate) mod catalog;
 pub(crate) mod categories;
+pub(crate) mod damage;
 pub(crate) mod detections;
 pub(crate) mod distributions;
 pub(crate) mod floor_plan;

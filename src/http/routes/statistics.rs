@@ -10,6 +10,7 @@ use axum::http::Response;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::damage::DamageReply;
 use super::distributions::{DistributionOptions, DistributionsReply, Ranges, scan};
 use crate::error::{Error, Result};
 use crate::geo::{Categories, Extent, Points};
@@ -50,6 +51,9 @@ pub(crate) struct StatisticsReply {
     categories: Option<CategoriesReply>,
     /// Version of the layer, which changes with the points.
     version: String,
+    /// Damaged segments, which are left out; omitted if there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damaged: Option<DamageReply>,
     /// Distributions of the points, if `bins` is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     distributions: Option<DistributionsReply>,
@@ -322,6 +326,7 @@ fn statistics_and_ranges(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> R
         time: times.map(TimeReply::new),
         categories: CategoriesReply::new(names, category_count),
         version: layer.version().to_owned(),
+        damaged: DamageReply::of(layer),
         distributions: None,
         zooms: Vec::new(),
     };
@@ -337,6 +342,7 @@ fn from_totals(layer: &Layer, totals: &source::Totals, categories: Option<Catego
         time: totals.time_us.map(TimeReply::new),
         categories,
         version: layer.version().to_owned(),
+        damaged: DamageReply::of(layer),
         distributions: None,
         zooms: Vec::new(),
     }

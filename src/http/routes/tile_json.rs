@@ -11,6 +11,7 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::damage::DamageReply;
 use crate::geo::{Bounds, Canvas, PlaneTile, TileCoord};
 use crate::http::parameters::fields::{Fields, query_string};
 use crate::http::parameters::openapi::InQuery;
@@ -88,6 +89,9 @@ struct More {
     bounds: Corners,
     /// URL of the legend as JSON.
     legend_json: String,
+    /// Damaged segments, which are left out; omitted if there are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    damaged: Option<DamageReply>,
 }
 
 /// TileJSON of a layer
@@ -159,6 +163,7 @@ fn describe(app: &App, layer: &Arc<Layer>, style: &TileStyle, server: &str) -> H
             version: version.to_owned(),
             bounds: corners(layer.bounds()),
             legend_json: format!("{server}/{name}/legend.json?{legend_query}"),
+            damaged: DamageReply::of(layer),
         },
     })
 }

@@ -102,6 +102,8 @@ pub(crate) struct Metrics {
     pub(crate) layer_points: PerLayer,
     pub(crate) layer_segments: PerLayer,
     pub(crate) layer_commits: PerLayer,
+    pub(crate) damaged_segments: PerLayer,
+    pub(crate) damaged_points: PerLayer,
     ingested: Family<IngestLabels, Counter>,
     repeated: Counter,
     merges: Counter,
@@ -149,6 +151,8 @@ impl Metrics {
         let mut registry = Registry::with_prefix("kiln");
         let new = Self {
             layer_points: Family::default(),
+            damaged_segments: Family::default(),
+            damaged_points: Family::default(),
             layer_segments: Family::default(),
             layer_commits: Family::default(),
             ingested: Family::default(),
@@ -183,6 +187,10 @@ impl Metrics {
         registry.register("layer_segments", "Number of segments of each stored layer", new.layer_segments.clone());
         let help = "Commits of this server to each stored layer";
         registry.register("layer_commits", help, new.layer_commits.clone());
+        let help = "Number of damaged segments of each damaged layer, which are left out; 1 if its manifest is damaged";
+        registry.register("damaged_segments", help, new.damaged_segments.clone());
+        let help = "Number of points in the damaged segments of each damaged layer";
+        registry.register("damaged_points", help, new.damaged_points.clone());
         registry.register("ingest_points", "Points in write requests, by outcome", new.ingested.clone());
         let help = "Repeated requests, whose points an earlier request with the same Idempotency-Key had added";
         registry.register("ingest_repeated_requests", help, new.repeated.clone());

@@ -62,6 +62,7 @@ enum ProblemType {
     Internal,
     InvalidBody,
     InvalidParameter,
+    LayerDamaged,
     MethodNotAllowed,
     Misdirected,
     NotFound,
@@ -90,6 +91,7 @@ impl ProblemType {
             Self::Internal => ("internal", Status::INTERNAL_SERVER_ERROR, None),
             Self::InvalidBody => ("invalid-body", Status::BAD_REQUEST, None),
             Self::InvalidParameter => ("invalid-parameter", Status::BAD_REQUEST, None),
+            Self::LayerDamaged => ("layer-damaged", Status::SERVICE_UNAVAILABLE, Some(1)),
             Self::MethodNotAllowed => ("method-not-allowed", Status::METHOD_NOT_ALLOWED, None),
             Self::Misdirected => ("misdirected-request", Status::MISDIRECTED_REQUEST, None),
             Self::NotFound => ("not-found", Status::NOT_FOUND, None),
@@ -139,6 +141,14 @@ impl Problem {
         let detail = format!("{name}: {}", detail.into());
         let mut problem = Self::new(ProblemType::InvalidParameter, detail);
         problem.parameter = Some(name.to_owned());
+        problem
+    }
+
+    /// Damaged layers, of which points are left out.
+    pub(crate) fn damaged(detail: impl Into<String>) -> Box<Self> {
+        let mut problem = Self::new(ProblemType::LayerDamaged, detail);
+        // Damaged files are not repaired by waiting.
+        problem.retry_after_s = None;
         problem
     }
 
@@ -319,6 +329,10 @@ impl From<Error> for Box<Problem> {
             Error::Database { kind: DatabaseErrorKind::MissingColumn, .. } => {
                 (ProblemType::NotFound, "a column of the layer's table no longer exists")
             }
+            Error::Damaged { .. } => (
+                ProblemType::LayerDamaged,
+                "a segment of the layer is damaged; repeat the request, later responses leave it out",
+            ),
             Error::Io { source, .. } if is_full(source) => {
                 (ProblemType::DiskFull, "the server's disk is full; nothing was written")
             }

@@ -1,5 +1,6 @@
 import { fetchJson, type HeatStyle } from 'kiln-leaflet';
 
+import type { Damage } from './damage.js';
 import { showNotice } from './dom.js';
 
 /** The base URL of the server. The page has its way there from its own URL; default: the folder of the page. */
@@ -18,6 +19,8 @@ export interface LayerEntry {
   /** Whether the points have positions. A layer without them has matrices only. */
   positions: boolean;
   weight: string | null;
+  /** Missing: the layer is intact. */
+  damaged?: Damage;
   version: string;
   projections: string[];
   style: Record<string, string>;

@@ -1,4 +1,5 @@
 import type { Catalog, LayerEntry } from './catalog.js';
+import { showDamage } from './damage.js';
 import { byId, option, points } from './dom.js';
 
 const UNITS: Record<string, string> = { per_km2: 'per km²', per_m2: 'per m²', per_px: 'per pixel' };
@@ -25,6 +26,7 @@ export function showLayer(layer: LayerEntry | undefined, sentence: string): void
   byId<HTMLSelectElement>('layer').value = layer?.name ?? '';
   byId('title').textContent = byId('sheet-title').textContent = layer?.title ?? '';
   byId('about').textContent = sentence;
+  showDamage(layer);
   byId('source').textContent = layer?.attribution ? `Source: ${layer.attribution}` : '';
   byId('source').hidden = !layer?.attribution;
 }

@@ -21,7 +21,8 @@ use crate::raster::{Bins, Cells, Reduction};
 use crate::source::memory_source::row_fields;
 use crate::source::parts::scan_parts;
 use crate::source::{
-    CategoryList, Comparison, CoordinateSpace, Description, PointSet, Query, ScanReport, Sink, Source, Totals,
+    CategoryList, Comparison, CoordinateSpace, DamagedPoints, Description, PointSet, Query, ScanReport, Sink, Source,
+    Totals,
 };
 
 /// The released points of a set of points: see the [module](super).
@@ -39,6 +40,7 @@ pub struct ProtectedPoints {
     space: CoordinateSpace,
     points: u64,
     suppressed: u64,
+    damage: Option<DamagedPoints>,
 }
 
 /// Blocks that a worker takes at a time.
@@ -55,7 +57,10 @@ impl ProtectedPoints {
         let query = query.clone().with_weights(points.is_weighted());
         let grid = points.occupancy(&query, &protection.request(space)?, points.concurrency(threads));
         let weight = points.report().weight;
-        Self::new(grid.map_err(too_many_groups)?, space, protection, points.description(), weight)
+        let released = Self::new(grid.map_err(too_many_groups)?, space, protection, points.description(), weight)?;
+        // The number of points that are left out is not that of released points.
+        let damage = points.damage().map(|damage| DamagedPoints { points: None, ..damage });
+        Ok(Self { damage, ..released })
     }
 
     /// The released points of a source, and the report of its scan.
@@ -101,6 +106,7 @@ impl ProtectedPoints {
             space,
             points,
             suppressed: total - points,
+            damage: None,
         })
     }
 
@@ -225,6 +231,10 @@ impl PointSet for ProtectedPoints {
     /// The number of released points only: rejected rows and invalid values are those of single points.
     fn report(&self) -> ScanReport {
         ScanReport { read: self.points, weight: self.weight.clone(), ..ScanReport::default() }
+    }
+
+    fn damage(&self) -> Option<DamagedPoints> {
+        self.damage.clone()
     }
 
     fn totals(&self) -> Option<Totals> {

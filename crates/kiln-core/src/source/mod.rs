@@ -8,6 +8,7 @@ pub mod category_dictionary;
 mod category_set;
 mod comparison;
 mod coordinate_space;
+mod damaged_points;
 mod filter_key;
 pub(crate) mod memory_source;
 pub mod parts;
@@ -29,6 +30,7 @@ pub mod time;
 pub use category_set::{CategoryCollector, CategorySet, TooManyCategories};
 pub use comparison::{Comparison, Operand, Operator};
 pub use coordinate_space::CoordinateSpace;
+pub use damaged_points::DamagedPoints;
 pub use memory_source::MemorySource;
 pub use point_columns::PointColumns;
 pub use point_set::{

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::{Comparison, CoordinateSpace, Query, ScanReport, Sink, Source};
+use super::{Comparison, CoordinateSpace, DamagedPoints, Query, ScanReport, Sink, Source};
 use crate::error::{Error, Result};
 use crate::geo::{Canvas, Extent, Points, SystematicSample};
 use crate::matrix::{BinQuantity, MatrixRequest, PointMatrix, scan_matrix};
@@ -58,6 +58,11 @@ pub trait PointSet: Source + Debug {
     /// The report of the scan that read the points. Default: empty.
     fn report(&self) -> ScanReport {
         ScanReport::default()
+    }
+
+    /// The points that are left out because their files are damaged. Default: `None`.
+    fn damage(&self) -> Option<DamagedPoints> {
+        None
     }
 
     /// Totals of the points, if they are known without a scan. Default: `None`.

@@ -89,7 +89,7 @@ impl App {
 
     /// Stores the floor plan of a layer of the store. Returns whether the layer had one; `None` if it was removed.
     pub(crate) fn store_floor_plan(&self, layer: &str, plan: &FloorPlan, image: &[u8]) -> Result<Option<bool>> {
-        let header = stored::header(plan).map_err(|error| Error::input(layer, error.to_string()))?;
+        let header = stored::header(plan, image).map_err(|error| Error::input(layer, error.to_string()))?;
         self.store.set_floor_plan(layer, &[header.as_bytes(), image])
     }
 }

@@ -1,0 +1,64 @@
+//! Damaged segments of layers, in replies.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::http::server::App;
+use crate::layer::Layer;
+use crate::source::DamagedPoints;
+use crate::store::Damage;
+
+/// Segments of a stored layer that are left out because their files are damaged.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct DamageReply {
+    /// Number of damaged segments.
+    #[schema(example = 1)]
+    segments: u64,
+    /// Number of points in these segments; null for a layer with a minimum count.
+    #[schema(example = 60_000)]
+    points: Option<u64>,
+    /// The first damaged files, each with the reason.
+    #[schema(example = json!(["00000001.points.arrow: it is damaged: the checksum does not match"]))]
+    reasons: Vec<String>,
+}
+
+impl DamageReply {
+    /// The maximum number of reasons.
+    const MAX_REASONS: usize = 10;
+
+    /// The damage of a layer; `None` if it is intact.
+    pub(super) fn of(layer: &Layer) -> Option<Self> {
+        let DamagedPoints { segments, points, mut reasons } = layer.damage()?;
+        reasons.truncate(Self::MAX_REASONS);
+        Some(Self { segments, points, reasons })
+    }
+}
+
+/// A damaged layer of the store.
+pub(super) struct DamagedLayer {
+    pub(super) name: String,
+    /// Number of damaged segments; 1 if the manifest is damaged.
+    pub(super) segments: u64,
+    /// Number of points in these segments.
+    pub(super) points: u64,
+    /// The first damaged file, with the reason.
+    pub(super) reason: String,
+}
+
+impl App {
+    /// The damaged layers of the store, by name.
+    pub(super) fn damaged_layers(&self) -> Vec<DamagedLayer> {
+        let names = self.store.names().unwrap_or_default();
+        let damage = |name: String| match self.store.layer(&name) {
+            Ok(layer) => {
+                let snapshot = layer?.snapshot();
+                let damaged = snapshot.damaged();
+                let reason = damaged.first()?.public_reason.clone();
+                let points = damaged.iter().map(|damage| damage.points).sum();
+                Some(DamagedLayer { name, segments: damaged.len() as u64, points, reason })
+            }
+            Err(error) => Some(DamagedLayer { name, segments: 1, points: 0, reason: Damage::public_reason_of(&error) }),
+        };
+        names.into_iter().filter(|name| !self.is_input_layer(name)).filter_map(damage).collect()
+    }
+}

@@ -1,0 +1,29 @@
+import './damage.css';
+import { byId, number, points } from './dom.js';
+import type { LayerEntry } from './catalog.js';
+
+/** The damaged parts of a layer, which the server leaves out. */
+export interface Damage {
+  segments: number;
+  /** Null: the number is not published. */
+  points: number | null;
+  reasons: string[];
+}
+
+/** What is left out of the pictures of a layer, in one sentence. */
+export function damageSentence({ segments, points: count }: Damage): string {
+  const parts = segments === 1 ? 'a damaged segment' : `${number(segments)} damaged segments`;
+  return count === null ? `Points in ${parts} are left out.` : `${points(count)} in ${parts} ${count === 1 ? 'is' : 'are'} left out.`;
+}
+
+/** Shows that a layer is damaged, below its description. */
+export function showDamage(layer: LayerEntry | undefined): void {
+  document.getElementById('damage')?.remove();
+  if (!layer?.damaged) return;
+  const line = document.createElement('p');
+  line.id = 'damage';
+  line.setAttribute('role', 'status');
+  line.textContent = damageSentence(layer.damaged);
+  line.title = layer.damaged.reasons.join('\n');
+  byId('about').after(line);
+}
