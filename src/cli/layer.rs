@@ -18,7 +18,7 @@ use crate::store::{Damage, Snapshot, StoredLayer};
 /// Print the properties of a layer of the store.
 ///
 /// Damaged segments are listed and not counted; the exit code is then 1. Small segments are verified whenever they are
-/// opened, large ones with --verify.
+/// opened, large ones when they are first read, or with --verify.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln layer trips

@@ -16,6 +16,7 @@ mod client_compatibility;
 mod concurrent_access;
 mod config;
 mod crash_recovery;
+mod damage;
 mod documents;
 mod examples;
 mod export;

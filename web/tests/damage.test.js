@@ -1,0 +1,55 @@
+// The map page of a layer of which a segment is damaged.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+
+import { open } from './browser.js';
+import { PROGRAM, serveIn } from './kiln.js';
+
+let home, kiln, chromium;
+
+const run = (...args) => {
+  const { status, stderr } = spawnSync(PROGRAM, args, { cwd: home, encoding: 'utf8' });
+  assert.equal(status, 0, stderr);
+};
+
+before(async () => {
+  home = mkdtempSync(join(tmpdir(), 'kiln-web-'));
+  writeFileSync(join(home, 'a.csv'), ['lon,lat', '18,59', '19,60', '20,61'].join('\n'));
+  writeFileSync(join(home, 'b.csv'), ['lon,lat', '18.5,59.5', '19.5,60.5'].join('\n'));
+  run('import', 'a.csv', '--layer', 'worn', '--title', 'Worn');
+  run('import', 'b.csv', '--layer', 'worn', '--append');
+  run('import', 'a.csv', '--layer', 'whole', '--title', 'Whole');
+  const segment = join(home, 'store/worn/00000001.points.arrow');
+  const bytes = readFileSync(segment);
+  bytes[bytes.length >> 1] ^= 1;
+  writeFileSync(segment, bytes);
+  [kiln, chromium] = await Promise.all([serveIn(home), open()]);
+});
+after(async () => {
+  await chromium?.close();
+  kiln?.stop();
+  rmSync(home, { recursive: true, force: true });
+});
+
+describe('a damaged layer', () => {
+  test('is described as such, and another layer is not', async () => {
+    const { page } = await chromium.page({}, [kiln.url]);
+    await page.goto(`${kiln.url}/#layer=worn`);
+    await page.waitForSelector('#map[aria-busy="false"]');
+    assert.match(await page.textContent('#about'), /^2 points/);
+    assert.equal(await page.textContent('#damage'), '3 points in a damaged segment are left out.');
+    assert.match(await page.getAttribute('#damage', 'title'), /^00000001\.points\.arrow: it is damaged: the checksum does not match$/);
+    await page.screenshot({ path: process.env.KILN_SHOT });
+    await page.selectOption('#layer', 'whole');
+    await page.waitForFunction(() => !document.getElementById('damage'));
+    assert.match(await page.textContent('#about'), /^3 points/);
+    await page.selectOption('#layer', 'worn');
+    await page.waitForSelector('#damage');
+    assert.equal(await page.locator('#damage').count(), 1);
+    await page.context().close();
+  });
+});
