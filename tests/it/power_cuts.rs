@@ -2,23 +2,22 @@
 //! power cut at any of them. `KILN_POWER_CUTS=10000` tests more cuts than a run of all tests does.
 #![cfg(target_os = "linux")]
 
-mod check;
-mod disk;
+pub(crate) mod check;
+pub(crate) mod disk;
 mod replay;
 mod trace;
+pub(crate) mod workload;
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead, BufReader, Write as _};
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-use serde_json::json;
-
 use self::check::{Change, Workload};
 use self::disk::{Event, Ignored, Random};
 use self::replay::Replay;
+use self::workload::{LayerRequest, TOKEN, head, plane_changes, points_of};
 use crate::server::receive;
 
 /// The folder of the store, within the folder in which the processes run.
@@ -117,27 +116,23 @@ impl Recording {
     }
 }
 
-/// CSV text of `count` points of a weight, with a time if there is one.
-fn rows(count: u64, weight: u32, time: Option<&str>) -> String {
-    let mut text = String::from(if time.is_some() { "lon,lat,weight,time\n" } else { "lon,lat,weight\n" });
-    for i in 0..count {
-        let (lon, lat) = (i * 7919 % 36_000, i * 104_729 % 16_000);
-        write!(text, "{:.2},{:.2},{weight}", lon as f64 / 100.0 - 180.0, lat as f64 / 100.0 - 80.0).unwrap();
-        text.extend(time.iter().flat_map(|time| [",", *time]));
-        text.push('\n');
-    }
-    text
+/// CSV text of `count` points of a weight and a time.
+fn timed(count: u64, weight: u32, time: &str) -> String {
+    let lines = points_of(count, weight);
+    let mut lines = lines.lines();
+    let head = lines.next().unwrap();
+    lines.fold(format!("{head},time\n"), |text, line| text + line + "," + time + "\n")
 }
 
 /// Commands that change the points of a store in each way that there is.
 fn commands() -> Recording {
     let mut recording = Recording::new();
     let write = |name: &str, text: String| fs::write(recording.home.path().join(name), text).unwrap();
-    write("a.csv", rows(5000, 3, None));
-    write("b.csv", rows(300, 2, None));
-    write("c.csv", rows(400, 4, None));
-    write("old.csv", rows(200, 5, Some("2001-02-03T04:05:06Z")));
-    write("new.csv", rows(100, 6, Some("2200-02-03T04:05:06Z")));
+    write("a.csv", points_of(5000, 3));
+    write("b.csv", points_of(300, 2));
+    write("c.csv", points_of(400, 4));
+    write("old.csv", timed(200, 5, "2001-02-03T04:05:06Z"));
+    write("new.csv", timed(100, 6, "2200-02-03T04:05:06Z"));
     let trips = "trips";
     recording.run(
         &["import", "a.csv", "--layer", "trips"],
@@ -182,26 +177,12 @@ fn commands_keep_what_they_report_through_power_cuts() {
     recording.assert_detects(Ignored::Folders, 3);
 }
 
-const TOKEN: &str = "power-cuts";
-
 /// Sends a request whose id is the name of its change, and asserts that it succeeds.
-fn send(address: &str, name: &str, method: &str, path: &str, body: &[u8]) {
-    let media_type = match path.split(['/', '?']).nth(2) {
-        Some("points") => "text/csv",
-        Some("rooms") => "application/geo+json",
-        Some("floorplan") => "image/png",
-        _ => "application/json",
-    };
-    let key = if name.starts_with("key-") { format!("idempotency-key: {name}\r\n") } else { String::new() };
-    let head = format!(
-        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\nauthorization: Bearer {TOKEN}\r\n\
-         x-request-id: {name}\r\ncontent-type: {media_type}\r\n{key}content-length: {}\r\n\r\n",
-        body.len()
-    );
+fn send(address: &str, name: &str, request: &LayerRequest) {
     let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(&[head.as_bytes(), body].concat()).unwrap();
+    stream.write_all(&[head(address, name, request).as_bytes(), &request.body].concat()).unwrap();
     let reply = receive(&mut stream);
-    assert!((200..300).contains(&reply.status), "{method} {path}: {}", String::from_utf8_lossy(&reply.body));
+    assert!((200..300).contains(&reply.status), "{request:?}: {}", String::from_utf8_lossy(&reply.body));
 }
 
 /// The id of the request that a response of success answers.
@@ -211,47 +192,6 @@ fn answered(text: &[u8]) -> Option<String> {
     let id = head.strip_prefix("HTTP/1.1 2")?.split_once("x-request-id: ")?.1;
     let id = id.lines().next()?;
     (id.starts_with("key-") || id.starts_with("change-")).then(|| id.to_owned())
-}
-
-/// Changes of a layer on a plane, with rooms and a floor plan.
-fn plane_changes(round: u32) -> Vec<(&'static str, &'static str, Vec<u8>, Change)> {
-    let layer = "floor";
-    let points = |weight: u32| {
-        let rows: String = (0..30).map(|i| format!("{i},{},{weight}\n", i % 7)).collect();
-        format!("x,y,weight\n{rows}").into_bytes()
-    };
-    let room = format!("Hall {round}");
-    let ring = [[0, 0], [10, 0], [10, 10], [0, 10], [0, 0]];
-    let geometry = json!({"type": "Polygon", "coordinates": [ring]});
-    let feature = json!({"type": "Feature", "properties": {"name": &room}, "geometry": geometry});
-    let rooms = json!({"type": "FeatureCollection", "features": [feature]});
-    let mut image = std::io::Cursor::new(Vec::new());
-    image::DynamicImage::new_rgb8(40, 30).write_to(&mut image, image::ImageFormat::Png).unwrap();
-    let described = |title: &str| json!({"crs": "plane", "title": title}).to_string().into_bytes();
-    let weight = 100 + 10 * round;
-    let (first, second) = (format!("First {round}"), format!("Second {round}"));
-    vec![
-        ("PUT", "/floor", described(&first), Change::Title { layer, title: first.clone() }),
-        ("POST", "/floor/points", points(weight), Change::Append { layer, weight, count: 30 }),
-        ("PUT", "/floor/rooms", rooms.to_string().into_bytes(), Change::Rooms { layer, name: Some(room) }),
-        (
-            "PUT",
-            "/floor/floorplan?bounds=0,-2.5,40,27.5",
-            image.into_inner(),
-            Change::FloorPlan { layer, is_there: true },
-        ),
-        ("POST", "/floor/points", points(weight + 1), Change::Append { layer, weight: weight + 1, count: 30 }),
-        (
-            "PUT",
-            "/floor/points?crs=plane",
-            points(weight + 2),
-            Change::Replace { layer, weight: weight + 2, count: 30 },
-        ),
-        ("PUT", "/floor", described(&second), Change::Title { layer, title: second.clone() }),
-        ("DELETE", "/floor/floorplan", Vec::new(), Change::FloorPlan { layer, is_there: false }),
-        ("DELETE", "/floor/rooms", Vec::new(), Change::Rooms { layer, name: None }),
-        ("DELETE", "/floor", Vec::new(), Change::Drop { layer }),
-    ]
 }
 
 /// A server that takes points from two clients at a time, and changes of a layer from a third one.
@@ -266,33 +206,28 @@ fn server() -> Recording {
     let address = lines.find_map(|line| Some(line.split_once(" at http://")?.1.trim_end_matches('/').to_owned()));
     let address = address.expect("the server did not start");
     let log = thread::spawn(move || lines.collect::<Vec<_>>().join("\n"));
-    let title = "Posted".to_owned();
-    send(&address, "change-first", "PUT", "/posted", json!({"title": &title}).to_string().as_bytes());
-    recording.workload.0[0].push(("change-first".to_owned(), Change::Title { layer: "posted", title }));
+    let created = LayerRequest::title("posted", "Posted");
+    send(&address, "change-first", &created);
+    recording.workload.0[0].push(("change-first".to_owned(), created.change));
     let posts = |client: u32| {
         (0..POSTS).map(move |post| {
-            let change = Change::Append { layer: "posted", weight: 1000 * (client + 1) + post, count: 40 };
-            (format!("key-{client}-{post}"), change)
+            let weight = 1000 * (client + 1) + post;
+            (format!("key-{client}-{post}"), LayerRequest::append("posted", weight, 40, points_of(40, weight)))
         })
     };
-    let floor: Vec<_> = (0..2).flat_map(plane_changes).collect();
+    let floor = (0..2).flat_map(plane_changes).enumerate();
+    let floor: Vec<(String, LayerRequest)> =
+        floor.map(|(number, request)| (format!("change-{number}"), request)).collect();
+    let clients: Vec<Vec<(String, LayerRequest)>> =
+        (0..2).map(|client| posts(client).collect()).chain([floor]).collect();
     thread::scope(|scope| {
-        for client in 0..2 {
-            let address = &address;
-            scope.spawn(move || {
-                for (name, change) in posts(client) {
-                    let Change::Append { weight, count, .. } = change else { unreachable!() };
-                    send(address, &name, "POST", "/posted/points", rows(count, weight, None).as_bytes());
-                }
-            });
-        }
-        for (number, (method, path, body, _)) in floor.iter().enumerate() {
-            send(&address, &format!("change-{number}"), method, path, body);
+        for client in &clients {
+            scope.spawn(|| client.iter().for_each(|(name, request)| send(&address, name, request)));
         }
     });
-    recording.workload.0.extend((0..2).map(|client| posts(client).collect()));
-    let changes = floor.into_iter().enumerate().map(|(number, (.., change))| (format!("change-{number}"), change));
-    recording.workload.0.push(changes.collect());
+    let changes =
+        |client: Vec<(String, LayerRequest)>| client.into_iter().map(|(name, request)| (name, request.change));
+    recording.workload.0.extend(clients.into_iter().map(|client| changes(client).collect()));
     trace::terminate(trace.path());
     let ended = process.wait().unwrap();
     assert!(ended.success(), "{ended}: {}", log.join().unwrap());

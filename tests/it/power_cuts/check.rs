@@ -11,10 +11,10 @@ use kiln::store::{AppendOutcome, Batch, Description, Progress, Request, Store, S
 use serde_json::Value;
 
 /// The layers of a store by name.
-pub(super) type State = BTreeMap<String, LayerState>;
+pub(crate) type State = BTreeMap<String, LayerState>;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct LayerState {
+pub(crate) struct LayerState {
     title: Option<String>,
     /// The number of points by weight. Each change has a weight of its own.
     points: BTreeMap<u32, u64>,
@@ -24,7 +24,7 @@ pub(super) struct LayerState {
 
 /// A change of a store.
 #[derive(Clone, Debug)]
-pub(super) enum Change {
+pub(crate) enum Change {
     /// Creates a layer, or changes its title.
     Title {
         layer: &'static str,
@@ -61,7 +61,7 @@ pub(super) enum Change {
 }
 
 impl Change {
-    fn apply(&self, state: &mut State) {
+    pub(crate) fn apply(&self, state: &mut State) {
         match self {
             Self::Title { layer, title } => {
                 state.entry((*layer).to_owned()).or_default().title = Some(title.clone());
@@ -164,7 +164,7 @@ fn write_again(store: &Store) -> kiln::error::Result<()> {
 }
 
 /// Reads all layers, with all checksums.
-fn observe(store: &Store) -> Result<State, String> {
+pub(crate) fn observe(store: &Store) -> Result<State, String> {
     let text = |error: kiln::error::Error| error.to_string();
     let mut state = State::new();
     for name in store.names().map_err(text)? {
@@ -195,7 +195,7 @@ fn observe(store: &Store) -> Result<State, String> {
 }
 
 /// Fails if the store has files that no layer uses.
-fn leftovers(store: &Path) -> Result<(), String> {
+pub(crate) fn leftovers(store: &Path) -> Result<(), String> {
     let mut unused = Vec::new();
     for entry in fs::read_dir(store).into_iter().flatten() {
         let folder = entry.unwrap().path();

@@ -70,14 +70,14 @@ pub(super) enum Ignored {
 }
 
 /// Files by path, and `None` for folders.
-pub(super) type Tree = BTreeMap<String, Option<Vec<u8>>>;
+pub(crate) type Tree = BTreeMap<String, Option<Vec<u8>>>;
 
 /// A random generator with a fixed sequence for each seed (SplitMix64).
 #[derive(Debug)]
-pub(super) struct Random(pub(super) u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -85,7 +85,7 @@ impl Random {
     }
 
     /// A number below `count`.
-    pub(super) fn below(&mut self, count: usize) -> usize {
+    pub(crate) fn below(&mut self, count: usize) -> usize {
         (self.next() % count as u64) as usize
     }
 
@@ -226,7 +226,7 @@ fn add(
 }
 
 /// The files of a folder.
-pub(super) fn read(folder: &Path) -> Tree {
+pub(crate) fn read(folder: &Path) -> Tree {
     let mut tree = Tree::new();
     let mut open = vec![folder.to_owned()];
     while let Some(parent) = open.pop() {
@@ -245,7 +245,7 @@ pub(super) fn read(folder: &Path) -> Tree {
 }
 
 /// Writes files to a folder.
-pub(super) fn write_tree(tree: &Tree, folder: &Path) {
+pub(crate) fn write_tree(tree: &Tree, folder: &Path) {
     for (path, content) in tree {
         match content {
             None => fs::create_dir(folder.join(path)).unwrap(),
