@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::ingest::csv;
 use crate::kiln::kiln;
-use crate::server::{Reply, Server, receive};
+use crate::server::{Reply, Server, eventually, receive};
 
 /// A server without a configured token, whose local clients need one.
 const STRICT: &str = "[server]\nlocal_writes = false\n";
@@ -32,6 +32,9 @@ const WRITES: [(&str, &str); 11] = [
 impl Server {
     /// The token of the link that the server has printed.
     fn printed_token(&self) -> Option<String> {
+        // The link is printed before the first request is accepted, and logged.
+        self.get("/health").ok(200);
+        eventually("the log has the request", || self.log().contains("/health"));
         let log = self.log();
         let link = format!("://{}/#token=", self.address());
         let (_, rest) = log.split_once(&link)?;
@@ -73,6 +76,8 @@ fn without_a_configured_token_writes_need_the_one_of_the_printed_link() {
     server.kill();
     let before = server.log().len();
     server.restart();
+    server.get("/after").rejected(404, &[]);
+    eventually("the log has the request", || server.log().contains("/after"));
     let log = server.log();
     assert!(log[before..].contains("#token=") && !log[before..].contains(&token), "{log}");
     server.send("DELETE", "/some", &headers, b"").rejected(401, &["last started"]);
@@ -86,6 +91,7 @@ fn a_link_is_printed_only_where_it_is_needed() {
         assert_eq!(Server::with(&[], config).printed_token(), None, "{config}");
     }
     let public = Server::listening(tempfile::tempdir().unwrap(), "0.0.0.0:0", &[]);
+    assert_eq!(public.printed_token(), None);
     assert!(!public.log().contains("token"), "{}", public.log());
     for (method, path) in WRITES {
         public.send(method, path, &[], b"").rejected(403, &["KILN_TOKEN"]);

@@ -1,9 +1,9 @@
-//! Normalization of the heads of requests: one `Host` header, and the version of HTTP in `Via`.
+//! Normalization of the heads of requests: the host is that of the header `Host`, and HTTP/1.0 has a `Via` header.
 
-use axum::http::{HeaderValue, Request, Version, header};
+use axum::http::{HeaderValue, Request, Uri, Version, header};
 
-/// Sets the `Host` header to the authority of the URI, if the URI has one: that of HTTP/2, and of a request in absolute
-/// form, where RFC 9112 gives it precedence. A request of HTTP/1.0 gets a `Via` header, as from a gateway: no browser and
+/// Moves the authority of the URI, if it has one, to the `Host` header: that of HTTP/2, and of a request in absolute
+/// form, where RFC 9112 gives it precedence. The log then has the same URI with every version of HTTP. A request of HTTP/1.0 gets a `Via` header, as from a gateway: no browser and
 /// no current client sends one, but nginx does by default.
 ///
 /// Several `Host` headers are left alone; [`check_host`](super::host::check_host) rejects them.
@@ -12,6 +12,9 @@ pub(super) fn normalize_head<B>(request: &mut Request<B>) {
         let text = authority.as_str();
         text.rsplit_once('@').map_or(text, |(_, host)| host).to_owned()
     });
+    if let Some(path) = request.uri().path_and_query().filter(|_| authority.is_some()) {
+        *request.uri_mut() = Uri::from(path.clone());
+    }
     let version = request.version();
     let headers = request.headers_mut();
     if let Some(host) = authority.and_then(|host| HeaderValue::try_from(host).ok())
@@ -50,6 +53,9 @@ mod tests {
         assert_eq!(hosts("http://ann:pw@evil.example/a", &[]), ["evil.example"]);
         assert_eq!(hosts("http://a/", &["b", "c"]), ["b", "c"]);
         assert!(hosts("/a", &[]).is_empty());
+        let mut request = Request::builder().uri("https://localhost/a?b=1").body(()).unwrap();
+        normalize_head(&mut request);
+        assert_eq!(request.uri(), "/a?b=1");
     }
 
     #[test]
