@@ -189,7 +189,7 @@ impl FrameRenderer<'_> {
     fn animation(&self, format: AnimationFormat, style: &Style, unit: &str, done: &AtomicU64) -> Result<u64> {
         let path = Path::new(&self.args.output);
         let write_error = |error: Error| error.for_path(path);
-        let mut file = AtomicFile::create(path)?;
+        let mut file = AtomicFile::create_output(path)?;
         let first = self.sheet(0, style, unit)?;
         let (width, height) = first.dimensions();
         let out = BufWriter::new(file.file());
@@ -214,10 +214,12 @@ impl FrameRenderer<'_> {
             let [start_us, _] = self.frames.at(frame);
             let path = folder.join(format!("{}.png", time(start_us).strftime("%Y%m%dT%H%M%SZ")));
             let write_error = |error| Error::io(&path, "write", error);
-            let mut file = AtomicFile::create(&path)?;
+            // Frames that a killed process left behind are removed once.
+            let create = if frame == 0 { AtomicFile::create_output } else { AtomicFile::create };
+            let mut file = create(&path)?;
             write_picture(&self.sheet(frame, style, unit)?, BufWriter::new(file.file())).map_err(write_error)?;
             bytes += file.file().metadata().map_err(write_error)?.len();
-            file.commit()?;
+            file.commit_durably()?;
             done.fetch_add(1, Ordering::Relaxed);
         }
         Ok(bytes)

@@ -46,7 +46,7 @@ impl Target {
         match fs::metadata(&path) {
             Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => Ok(Self::Special(path)),
             // Created and dropped: an unwritable target is reported before the work, and no file remains.
-            _ => AtomicFile::create(&path).map(|_| Self::File(path)),
+            _ => AtomicFile::create_output(&path).map(|_| Self::File(path)),
         }
     }
 
@@ -91,7 +91,7 @@ impl Output {
     pub(super) fn commit(self) -> Result<()> {
         signals::check()?;
         match self {
-            Self::File(file) => file.commit(),
+            Self::File(file) => file.commit_durably(),
             Self::Spool(spool, Target::File(path) | Target::Special(path)) => {
                 let open = OpenOptions::new().write(true).open(&path);
                 open.and_then(|out| copy(spool, out)).map_err(|error| Error::io(path, "write", error))

@@ -151,9 +151,10 @@ with_defaults! {
         pub sweep_every: TimeSpan = TimeSpan::from_secs(60),
     }
 
-    /// `[cache]`: rendered images in memory.
+    /// `[cache]`: rendered images and other results in memory.
     pub struct CacheConfig {
-        /// Maximum size of all cached images. 0 disables the cache.
+        /// Maximum size of what requests keep in memory: rendered images, and the styles and value ranges that they are rendered
+        /// with. 0 disables the cache of images; the others then have 3 MB.
         #[schemars(range(min = 0, max = 1_u64 << 40))]
         pub size: ByteSize = ByteSize::from_bytes(64 << 20),
     }

@@ -68,7 +68,7 @@ impl BinsExport<'_> {
             .with_coordinate_space(CoordinateSpace::Globe)
             .with_weights(self.layer.weight().is_some())
             .with_stop(Some(progress.stopped()));
-        let mut file = AtomicFile::create(target)?;
+        let mut file = AtomicFile::create_output(target)?;
         let mut writer = BinsWriter::new(BufWriter::new(file.file())).map_err(|error| error.for_path(target))?;
         let mut exported = BinsExportReport::default();
         let mut blocks = vec![Block::WORLD];

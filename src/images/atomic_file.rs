@@ -48,6 +48,8 @@ impl Drop for ListedFile {
 impl AtomicFile {
     /// Prefix and suffix of the names of temporary files.
     pub(crate) const UNFINISHED: (&'static str, &'static str) = (".kiln-", ".part");
+    /// The prefix of the names of temporary files that are locked as long as their process runs.
+    const LOCKED_PREFIX: &'static str = ".kiln-locked-";
 
     /// Creates a temporary file for `path`. Symbolic links are followed, and the permissions of an existing file are
     /// kept.
@@ -68,15 +70,31 @@ impl AtomicFile {
         };
         let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut builder = tempfile::Builder::new();
-        builder.prefix(Self::UNFINISHED.0).suffix(Self::UNFINISHED.1);
+        builder.prefix(Self::LOCKED_PREFIX).suffix(Self::UNFINISHED.1);
         // Created with the permissions of the umask, not with the private ones of a temporary file.
-        let make = |path: &Path| OpenOptions::new().read(true).write(true).create_new(true).open(path);
+        let make = |path: &Path| {
+            let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
+            if is_locked(&file, path) { Ok(file) } else { Err(io::ErrorKind::AlreadyExists.into()) }
+        };
         let file = builder.make_in(folder, make).map_err(failed)?;
         if let Some(permissions) = permissions {
             file.as_file().set_permissions(permissions).map_err(failed)?;
         }
         let listed = ListedFile::new(file.path());
         Ok(Self { path: target, file, _listed: listed })
+    }
+
+    /// Creates a temporary file as [`create`](Self::create) does, and removes those in the same folder that killed processes left
+    /// behind. The files of running processes are locked.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create).
+    pub fn create_output(path: impl AsRef<Path>) -> Result<Self> {
+        let file = Self::create(path)?;
+        if let Some(folder) = file.file.path().parent() {
+            remove_abandoned(folder);
+        }
+        Ok(file)
     }
 
     /// Removes the unfinished files of the process, which is about to end without dropping them.
@@ -113,6 +131,35 @@ impl AtomicFile {
         self.commit()?;
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         sync_folder(folder)
+    }
+}
+
+/// Locks a new temporary file, and returns whether it still has its name: another process that removes abandoned files may have
+/// found it unlocked.
+fn is_locked(file: &File, path: &Path) -> bool {
+    // Where the system has no locks, other processes cannot lock the file either, and do not remove it.
+    if file.lock().is_err() {
+        return true;
+    }
+    path.exists()
+}
+
+/// Removes the temporary files in `folder` that no process has locked. Failures are ignored: the next output tries again.
+fn remove_abandoned(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let is_temporary = name.to_str().is_some_and(|name| {
+            name.starts_with(AtomicFile::LOCKED_PREFIX) && name.ends_with(AtomicFile::UNFINISHED.1)
+        });
+        if !is_temporary || !entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            continue;
+        }
+        let Ok(file) = OpenOptions::new().write(true).open(entry.path()) else { continue };
+        if file.try_lock().is_ok() {
+            // Removed while it is locked, so that a process that has just created it sees that its name is gone.
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 
@@ -164,6 +211,24 @@ mod tests {
         write(&path, b"complete");
         assert_eq!(fs::read(&path).unwrap(), b"complete");
         assert!(AtomicFile::create(folder.path()).is_err());
+    }
+
+    #[test]
+    fn files_of_killed_processes_are_removed_and_those_of_running_ones_are_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let running = AtomicFile::create(path("other.png")).unwrap();
+        let kept = ["notes.part", ".kiln-locked-mine", ".kiln-old.part", "out.png.part"];
+        kept.iter().for_each(|name| fs::write(path(name), "").unwrap());
+        fs::write(path(".kiln-locked-a1B2c3.part"), "half").unwrap();
+        fs::create_dir(path(".kiln-locked-folder.part")).unwrap();
+        let mut file = AtomicFile::create_output(path("out.png")).unwrap();
+        assert!(!path(".kiln-locked-a1B2c3.part").exists());
+        assert!(path(".kiln-locked-folder.part").exists() && kept.iter().all(|name| path(name).exists()));
+        file.file().write_all(b"complete").unwrap();
+        running.commit().unwrap();
+        file.commit_durably().unwrap();
+        assert_eq!(fs::read(path("out.png")).unwrap(), b"complete");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::usage::Usage;
 use super::{AtomicFile, ImageName};
 use crate::error::{Error, Result};
 
@@ -12,6 +13,7 @@ use crate::error::{Error, Result};
 #[derive(Clone, Debug)]
 pub struct ImageFolder {
     path: PathBuf,
+    usage: Usage,
 }
 
 /// A picture in a folder.
@@ -38,7 +40,7 @@ impl ImageFolder {
             Error::Io { source, .. } => Error::io(&path, "write to", source),
             other => other,
         })?;
-        Ok(Self { path })
+        Ok(Self { path, usage: Usage::default() })
     }
 
     /// The path of the folder.
@@ -69,6 +71,10 @@ impl ImageFolder {
         file.file().write_all(bytes).map_err(|error| Error::io(&path, "write", error))?;
         file.commit()?;
         Ok(name)
+    }
+
+    pub(super) fn usage(&self) -> &Usage {
+        &self.usage
     }
 
     /// The pictures in the folder, oldest first. Files with other names are ignored.

@@ -7,6 +7,7 @@ mod atomic_file;
 mod image_folder;
 mod image_name;
 mod retention;
+mod usage;
 
 pub use atomic_file::{AtomicFile, sync_folder};
 pub use image_folder::ImageFolder;

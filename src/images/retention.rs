@@ -77,7 +77,15 @@ impl ImageFolder {
     /// [`Error::Io`](crate::Error::Io) if the folder cannot be read. Files that cannot be removed are counted in the
     /// report.
     pub fn sweep(&self, limits: &RetentionLimits, now_s: u64) -> Result<SweepReport> {
-        let mut swept = SweepReport { unfinished: self.remove_unfinished()?, ..SweepReport::default() };
+        // Writes that happen meanwhile are counted by the next listing.
+        *self.usage().lock() = None;
+        let unfinished = self.remove_unfinished()?;
+        Ok(SweepReport { unfinished, ..self.remove_beyond(limits, now_s)? })
+    }
+
+    /// Removes the pictures that exceed `limits` at `now_s`.
+    pub(super) fn remove_beyond(&self, limits: &RetentionLimits, now_s: u64) -> Result<SweepReport> {
+        let mut swept = SweepReport::default();
         let pictures = self.pictures()?;
         let age_s = |picture: &Picture| now_s.saturating_sub(picture.name.created_s());
         let kept = limits.kept(pictures.iter().map(|picture| (picture.name.created_s(), picture.bytes)), now_s);

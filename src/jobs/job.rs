@@ -219,7 +219,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::create_dir_all(folder).map_err(|error| Error::io(folder, "create", error))?;
     }
-    let mut file = AtomicFile::create(path)?;
+    let mut file = AtomicFile::create_output(path)?;
     file.file().write_all(bytes).map_err(|error| Error::io(path, "write", error))?;
     file.commit_durably()
 }

@@ -4,9 +4,8 @@ use crate::parameter::Parameter;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use quick_cache::sync::Cache;
-
 use super::shading::{self, Shading};
+use super::shading_cache::ShadingCache;
 use super::{Blend, Style, StyleOptions, weight_label};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Extent, Points};
@@ -76,9 +75,7 @@ pub struct Layer {
     version: String,
     extent: Extent,
     selection: Option<Selection>,
-    shadings: Cache<String, Arc<Shading>>,
-    /// The positions that shadings are computed from, by filter.
-    samples: Cache<String, Arc<[(f64, f64)]>>,
+    shadings: ShadingCache,
 }
 
 /// The points of another layer that pass a filter.
@@ -120,12 +117,9 @@ impl Layer {
         extent: Extent,
         selection: Option<Selection>,
     ) -> Self {
-        const MAX_SHADINGS: usize = 512;
-        const MAX_FILTERS: usize = 64;
-        let (shadings, samples) = (Cache::new(MAX_SHADINGS), Cache::new(MAX_FILTERS));
         let column = spec.columns.weight.clone().or_else(|| points.report().weight);
         let weight = weight_label(column.as_deref()).to_owned();
-        Self { spec, points, weight, version, extent, selection, shadings, samples }
+        Self { spec, points, weight, version, extent, selection, shadings: ShadingCache::new() }
     }
 
     /// The name in URLs.
@@ -251,7 +245,7 @@ impl Layer {
         if style.blend == Blend::Classic || style.known_span().is_some() {
             return true;
         }
-        self.shadings.get(&sampled_shading(query, canvas, style).key).is_some()
+        self.shadings.has_shading(&sampled_shading(query, canvas, style).key)
     }
 
     /// The [`Shading`] of the layer's pictures at the scale of `canvas`. `None` for the classic blend, whose colors are
@@ -275,7 +269,7 @@ impl Layer {
         let projection = canvas.projection();
         let SampledShading { key, style, log_scale, factor } = sampled_shading(query, canvas, style);
         // The first request computes it; concurrent requests wait for the result.
-        let shading = self.shadings.get_or_insert_with(&key, || -> Result<Arc<Shading>> {
+        let shading = self.shadings.shading(&key, || {
             // On a database, cancelling the first request does not cancel the shading, which all pictures need.
             let stop = query.scan.stop.filter(|_| query.filter.is_active() || !self.points.is_remote());
             let query = &query.clone().with_stop(stop);
@@ -297,7 +291,7 @@ impl Layer {
             // The flag may be set after the last batch of a scan, which then lacks points.
             if query.is_stopped() { Err(Error::Cancelled) } else { Ok(Arc::from(sample)) }
         };
-        self.samples.get_or_insert_with(&key, sample)
+        self.shadings.sample(&key, sample)
     }
 }
 

@@ -42,6 +42,11 @@ impl Shading {
     /// Steps of the quantized scale per doubling. The scales of tiles are exact steps.
     const STEPS_PER_DOUBLING: f64 = 8.0;
 
+    /// The memory of the shading in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Self>() + self.quantizer.heap_bytes() + self.ranks.capacity() * size_of::<f32>()
+    }
+
     /// A scale, quantized to eighths of a doubling: 8·log2 of the pixels per world unit, rounded.
     /// Pictures with the same quantized scale share a shading.
     pub(super) fn log_scale(scale: [f64; 2]) -> [i32; 2] {
@@ -194,6 +199,7 @@ fn ranks(sample: &Grid<f32>, style: &Style) -> Vec<f32> {
     let every = count.div_ceil(MAX_VALUES).max(1);
     let mut ranks: Vec<f32> = sample.cells().iter().copied().filter(is_filled).step_by(every).collect();
     ranks.sort_unstable_by(f32::total_cmp);
+    ranks.shrink_to_fit();
     ranks
 }
 

@@ -124,6 +124,11 @@ impl Filter {
         }
     }
 
+    /// The memory of the filter in bytes, about.
+    pub(crate) fn bytes(&self) -> usize {
+        self.condition.bytes() + self.area.as_ref().map_or(0, |area| area.polygon().bytes())
+    }
+
     /// Whether every point passes.
     pub(crate) fn is_none(&self) -> bool {
         !self.condition.is_active() && self.area.is_none()

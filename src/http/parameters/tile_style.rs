@@ -144,18 +144,17 @@ pub(crate) struct TileStyles(Cache<String, Arc<KeyedTileStyle>, BySize>);
 struct BySize;
 
 impl Weighter<String, Arc<KeyedTileStyle>> for BySize {
-    fn weight(&self, query: &String, _: &Arc<KeyedTileStyle>) -> u64 {
+    fn weight(&self, query: &String, style: &Arc<KeyedTileStyle>) -> u64 {
         /// The memory of a style, mostly its colors, without its strings, which are about as long as the query.
         const STYLE_BYTES: usize = 2048;
-        (2 * query.len() + STYLE_BYTES) as u64
+        (2 * query.len() + style.style.style.filter.bytes() + STYLE_BYTES) as u64
     }
 }
 
 impl TileStyles {
-    const MAX_BYTES: u64 = 8 << 20;
-
-    pub(crate) fn new() -> Self {
-        Self(Cache::with_weighter(1000, Self::MAX_BYTES, BySize))
+    /// Creates an empty cache of `max_bytes`.
+    pub(crate) fn new(max_bytes: u64) -> Self {
+        Self(Cache::with_weighter(1000, max_bytes, BySize))
     }
 
     /// Returns the style of `query`, cached or newly parsed.

@@ -11,6 +11,7 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::config::ImagesConfig;
 use crate::error::Error;
 use crate::geo::{Bounds, Projection};
 use crate::http::parameters::area::Area;
@@ -242,11 +243,13 @@ pub(crate) async fn overlay(app: &Arc<App>, request: RenderRequest) -> HttpResul
         .run_at(request.price(), move |stop: &AtomicBool| {
             let timer = shared_app.metrics.render();
             let image = render.draw(&shared_app, stop)?;
-            let name = shared_app.images.write(now_s(), &image.png)?;
+            let name =
+                shared_app.images.write_within(now_s(), &image.png, &shared_app.config.images.retention_limits())?;
             timer.done();
             Ok((image, name))
         })
         .await?;
+    let name = name.ok_or_else(|| no_room(&app.config.images, image.png.len() as u64))?;
     let filename = name.to_string();
     app.bytes.insert(filename.clone(), image.png);
     let canvas = &request.canvas;
@@ -263,6 +266,19 @@ pub(crate) async fn overlay(app: &Arc<App>, request: RenderRequest) -> HttpResul
     });
     let _ = guard.insert(Arc::clone(&overlay));
     Ok((overlay, StatusCode::CREATED))
+}
+
+/// The problem of a picture for which the folder of images has no room.
+fn no_room(config: &ImagesConfig, bytes: u64) -> Box<Problem> {
+    let limits = config.retention_limits();
+    if bytes > limits.max_bytes {
+        let detail = format!("the image of {bytes} bytes exceeds the limit of {} bytes", limits.max_bytes);
+        return Problem::too_large("images.max_size", detail);
+    }
+    Problem::busy(format!(
+        "images of the last {} s exceed images.max_count or images.max_size; retry later",
+        limits.grace_s
+    ))
 }
 
 /// Responds with the points within the bounds.

@@ -9,6 +9,7 @@ use super::auth;
 use super::body_budget::BodyBudget;
 use super::bundled;
 use super::cache::ByteCache;
+use super::cache_shares::CacheShares;
 use super::floor_plans::{self, ConfiguredPlans};
 use super::masks::Masks;
 use super::metrics::Metrics;
@@ -25,7 +26,7 @@ use crate::http::maintenance::scheduler::Scheduler;
 use crate::http::parameters::tile_style::TileStyles;
 use crate::images::ImageFolder;
 use crate::jobs::JobContext;
-use crate::layer::{Catalog, Layer, remarks_with_rejections};
+use crate::layer::{Catalog, Layer, remarks_with_rejections, set_shading_cache_bytes};
 use crate::live;
 use crate::postgis::Database;
 use crate::store::Store;
@@ -114,6 +115,8 @@ impl App {
         floor_plans::check(&config, &floor_plans, &catalog)?;
         let images = ImageFolder::open(&config.images.folder)?;
         let metrics = Metrics::new();
+        let shares = CacheShares::of(&config.cache);
+        set_shading_cache_bytes(shares.shadings);
         let app = Self {
             one_time_token: auth::one_time_token(&config),
             store,
@@ -123,9 +126,9 @@ impl App {
             spaces: Spaces::new(),
             schemes: Schemes::read(&config.schemes.folders)?,
             pool: Pool::new(threads, config.server.queue, &config.limits),
-            bytes: ByteCache::new(config.cache.size.bytes()),
-            overlays: OverlayCache::new(),
-            tile_styles: TileStyles::new(),
+            bytes: ByteCache::new(shares.responses),
+            overlays: OverlayCache::new(shares.overlays),
+            tile_styles: TileStyles::new(shares.tile_styles),
             bodies: Arc::new(BodyBudget::new(&config.limits)),
             write_limiter: WriteLimiter::new(),
             maintenance: MaintenanceQueue::default(),

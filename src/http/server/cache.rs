@@ -38,7 +38,7 @@ impl ByteCache {
     }
 
     pub(crate) fn insert(&self, key: String, bytes: Bytes) {
-        self.cache.insert(key, bytes);
+        self.cache.insert(key, Bytes::copy_from_slice(&bytes));
     }
 
     /// Returns the bytes of `key`, cached or made by `make`, and whether they were cached. Concurrent callers wait for
@@ -50,7 +50,8 @@ impl ByteCache {
         match self.cache.get_value_or_guard_async(key).await {
             Ok(bytes) => Ok((bytes, true)),
             Err(guard) => {
-                let bytes = make().await?;
+                // A copy of exactly its size: an encoder's buffer can have twice the capacity.
+                let bytes = Bytes::copy_from_slice(&make().await?);
                 // Fails only if the entry was removed in between, which costs one more rendering.
                 let _ = guard.insert(bytes.clone());
                 Ok((bytes, false))

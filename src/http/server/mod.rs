@@ -7,6 +7,7 @@ pub(crate) mod body;
 pub(crate) mod body_budget;
 mod bundled;
 mod cache;
+mod cache_shares;
 mod cached_json;
 pub(crate) mod client;
 pub(crate) mod clock;

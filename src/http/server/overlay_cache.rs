@@ -65,11 +65,10 @@ impl Weighter<String, Arc<Overlay>> for BySize {
 }
 
 impl OverlayCache {
-    /// The maximum size of all entries.
-    const MAX_BYTES: u64 = 16 << 20;
-
-    /// Creates an empty cache.
-    pub(crate) fn new() -> Self {
-        Self(Cache::with_weighter(10_000, Self::MAX_BYTES, BySize))
+    /// Creates an empty cache of `max_bytes`.
+    pub(crate) fn new(max_bytes: u64) -> Self {
+        /// The size of a typical entry.
+        const ENTRY_BYTES: u64 = 1000;
+        Self(Cache::with_weighter((max_bytes / ENTRY_BYTES) as usize, max_bytes, BySize))
     }
 }

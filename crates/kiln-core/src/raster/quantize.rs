@@ -142,6 +142,11 @@ impl Quantizer {
         Self { thresholds: Thresholds::new(&thresholds), dead_band, formula, span }
     }
 
+    /// The memory of the lookup table in bytes.
+    pub fn heap_bytes(&self) -> usize {
+        self.thresholds.heap_bytes()
+    }
+
     /// Whether values are amounts that fade to "no data": a missing value is then equivalent to 0.
     pub fn is_amount(&self) -> bool {
         self.dead_band >= 0.0

@@ -12,6 +12,11 @@ pub(super) struct Thresholds {
 }
 
 impl Thresholds {
+    /// The memory of the lookup table in bytes.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.below.len()
+    }
+
     /// Sign, exponent and six bits of the fraction: the range of a key is 1/64 octave.
     const KEY_BITS: u32 = 15;
     /// The maximum number of thresholds per key at which a linear search is faster than a binary search.

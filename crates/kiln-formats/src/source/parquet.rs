@@ -10,7 +10,6 @@ mod tests;
 use std::fs::File;
 use std::io::Read;
 use std::ops::{ControlFlow, Range};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use arrow_array::{ArrayRef, RecordBatch};
@@ -27,6 +26,7 @@ use super::table::{BatchSink, PartResult, Request, Table, TableScan, TimeRange};
 use kiln_core::error::{Error, Result};
 use kiln_core::parameter::Message;
 use kiln_core::source::batch::Batch;
+use kiln_core::unwind::quietly;
 
 /// A Parquet file.
 #[derive(Debug)]
@@ -277,7 +277,7 @@ impl TableScan for ParquetScan<'_> {
 /// Calls the Parquet library and turns its errors, and its panics on some damaged files, into messages. The library's
 /// state is not used after a panic.
 fn catch_panic<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, String> {
-    match catch_unwind(AssertUnwindSafe(read)) {
+    match quietly(read) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(ParquetError::General(reason) | ParquetError::EOF(reason) | ParquetError::NYI(reason))) => Err(reason),
         Ok(Err(ParquetError::External(error))) => Err(error.to_string()),

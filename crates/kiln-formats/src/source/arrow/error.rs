@@ -1,12 +1,12 @@
 //! The error type of the reader.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use arrow_schema::ArrowError;
 
 use crate::source::read_error;
 use kiln_core::error::Error;
+use kiln_core::unwind::quietly;
 
 /// An error of reading a file.
 #[derive(Debug)]
@@ -52,5 +52,5 @@ impl From<ArrowError> for ArrowReadError {
 /// Calls the Arrow library and turns its panics on some damaged files into errors. The library's state is not used
 /// after a panic.
 pub(super) fn catch_panic<T>(read: impl FnOnce() -> Result<T, ArrowReadError>) -> Result<T, ArrowReadError> {
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err(damaged("its contents are inconsistent")))
+    quietly(read).unwrap_or_else(|_| Err(damaged("its contents are inconsistent")))
 }
