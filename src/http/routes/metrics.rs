@@ -73,7 +73,7 @@ fn set_damage(app: &App) {
     metrics.damaged_points.clear();
     for damaged in app.damaged_layers() {
         // The number of points of a protected layer is not published.
-        let is_protected = app.catalog.is_protected(&damaged.name);
+        let is_protected = app.is_protected(&damaged.name);
         let label = [("layer", damaged.name)];
         metrics.damaged_segments.get_or_create(&label).set(damaged.segments as i64);
         if !is_protected {

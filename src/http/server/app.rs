@@ -184,6 +184,11 @@ impl App {
         self.input_layers.contains(name) || self.catalog.is_sample(name)
     }
 
+    /// Whether the layer `name` has a minimum count.
+    pub(crate) fn is_protected(&self, name: &str) -> bool {
+        self.catalog.is_protected(name)
+    }
+
     /// The number of render threads.
     pub(crate) fn render_threads(&self) -> usize {
         self.config.server.render_threads.unwrap_or_else(crate::available_threads)
