@@ -7,8 +7,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use super::console::{describe, print_message};
 use super::{
-    animate, batch, clean, compact, config, drop, expire, export, grid, import, layer, layers, mask, matrix, postgis,
-    render, schemes, serve, signals,
+    animate, batch, clean, compact, config, drop, expire, export, grid, import, key, layer, layers, mask, matrix,
+    postgis, render, schemes, serve, sign, signals,
 };
 use crate::error::{Error, Result};
 use crate::spelling::{did_you_mean, nearest_of};
@@ -40,6 +40,8 @@ enum Command {
     Postgis(postgis::Args),
     Schemes(schemes::Args),
     Clean(clean::Args),
+    Key(key::Args),
+    Sign(Box<sign::Args>),
     Config(config::Args),
 }
 
@@ -74,7 +76,7 @@ impl Command {
             Self::Animate(args) => animate::run(&args),
             Self::Mask(args) => mask::run(&args),
             Self::Batch(args) => batch::run(&args),
-            Self::Serve(args) => serve::run(&args),
+            Self::Serve(args) => serve::run(*args),
             Self::Import(args) => import::run(&args),
             Self::Layers(args) => layers::run(&args),
             Self::Layer(args) => layer::run(&args),
@@ -84,6 +86,8 @@ impl Command {
             Self::Postgis(args) => postgis::run(&args),
             Self::Schemes(args) => schemes::run(&args),
             Self::Clean(args) => clean::run(&args),
+            Self::Key(args) => key::run(&args),
+            Self::Sign(args) => sign::run(&args),
             Self::Config(args) => config::run(&args),
         }
     }

@@ -48,9 +48,10 @@ pub(super) struct Args {
 }
 
 /// Runs the command.
-pub(super) fn run(args: &Args) -> Result<()> {
+pub(super) fn run(args: Args) -> Result<()> {
     let start = Instant::now();
-    let config = args.config.resolve(&args.inputs, &args.rows)?;
+    let load = move || args.config.resolve(&args.inputs, &args.rows);
+    let config = load()?;
     log_to_stderr(config.log.level, config.log.format);
     for notice in config.deprecations() {
         tracing::warn!("{notice}");
@@ -58,7 +59,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let runtime = Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::io("the runtime", "start", error))?;
     runtime.block_on(async {
-        let server = Server::bind(config).await?;
+        let server = Server::bind(config).await?.with_reload(load);
         let layers: Vec<String> = server.layers().map(|layer| described(&layer)).collect();
         let (url, write_url, ms) = (server.url()?, server.write_url()?, start.elapsed().as_millis());
         tracing::debug!(layers = layers.join(", "), ms, "ready");

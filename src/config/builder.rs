@@ -153,6 +153,7 @@ impl ConfigBuilder {
         let mut config: Config = table.try_into().map_err(invalid)?;
         config.origins = origins;
         config.check_rules()?;
+        config.keys.values_mut().for_each(|key| key.move_to(&folder));
         config.jobs.iter_mut().try_for_each(|job| job.move_to(&folder))?;
         Ok(config)
     }
@@ -170,6 +171,9 @@ fn unknown_variable(rest: &str) -> String {
     };
     if is_in("jobs") {
         return "jobs are configured in the file, not by variables".into();
+    }
+    if is_in("keys") {
+        return "keys are configured in the file, not by variables".into();
     }
     if is_in("layers") {
         return "layers are configured in the file or on the command line, not by variables".into();

@@ -1,5 +1,6 @@
 //! The `format` keywords of the schema: validation of strings, such as URLs and addresses.
 
+use super::key::read_hash;
 use super::layer::check_name;
 use super::sections::read_listen;
 use super::token::Token;
@@ -14,7 +15,7 @@ use crate::source::parse_time_us;
 pub(super) type Format = (&'static str, &'static str, fn(&str) -> bool);
 
 /// The formats, except those of numbers.
-pub(super) const FORMATS: [Format; 25] = [
+pub(super) const FORMATS: [Format; 26] = [
     ("address", "an address and port such as 127.0.0.1:3000 or [::1]:3000, or a port such as 3000", |text| {
         read_listen(text).is_some()
     }),
@@ -37,6 +38,9 @@ pub(super) const FORMATS: [Format; 25] = [
     ),
     ("token", "a token of 1 to 512 letters, digits and punctuation marks, without spaces", |text| {
         Token::new(text).is_some()
+    }),
+    ("key-hash", "a hash that `kiln key new` prints, sha256: and 64 hexadecimal digits", |text| {
+        read_hash(text).is_some()
     }),
     ("database-url", "the URL of a database such as postgres://user@host/name", |_| true),
     ("folder", "the path of a folder", |_| true),

@@ -17,7 +17,7 @@ use crate::layer_name;
 use crate::source::{Columns, CoordinateSpace, ReadOptions};
 
 /// Reserved names: the server's own routes use them.
-pub const RESERVED: [&str; 18] = [
+pub const RESERVED: [&str; 19] = [
     "health",
     "catalog",
     "docs",
@@ -35,6 +35,7 @@ pub const RESERVED: [&str; 18] = [
     "favicon.ico",
     "assets",
     "static",
+    "sign",
     "tiles",
 ];
 

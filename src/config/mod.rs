@@ -37,6 +37,7 @@ mod floor_plan;
 mod format;
 mod inputs;
 mod job;
+mod key;
 mod layer;
 mod origin;
 mod print;
@@ -65,6 +66,7 @@ pub use builder::ConfigBuilder;
 pub use floor_plan::FloorPlanConfig;
 pub use inputs::Inputs;
 pub use job::{JobConfig, PlaceConfig};
+pub use key::{KeyConfig, KeyFilterConfig, KeyViews, Right};
 pub use layer::{LayerConfig, RESERVED, ROUTES, check_name as check_layer_name};
 pub use protection::{Length, Period};
 pub use proxy_range::ProxyRange;
@@ -114,6 +116,10 @@ pub struct Config {
     /// Layers by name.
     #[schemars(extend("propertyNames" = { "pattern": "^[A-Za-z0-9_-]{1,64}$" }))]
     pub layers: BTreeMap<String, LayerConfig>,
+    /// Keys of clients by name.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(!skip_serializing_if, extend("propertyNames" = { "pattern": "^[A-Za-z0-9_-]{1,64}$" }))]
+    pub keys: BTreeMap<String, KeyConfig>,
     /// Images that are rendered on a schedule.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(!skip_serializing_if)]
@@ -196,7 +202,13 @@ impl Config {
             check_layer_name(name).map_err(|message| Fault::key(&path, message))?;
             layer.check().map_err(|fault| fault.within(&path))
         };
+        let check_key = |(name, key): (&String, &KeyConfig)| {
+            let path = format!("keys.{name}");
+            check_layer_name(name).map_err(|message| Fault::key(&path, message))?;
+            key.check(name).map_err(|fault| fault.within(&path))
+        };
         let checked = self.layers.iter().try_for_each(check_layer).and_then(|()| job::check_jobs(&self.jobs));
+        let checked = checked.and_then(|()| self.keys.iter().try_for_each(check_key));
         checked.map_err(|fault| self.origins.error(&fault))
     }
 

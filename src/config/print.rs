@@ -30,6 +30,7 @@ impl Config {
             }
         }
         append_tables(&mut out, "layers", "A layer is a table [layers.NAME]", &self.layers, self.layers.is_empty())?;
+        append_tables(&mut out, "keys", "A key of clients is a table [keys.NAME]", &self.keys, self.keys.is_empty())?;
         append_tables(&mut out, "jobs", "A job is a table under a line [[jobs]]", &self.jobs, self.jobs.is_empty())?;
         Ok(out)
     }

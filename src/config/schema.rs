@@ -524,6 +524,6 @@ mod tests {
         let with_default: Vec<_> =
             server.keys().filter(|(_, key)| key.default().is_some()).map(|(name, _)| name).collect();
         assert_eq!(with_default, printed);
-        assert_eq!((names[1], names[11], names.len()), ("base_url", "token", 15));
+        assert_eq!((names[1], names[11], names.len()), ("base_url", "token", 16));
     }
 }

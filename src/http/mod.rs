@@ -16,4 +16,4 @@ pub(crate) mod parameters;
 pub(crate) mod routes;
 mod server;
 
-pub use server::Server;
+pub use server::{Secret, Server, Signed, SigningError};

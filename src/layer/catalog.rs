@@ -6,8 +6,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::selections::Selections;
-use super::{Layer, LayerSpec, ProtectedLayers, SelectionLimits};
-use crate::error::Result;
+use super::views::Views;
+use super::{Layer, LayerSpec, ProtectedLayers, SelectionLimits, View};
+use crate::error::{Error, Result};
 use crate::source::{Filter, PointSet, Provider};
 
 /// A temporary layer: the points of another layer that pass a filter.
@@ -23,6 +24,17 @@ pub struct SelectedEntry {
     pub expires_s: u64,
     /// The client that created the layer; `None` if it is unknown.
     pub client: Option<String>,
+    /// The key that created the layer, if the layer is visible to clients with the key only.
+    pub owner: Option<SelectionOwner>,
+}
+
+/// The key that created a temporary layer, and what it saw of the other layer: the temporary layer has no other points.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SelectionOwner {
+    /// The name of the key.
+    pub key: String,
+    /// What the key sees of the other layer; `None`: all.
+    pub view: Option<View>,
 }
 
 /// All layers: fixed layers, from files, and the layers of providers, such as a store or a database, which can be
@@ -39,6 +51,7 @@ pub struct Catalog {
     selected: RwLock<Selections>,
     /// The layers of the providers and the selections, as last returned.
     cached: RwLock<BTreeMap<String, Arc<Layer>>>,
+    views: Views,
 }
 
 impl Catalog {
@@ -104,7 +117,8 @@ impl Catalog {
         let selected = self.selected.read().unwrap_or_else(PoisonError::into_inner);
         let exists = |name: &String| names.binary_search(name).is_ok() || selected.contains_key(name);
         self.cached.write().unwrap_or_else(PoisonError::into_inner).retain(|name, _| exists(name));
-        self.protected.retain(exists);
+        self.protected.retain(&exists);
+        self.views.retain(exists);
         drop(selected);
         names
             .iter()
@@ -125,10 +139,34 @@ impl Catalog {
     fn selected(&self, name: &str, now_s: u64) -> Result<Option<Arc<Layer>>> {
         let entry = self.selected.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
         let Some(entry) = entry.filter(|entry| entry.expires_s > now_s) else { return Ok(None) };
-        let Some(parent) = self.find(&entry.parent)? else { return Ok(None) };
+        let Some(mut parent) = self.find(&entry.parent)? else { return Ok(None) };
+        if let Some(view) = entry.owner.as_ref().and_then(|owner| owner.view.as_ref()) {
+            parent = self.view(&parent, view)?;
+        }
         let is_current = |layer: &Layer| layer.parent().is_some_and(|cached| Arc::ptr_eq(cached, &parent));
         let make = || Ok(Layer::selected(name, Arc::clone(&parent), entry.filter.clone(), entry.points));
         self.get_or_make(name, is_current, make).map(Some)
+    }
+
+    /// What a client sees of a layer.
+    ///
+    /// # Errors
+    /// As [`View::of`].
+    pub fn view(&self, all: &Arc<Layer>, view: &View) -> Result<Arc<Layer>> {
+        if view.is_everything() {
+            return Ok(Arc::clone(all));
+        }
+        self.protected.run(|| self.views.of(all, view)).unwrap_or(Err(Error::Cancelled))
+    }
+
+    /// Drops the views that clients have of layers, after their rights have changed.
+    pub fn clear_views(&self) {
+        self.views.clear();
+    }
+
+    /// The temporary layer `name`; `None` if there is none.
+    pub fn selection(&self, name: &str) -> Option<SelectedEntry> {
+        self.selected.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     /// The current state of the layer `name`; `None` if there is none.

@@ -122,6 +122,11 @@ impl Layer {
         Self { spec, points, weight, version, extent, selection, shadings: ShadingCache::new() }
     }
 
+    /// The name, the columns and the style.
+    pub(super) fn spec(&self) -> &LayerSpec {
+        &self.spec
+    }
+
     /// The name in URLs.
     pub fn name(&self) -> &str {
         &self.spec.name

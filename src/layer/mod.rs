@@ -22,8 +22,10 @@ mod style;
 mod tile_extent;
 mod time_bound;
 mod units;
+mod view;
+mod views;
 
-pub use catalog::{Catalog, SelectedEntry};
+pub use catalog::{Catalog, SelectedEntry, SelectionOwner};
 pub use extent_scan::ExtentScan;
 pub use fit_bounds::{Fit, Size, canvas_for, canvas_of};
 pub use frames::Frames;
@@ -45,3 +47,4 @@ pub use style::{Blend, Radius, Style};
 pub use tile_extent::{DotReach, bounds_with_reach, center};
 pub use time_bound::TimeBound;
 pub use units::{Units, readable_unit, weight_label};
+pub use view::View;

@@ -82,6 +82,13 @@ impl ProtectedLayers {
         self
     }
 
+    /// Runs a computation that a request waits for.
+    pub(super) fn run<T>(&self, work: impl FnOnce() -> T) -> Option<T> {
+        let (mut work, mut outcome) = (Some(work), None);
+        (self.run_blocking)(&mut || outcome = work.take().map(|work| work()));
+        outcome
+    }
+
     /// The protection of the layer `name`.
     pub fn protection(&self, name: &str) -> Option<Protection> {
         self.protections.get(name).map(|layer| layer.protection)
@@ -193,7 +200,7 @@ pub(super) fn log_released(name: &str, points: &ProtectedPoints) {
     tracing::info!(layer = name, released, suppressed, groups = points.groups(), "min_count applied");
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

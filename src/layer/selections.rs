@@ -102,7 +102,7 @@ mod tests {
     fn entry(client: &str, expires_s: u64, categories: usize) -> SelectedEntry {
         let categories = (0..categories).map(|name| name.to_string()).collect();
         let filter = Filter { categories, ..Filter::default() };
-        SelectedEntry { parent: "a".into(), filter, points: 1, expires_s, client: Some(client.into()) }
+        SelectedEntry { parent: "a".into(), filter, points: 1, expires_s, client: Some(client.into()), owner: None }
     }
 
     fn names(selections: &Selections) -> Vec<&str> {

@@ -171,10 +171,11 @@ pub(crate) async fn bridge(
 
 async fn handle(app: &Session, request: &BridgeRequest) -> HttpResult<BridgeReply> {
     request.check()?;
-    let layer = match request.value("layer").or_else(|| app.config.bridge_layer()) {
-        Some(name) => app.layer(name)?,
-        None => app.first_layer().ok_or_else(|| Problem::not_found("the server has no layers"))?,
-    };
+    let layer =
+        match request.value("layer").or_else(|| app.config.bridge_layer().filter(|name| app.access().sees(name))) {
+            Some(name) => app.layer(name)?,
+            None => app.first_layer().ok_or_else(|| Problem::not_found("the server has no layers"))?,
+        };
     let projection: Projection = match request.value("projection") {
         Some(name) => name.parse()?,
         None if layer.coordinate_space().wraps() => app.config.bridge.projection,

@@ -53,7 +53,7 @@ struct WritesReply {
 }
 
 impl WritesReply {
-    fn new(app: &App, headers: &HeaderMap) -> Self {
+    fn new(app: &Session, headers: &HeaderMap) -> Self {
         let (access, reason) = match app.write_access(headers) {
             WriteAccess::Open => ("open", None),
             WriteAccess::Token => ("token", None),

@@ -65,7 +65,7 @@ impl FloorPlanReply {
     /// Describes the plan of the layer `name`.
     pub(crate) fn new(base: &BaseUrl, name: &str, plan: &FloorPlan) -> Self {
         Self {
-            url: base.url(&format!("{name}/floorplan?v={}", plan.version)),
+            url: base.link(&base.url(&format!("{name}/floorplan?v={}", plan.version))),
             bounds: corners(plan.bounds()),
             width: plan.width,
             height: plan.height,

@@ -107,12 +107,14 @@ pub(crate) async fn frames(
     let tile = TileAddress::first_of(&layer, zoom)?;
     let request = style.request(&app.config.limits, &layer, tile, PixelRatio::ONE)?;
     let server = base.absolute()?;
-    let key = format!("frames/{every}/{zoom}/{server}/{}/{}", style.side_px, request.key());
+    // The tiles carry on the key of the request, which is part of the reply.
+    let linked = base.link(&server);
+    let key = format!("frames/{every}/{zoom}/{linked}/{}/{}", style.side_px, request.key());
     let shared = Arc::clone(&app);
     let name = layer.name().to_owned();
     let price = request.price();
     let compute = move |stop: &AtomicBool| {
-        compute(&shared, &layer, &style, &request, every, zoom, &server, stop).map_err(|error| match error {
+        compute(&shared, &layer, &style, &request, every, zoom, &server, &base, stop).map_err(|error| match error {
             // The input was read before, so that the error can only be its missing time column.
             Error::Input { message, .. } => Error::invalid(Parameter::LAYER, message),
             other => other,
@@ -130,6 +132,7 @@ fn compute(
     every: TimeSpan,
     zoom: i8,
     server: &str,
+    base: &BaseUrl,
     stop: &AtomicBool,
 ) -> Result<FramesReply> {
     /// The maximum number of frames that the span is computed from.
@@ -171,7 +174,10 @@ fn compute(
         end: time_text(frames.at(frames.len() - 1)[1]),
         zoom,
         span,
-        tiles: format!("{server}/{name}/{{z}}/{{x}}/{{y}}.png?start={{start}}&end={{end}}&{}", query_string(&pairs)),
+        tiles: base.link(&format!(
+            "{server}/{name}/{{z}}/{{x}}/{{y}}.png?start={{start}}&end={{end}}&{}",
+            query_string(&pairs)
+        )),
         frames: points.iter().enumerate().map(frame).collect(),
     })
 }

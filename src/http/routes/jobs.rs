@@ -90,7 +90,9 @@ pub(crate) struct StartedReply {
 #[utoipa::path(get, path = "/jobs", operation_id = "list_jobs", tag = "server",
     responses((status = 200, description = "All jobs; may be empty", body = JobsReply)))]
 pub(crate) async fn jobs(app: Session) -> impl IntoResponse {
-    let jobs = app.scheduler.planner().jobs().map(|(job, state, since, next)| reply(job, state, since, next)).collect();
+    let planner = app.scheduler.planner();
+    let jobs = planner.jobs().filter(|(job, ..)| app.sees_job(layer_of(job)));
+    let jobs = jobs.map(|(job, state, since, next)| reply(job, state, since, next)).collect();
     ([(header::CACHE_CONTROL, "no-store")], Json(JobsReply { jobs }))
 }
 
@@ -119,7 +121,9 @@ pub(crate) async fn run(
     headers: HeaderMap,
 ) -> HttpResult<Response<Body>> {
     app.authorize_write(&headers)?;
-    match app.scheduler.start(&name) {
+    let is_hidden = app.scheduler.planner().jobs().any(|(job, ..)| job.name == name && !app.sees_job(layer_of(job)));
+    let started = if is_hidden { Err(StartError::Unknown) } else { app.scheduler.start(&name) };
+    match started {
         Ok(due) => {
             let reply = StartedReply { name, due: format_time(due) };
             let headers = [(header::LOCATION, base.url("jobs")), (header::CACHE_CONTROL, "no-store".to_owned())];
@@ -127,18 +131,24 @@ pub(crate) async fn run(
         }
         Err(StartError::Running) => Err(Problem::conflict(format!("the job `{name}` is already running"))),
         Err(StartError::Unknown) => {
-            let jobs = app.config.jobs.iter().map(|job| job.name.as_str());
-            let hint = did_you_mean(&nearest_of(&name, [], jobs));
+            let planner = app.scheduler.planner();
+            let jobs = planner.jobs().filter(|(job, ..)| app.sees_job(layer_of(job)));
+            let hint = did_you_mean(&nearest_of(&name, [], jobs.map(|(job, ..)| job.name.as_str())));
             Err(Problem::not_found(format!("there is no job of that name; {hint}GET /jobs lists all")))
         }
     }
 }
 
-fn reply(job: &Job, state: &JobState, since: Option<Timestamp>, next: Option<Timestamp>) -> JobReply {
-    let layer = match &job.subject {
-        Subject::Layer(name) => Some(name.clone()),
+/// The layer that a job renders.
+fn layer_of(job: &Job) -> Option<&str> {
+    match &job.subject {
+        Subject::Layer(name) => Some(name),
         Subject::Inputs(_) | Subject::Query(_) => None,
-    };
+    }
+}
+
+fn reply(job: &Job, state: &JobState, since: Option<Timestamp>, next: Option<Timestamp>) -> JobReply {
+    let layer = layer_of(job).map(str::to_owned);
     JobReply {
         name: job.name.clone(),
         layer,

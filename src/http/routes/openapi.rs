@@ -52,6 +52,7 @@ use crate::layer_name;
         super::legend::legend_png,
         super::legend::legend_json,
         super::queries::create,
+        super::sign::sign,
         super::masks::create::create,
         super::masks::describe::describe,
         super::masks::picture::picture,
@@ -95,7 +96,10 @@ pub(crate) async fn openapi() -> impl IntoResponse {
 /// The complete document: that of the macros with the security scheme, the schemas of path parameters and of binary bodies.
 pub(crate) fn document() -> Value {
     let mut document = serde_json::to_value(ApiDoc::openapi()).unwrap_or_default();
-    document["components"]["securitySchemes"] = json!({"token": {"type": "http", "scheme": "bearer"}});
+    document["components"]["securitySchemes"] = json!({
+        "token": {"type": "http", "scheme": "bearer"},
+        "key": {"type": "apiKey", "in": "query", "name": "key"},
+    });
     let operations = document["paths"].as_object_mut().into_iter().flat_map(|paths| paths.values_mut());
     for operation in operations.filter_map(Value::as_object_mut).flat_map(|path| path.values_mut()) {
         let parameters = operation.get_mut("parameters").and_then(Value::as_array_mut);

@@ -25,7 +25,7 @@ use crate::http::server::digest::keyed_digest;
 use crate::http::server::price::Price;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::session::Session;
-use crate::layer::{FilterOptions, Layer, SelectedEntry};
+use crate::layer::{FilterOptions, Layer, SelectedEntry, SelectionOwner, View};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, parameter_set};
 use crate::source;
@@ -121,26 +121,29 @@ pub(crate) async fn create(app: Session, base: BaseUrl, headers: HeaderMap, body
     let count = app.pool.run_at(price, work);
     let points = count.await?;
     let server = base.absolute()?;
-    let id = id_of(&name, &selection);
+    let owner = app.owner_of_selections(&name);
+    let id = id_of(&name, owner.as_ref(), &selection);
     let expires_s = now_s() + app.config.queries.ttl.as_secs();
     let client = ClientId::current().map(|client| client.to_string());
-    let entry = SelectedEntry { parent: name, filter: selection, points, expires_s, client };
+    let entry = SelectedEntry { parent: name, filter: selection, points, expires_s, client, owner };
     let max_bytes = app.config.queries.max_size.bytes();
     if entry.bytes() > max_bytes {
         let detail = format!("the query of {} bytes exceeds the limit of {max_bytes} bytes", entry.bytes());
         return Err(Problem::too_large("queries.max_size", detail));
     }
     app.select(&id, entry, now_s());
-    let tilejson = format!("{server}/{id}");
-    let tiles = [format!("{tilejson}/{{z}}/{{x}}/{{y}}.png")];
+    let tiles = [base.link(&format!("{server}/{id}/{{z}}/{{x}}/{{y}}.png"))];
+    let tilejson = base.link(&format!("{server}/{id}"));
     let headers = [(header::LOCATION, tilejson.clone()), (header::CACHE_CONTROL, "no-store".to_owned())];
     let reply = QueryReply { id, tilejson, tiles, points, expires_at: expires_s };
     Ok((StatusCode::CREATED, headers, Json(reply)).into_response())
 }
 
-/// The id of a query: equal for equal queries of a layer, and unknown to other clients, since the key of the digest is secret.
-fn id_of(layer: &str, filter: &source::Filter) -> String {
-    let digest = keyed_digest((layer, filter.key()));
+/// The id of a query: equal for equal queries of a layer by clients that see the same points, and unknown to other clients, since
+/// the key of the digest is secret.
+fn id_of(layer: &str, owner: Option<&SelectionOwner>, filter: &source::Filter) -> String {
+    let owner = owner.map(|owner| (&owner.key, owner.view.as_ref().map(View::text)));
+    let digest = keyed_digest((layer, owner, filter.key()));
     uuid::Builder::from_random_bytes(digest.to_be_bytes()).into_uuid().to_string()
 }
 

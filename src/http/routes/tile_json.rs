@@ -119,12 +119,12 @@ pub(crate) async fn tile_json(
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
     let style = TileStyle::read(&app.schemes, &app.config.limits, &layer, &mut fields)?;
     fields.finish()?;
-    let server = base.absolute()?;
-    let reply = describe(&app, &layer, &style, &server)?;
+    let reply = describe(&app, &layer, &style, &base)?;
     Ok(([(header::CACHE_CONTROL, "no-cache")], Json(reply)).into_response())
 }
 
-fn describe(app: &App, layer: &Arc<Layer>, style: &TileStyle, server: &str) -> HttpResult<TileJson> {
+fn describe(app: &App, layer: &Arc<Layer>, style: &TileStyle, base: &BaseUrl) -> HttpResult<TileJson> {
+    let server = base.absolute()?;
     let (name, version) = (layer.name(), layer.version());
     let mut query = style.style.options.pairs();
     query.extend(style.style.filter.pairs());
@@ -133,7 +133,7 @@ fn describe(app: &App, layer: &Arc<Layer>, style: &TileStyle, server: &str) -> H
         query.push(("size", style.side_px.to_string()));
     }
     query.push(("v", version.to_owned()));
-    let tiles = [format!("{server}/{name}/{{z}}/{{x}}/{{y}}.png?{}", query_string(&query))];
+    let tiles = [base.link(&format!("{server}/{name}/{{z}}/{{x}}/{{y}}.png?{}", query_string(&query)))];
 
     let TileExtent { crs, minzoom, maxzoom, center, bounds } = if layer.coordinate_space().wraps() {
         TileExtent::on_globe(app, layer, style)?
@@ -156,13 +156,13 @@ fn describe(app: &App, layer: &Arc<Layer>, style: &TileStyle, server: &str) -> H
         maxzoom,
         bounds,
         center,
-        legend: format!("{server}/{name}/legend.png?{legend_query}"),
+        legend: base.link(&format!("{server}/{name}/legend.png?{legend_query}")),
         kiln: More {
             points,
             weighted: layer.weight().is_some(),
             version: version.to_owned(),
             bounds: corners(layer.bounds()),
-            legend_json: format!("{server}/{name}/legend.json?{legend_query}"),
+            legend_json: base.link(&format!("{server}/{name}/legend.json?{legend_query}")),
             damaged: DamageReply::of(layer),
         },
     })

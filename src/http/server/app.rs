@@ -11,6 +11,7 @@ use super::bundled;
 use super::cache::ByteCache;
 use super::cache_shares::CacheShares;
 use super::floor_plans::{self, ConfiguredPlans};
+use super::keys::KeyRing;
 use super::masks::Masks;
 use super::metrics::Metrics;
 use super::overlay_cache::OverlayCache;
@@ -56,6 +57,8 @@ pub(crate) struct App {
     pub(crate) pool: Pool,
     pub(crate) bodies: Arc<BodyBudget>,
     pub(crate) write_limiter: WriteLimiter,
+    /// The keys of clients.
+    pub(crate) keys: KeyRing,
     pub(crate) maintenance: MaintenanceQueue,
     pub(crate) scheduler: Scheduler,
     /// Encoded responses in memory, by filename or cache key.
@@ -131,6 +134,7 @@ impl App {
             tile_styles: TileStyles::new(shares.tile_styles),
             bodies: Arc::new(BodyBudget::new(&config.limits)),
             write_limiter: WriteLimiter::new(),
+            keys: KeyRing::new(&config)?,
             maintenance: MaintenanceQueue::default(),
             masks: Masks::new(&config, metrics.masks.clone())?,
             metrics,
@@ -187,6 +191,16 @@ impl App {
     /// Whether the layer `name` has a minimum count.
     pub(crate) fn is_protected(&self, name: &str) -> bool {
         self.catalog.is_protected(name)
+    }
+
+    /// Replaces the keys by those of another configuration, and returns their number. After an error, the previous ones stay.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if a key is invalid.
+    pub(super) fn replace_keys(&self, config: &Config) -> Result<usize> {
+        let count = self.keys.replace(config)?;
+        self.catalog.clear_views();
+        Ok(count)
     }
 
     /// The number of render threads.

@@ -10,6 +10,7 @@ use axum::http::uri::Authority;
 use axum::http::{HeaderMap, header};
 
 use super::app::App;
+use super::keys::{Access, Carried};
 use super::problem::{HttpResult, Problem};
 use crate::config::ServerConfig;
 
@@ -27,13 +28,16 @@ pub(crate) struct BaseUrl {
     host: Option<String>,
     /// The scheme of the server itself.
     scheme: &'static str,
+    /// What URLs of the data that the client may read carry on.
+    carried: Option<Carried>,
 }
 
 impl FromRequestParts<Arc<App>> for BaseUrl {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
-        Ok(Self::of(&app.config.server, &parts.headers, parts.extensions.get()))
+        let carried = parts.extensions.get::<Access>().and_then(Access::carried).cloned();
+        Ok(Self { carried, ..Self::of(&app.config.server, &parts.headers, parts.extensions.get()) })
     }
 }
 
@@ -42,12 +46,22 @@ impl BaseUrl {
         let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).filter(|host| is_host(host));
         let forwarded = || forwarded(config, headers, peer)?.base(host, config.scheme());
         let configured = config.base_url.as_ref().map(|url| url.trim_end_matches('/').to_owned());
-        Self { public: configured.or_else(forwarded), host: host.map(str::to_owned), scheme: config.scheme() }
+        Self {
+            public: configured.or_else(forwarded),
+            host: host.map(str::to_owned),
+            scheme: config.scheme(),
+            carried: None,
+        }
     }
 
     /// The URL of a path, given without its leading slash.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}/{path}", self.public.as_deref().unwrap_or_default())
+    }
+
+    /// Adds to a URL the key or the signature that the client sent in the query string of its request.
+    pub(crate) fn link(&self, url: &str) -> String {
+        self.carried.as_ref().map_or_else(|| url.to_owned(), |carried| carried.add_to(url))
     }
 
     /// The base of absolute URLs, without a trailing slash.

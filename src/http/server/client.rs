@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::HeaderMap;
@@ -23,12 +23,15 @@ tokio::task_local! {
 pub(crate) enum ClientId {
     /// An IPv4 address, or the first 64 bits of an IPv6 address: a subscriber has at least that network.
     Address(IpAddr),
+    /// All clients with a key.
+    Key(Arc<str>),
 }
 
 impl fmt::Display for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(address) => write!(f, "{address}"),
+            Self::Key(name) => write!(f, "key {name}"),
         }
     }
 }

@@ -87,17 +87,25 @@ fn is_known(config: &ServerConfig, host: &str) -> bool {
 }
 
 /// The origins whose pages may read responses, and whether these are all.
-pub(super) fn allowed_origins(config: &ServerConfig) -> (AllowOrigin, bool) {
+///
+/// Those for which `is_listed` are allowed in any case.
+pub(super) fn allowed_origins(
+    config: &ServerConfig,
+    is_listed: impl Fn(&str) -> bool + Clone + Send + Sync + 'static,
+) -> (AllowOrigin, bool) {
     match &config.cors_origins {
         Some(origins) if origins.iter().any(|origin| origin == "*") => (AllowOrigin::any(), true),
         Some(origins) => {
-            let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
-            (AllowOrigin::list(origins), false)
+            let origins = origins.clone();
+            let is_allowed = move |origin: &str| origins.iter().any(|allowed| allowed == origin) || is_listed(origin);
+            let predicate = move |origin: &HeaderValue, _: &_| origin.to_str().is_ok_and(&is_allowed);
+            (AllowOrigin::predicate(predicate), false)
         }
         None if !config.listen.ip().is_loopback() => (AllowOrigin::any(), true),
         None => {
             let own = config.base_url.as_deref().and_then(origin_of);
-            let is_allowed = move |origin: &str| Some(origin) == own.as_deref() || is_loopback_origin(origin);
+            let is_allowed =
+                move |origin: &str| Some(origin) == own.as_deref() || is_loopback_origin(origin) || is_listed(origin);
             let predicate = move |origin: &HeaderValue, _: &_| origin.to_str().is_ok_and(&is_allowed);
             (AllowOrigin::predicate(predicate), false)
         }

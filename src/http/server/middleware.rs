@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::app::App;
 use super::body_budget::BodyLease;
 use super::client::ClientId;
+use super::keys::KeyName;
 use super::problem::Problem;
 use crate::http::parameters::fields::has_deprecated;
 
@@ -50,6 +51,7 @@ pub(crate) async fn access(State(app): State<Arc<App>>, request: Request, next: 
             Problem::timeout(format!("the request exceeded the timeout of {limit}, server.timeout")).into_response()
         }
     };
+    let key = response.extensions().get::<KeyName>().map(|name| name.0.name.clone());
     if let Some(problem) = lease.problem() {
         response = problem.into_response();
         // The rest of the body is not read.
@@ -71,7 +73,7 @@ pub(crate) async fn access(State(app): State<Arc<App>>, request: Request, next: 
     if let Some(uri) = uri {
         let ms = (seconds * 1e5).round() / 100.0;
         let bytes = response.headers().get(header::CONTENT_LENGTH).and_then(|bytes| bytes.to_str().ok());
-        tracing::info!(%method, %uri, status, ms, bytes, id, "request");
+        tracing::info!(%method, %uri, status, ms, bytes, id, key, "request");
     }
     response
 }

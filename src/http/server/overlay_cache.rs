@@ -43,7 +43,7 @@ pub(crate) struct Overlay {
 impl Overlay {
     /// Returns the overlay with URLs under `base` in place of the cached paths.
     pub(crate) fn at(&self, base: &BaseUrl) -> Self {
-        let legend = self.legend.as_ref().map(|legend| base.url(legend));
+        let legend = self.legend.as_ref().map(|legend| base.link(&base.url(legend)));
         Self { url: base.url(&self.url), legend, ..self.clone() }
     }
 }

@@ -17,14 +17,14 @@ use tower_http::decompression::RequestDecompressionLayer;
 use super::app::App;
 use super::body_budget::charge_body;
 use super::host::{allowed_origins, check_host};
+use super::keys::authenticate;
 use super::middleware::{REQUEST_ID, access};
 use super::problem::Problem;
 use super::unread_body::close_unread;
-use crate::config::ServerConfig;
 use crate::http::routes::{
     area_statistics, bbox, bridge, catalog, categories, detections, floor_plan, frames, grid, health, images, ingest,
     inspect, jobs, layer_changes, legend, masks, matrix, matrix_body, metrics, openapi, overlays, pages, point, points,
-    queries, replace_points, rooms, statistics, tile_json, tiles,
+    queries, replace_points, rooms, sign, statistics, tile_json, tiles,
 };
 
 /// Returns the router of all routes with their middleware.
@@ -66,6 +66,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/matrix", post(matrix_body::draw))
         .route("/overlays", post(overlays::create))
         .route("/queries", post(queries::create))
+        .route("/sign", post(sign::sign))
         .route("/v3/detections", post(detections::detections))
         .route("/twine.heatmap.php", get(bridge::bridge).post(bridge::bridge))
         .route("/{layer}", put(layer_changes::put).delete(layer_changes::delete))
@@ -116,7 +117,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             Problem::internal(format!("panic: {text}")).into_response()
         }
     };
-    let cors = cors(&app.config.server);
+    let cors = cors(&app);
     // The last layer is the outermost.
     texts
         .merge(with_bodies)
@@ -125,6 +126,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .merge(uploads)
         .fallback(|| async { Problem::not_found("unknown path; /docs lists the routes") })
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(Arc::clone(&app), authenticate))
         .layer(from_fn_with_state(Arc::clone(&app), check_host))
         .layer(from_fn_with_state(Arc::clone(&app), access))
         .layer(cors)
@@ -135,8 +137,9 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 
 /// The CORS layer for the allowed origins. Any request header is allowed: browsers send no credentials with these
 /// requests.
-fn cors(config: &ServerConfig) -> CorsLayer {
-    let (allowed, is_any) = allowed_origins(config);
+fn cors(app: &Arc<App>) -> CorsLayer {
+    let shared = Arc::clone(app);
+    let (allowed, is_any) = allowed_origins(&app.config.server, move |origin| shared.keys.lists_origin(origin));
     let exposed = [
         header::ETAG,
         header::LOCATION,

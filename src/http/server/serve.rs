@@ -23,8 +23,10 @@ use super::app::App;
 use super::base_url::Peer;
 use super::connection_stream::ConnectionStream;
 use super::connections::{Connections, max_open_files};
+use super::keys::take_credentials;
 use super::masks::run_webhooks;
 use super::problem::Problem;
+use super::reload::{LoadConfig, reload_on_signal};
 use super::request_head::normalize_head;
 use super::request_uri::normalize;
 use super::router::router;
@@ -45,11 +47,17 @@ const MAX_HEAD_BYTES: usize = 128 << 10;
 const RESERVED_PATHS: [&str; 2] = ["/health", "/_/metrics"];
 
 /// A server that listens on its address.
-#[derive(Debug)]
 pub struct Server {
     app: Arc<App>,
     listener: TcpListener,
     tls: Option<Tls>,
+    reload: Option<LoadConfig>,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("app", &self.app).field("listener", &self.listener).finish_non_exhaustive()
+    }
 }
 
 impl Server {
@@ -67,7 +75,14 @@ impl Server {
         let app = Arc::new(app);
         let listener = TcpListener::bind(listen).await;
         let listener = listener.map_err(|error| Error::io(listen.to_string(), "listen on", error))?;
-        Ok(Self { app, listener, tls })
+        Ok(Self { app, listener, tls, reload: None })
+    }
+
+    /// Sets the function that loads the configuration again after SIGHUP. Its keys replace those of the server.
+    #[must_use]
+    pub fn with_reload(mut self, load: impl Fn() -> Result<Config> + Send + Sync + 'static) -> Self {
+        self.reload = Some(Arc::new(load));
+        self
     }
 
     /// Returns the address that the server listens on, with the assigned port if the configured one is 0.
@@ -103,7 +118,7 @@ impl Server {
 
     /// Serves requests until `shutdown` completes, then completes the requests in progress.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { app, listener, tls } = self;
+        let Self { app, listener, tls, reload: load } = self;
         let reload = tls.clone().map(|tls| tokio::spawn(tls.reload()));
         let background = [
             tokio::spawn(image_gc::run(Arc::clone(&app))),
@@ -112,6 +127,7 @@ impl Server {
             tokio::spawn(run_webhooks(Arc::clone(&app))),
             tokio::spawn(store::run(Arc::clone(&app))),
             tokio::spawn(jobs::run(Arc::clone(&app))),
+            tokio::spawn(reload_on_signal(Arc::clone(&app), load)),
         ];
         serve(Arc::clone(&app), router(Arc::clone(&app)), listener, tls, shutdown).await;
         for task in background.into_iter().chain(reload) {
@@ -169,6 +185,7 @@ async fn serve(
             request.extensions_mut().insert(peer);
             normalize(&mut request);
             normalize_head(&mut request);
+            take_credentials(&mut request);
             let is_admitted = !tracked.is_reserved() || RESERVED_PATHS.contains(&request.uri().path());
             let response = is_admitted.then(|| routes.call(request));
             async move {

@@ -10,6 +10,7 @@ mod comparison;
 mod coordinate_space;
 mod damaged_points;
 mod filter_key;
+mod filtered_points;
 pub(crate) mod memory_source;
 pub mod parts;
 mod point_columns;
@@ -31,6 +32,7 @@ pub use category_set::{CategoryCollector, CategorySet, TooManyCategories};
 pub use comparison::{Comparison, Operand, Operator};
 pub use coordinate_space::CoordinateSpace;
 pub use damaged_points::DamagedPoints;
+pub use filtered_points::FilteredPoints;
 pub use memory_source::MemorySource;
 pub use point_columns::PointColumns;
 pub use point_set::{

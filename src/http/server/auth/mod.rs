@@ -80,11 +80,24 @@ impl App {
             return Err(Problem::forbidden(READ_ONLY));
         }
         self.authorize_write(headers)?;
+        self.claimed_store()
+    }
+
+    /// The store of a writable server, which belongs to this process.
+    pub(super) fn claimed_store(&self) -> HttpResult<&Store> {
+        if self.config.store.read_only {
+            return Err(Problem::forbidden(READ_ONLY));
+        }
         self.store.claim().map_err(|error| match error {
             Error::Input { message, .. } => Problem::conflict(message.with_keys()),
             error => error.into(),
         })?;
         Ok(&self.store)
+    }
+
+    /// Whether a request sends the server's token, and so is one of its owner.
+    pub(super) fn sends_token(&self, headers: &HeaderMap) -> bool {
+        self.token().zip(bearer_token(headers)).is_some_and(|(token, sent)| token.is(sent.as_bytes()))
     }
 
     /// Checks that a request with `headers` is authorized to write.
@@ -113,7 +126,7 @@ impl App {
 }
 
 /// The bearer token of a request.
-fn bearer_token(headers: &HeaderMap) -> Option<String> {
+pub(super) fn bearer_token(headers: &HeaderMap) -> Option<String> {
     headers.typed_get::<Authorization<Bearer>>().map(|authorization| authorization.token().to_owned())
 }
 

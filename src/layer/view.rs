@@ -1,0 +1,106 @@
+//! Views: layers of the points that a client may see.
+
+use std::sync::Arc;
+
+use super::protected_layers::log_released;
+use super::{Layer, LayerSpec, Size, canvas_of};
+use crate::error::Result;
+use crate::geo::{Extent, Points, Projection};
+use crate::protection::{ProtectedPoints, Protection};
+use crate::raster::{Grid, Reduction};
+use crate::source::{CoordinateSpace, Filter, FilteredPoints, PointSet, Query, scan_each};
+
+/// What a client sees of a layer: the points that pass a filter, or groups of at least so many of them.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    filter: Filter,
+    protection: Option<Protection>,
+    /// The canonical text, by which views are compared.
+    text: String,
+}
+
+impl PartialEq for View {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl View {
+    /// The points that pass `filter`, with `protection` those of them that are released.
+    pub fn new(filter: Filter, protection: Option<Protection>) -> Self {
+        let text = format!("{filter}{protection:?}");
+        Self { filter, protection, text }
+    }
+
+    /// The canonical text, which is the same for equal views.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether every point is seen.
+    pub fn is_everything(&self) -> bool {
+        !self.filter.is_active() && self.protection.is_none()
+    }
+
+    /// Makes the layer of the points of `all` that are seen. It has the name and the style of `all`, and a version of its
+    /// own.
+    ///
+    /// # Errors
+    /// If the points cannot be read, or lack a column that the filter needs.
+    pub fn of(&self, all: &Layer, threads: usize) -> Result<Layer> {
+        let spec = all.spec();
+        let mut points = Arc::clone(all.point_set());
+        if self.filter.is_active() {
+            let query = spec.query().with_filter(self.filter.clone());
+            let (count, extent) = scan(&*points, &query, threads)?;
+            points = Arc::new(FilteredPoints::new(points, self.filter.clone(), count, extent));
+        }
+        let Some(protection) = &self.protection else { return Ok(Layer::new(spec.clone(), points)) };
+        let released = ProtectedPoints::of(&*points, &spec.query(), protection, threads)?;
+        log_released(&spec.name, &released);
+        Ok(Layer::new(LayerSpec { protection: self.protection, ..spec.clone() }, Arc::new(released)))
+    }
+}
+
+/// The number and the extent of the points that pass `query`.
+fn scan(points: &dyn PointSet, query: &Query<'_>, threads: usize) -> Result<(u64, Extent)> {
+    if points.is_remote() {
+        let count = points.count(query)?;
+        let extent = if points.has_positions() { occupied_extent(points, query)? } else { Extent::default() };
+        return Ok((count, extent));
+    }
+    let mut extents = vec![Extent::default(); points.concurrency(threads).max(1)];
+    let report = scan_each(points, query, &mut extents, |extent, points| {
+        extent.add(points);
+        query.flow()
+    })?;
+    let mut extent = Extent::default();
+    extents.iter().for_each(|part| extent.merge(part));
+    Ok((report.valid(), extent))
+}
+
+/// The extent of the occupied pixels of a picture of the points. A database sums its points in milliseconds, and sends them
+/// in seconds.
+fn occupied_extent(points: &dyn PointSet, query: &Query<'_>) -> Result<Extent> {
+    const SIDE_PX: u32 = 512;
+    let mut extent = Extent::default();
+    let space = query.columns.space;
+    let Some(bounds) = points.extent().bounds(space.wraps()) else { return Ok(extent) };
+    let projection = if space == CoordinateSpace::Plane { Projection::Plane } else { Projection::Mercator };
+    // Points on one line, or a single one.
+    if bounds.west >= bounds.east || bounds.south >= bounds.north {
+        return Ok(points.extent().clone());
+    }
+    // One more pixel on each side, for points on the edge.
+    let canvas = canvas_of(projection, bounds, Size::Longest(SIDE_PX))?.grow(1);
+    let (cells, _) = points.cells(query, &canvas, Reduction::Count, 0.0, 1)?;
+    let counts = cells.counts.unwrap_or_else(|| Grid::filled(0, 0, 0.0));
+    for (index, _) in counts.cells().iter().enumerate().filter(|(_, count)| **count > 0.0) {
+        let (column, row) = ((index % cells.width) as f64, (index / cells.width) as f64);
+        for [x, y] in [canvas.world_at(column, row), canvas.world_at(column + 1.0, row + 1.0)] {
+            let (lon, lat) = projection.inverse(x, y);
+            extent.add(Points::new(&[lon], &[lat])?);
+        }
+    }
+    Ok(extent)
+}
