@@ -227,7 +227,10 @@ impl Schema {
             _ if self.is("number") && self.is("string") => "a string or a number".into(),
             _ if self.is("number") => format!("a number from {min} to {max}"),
             _ if self.is("array") && self.items().is_some_and(|items| items.is("object")) => "a list of tables".into(),
-            _ if self.is("array") => "a list of strings".into(),
+            _ if self.is("array") => match self.items().and_then(Self::choices) {
+                Some(names) => format!("a list of {}", names.join(", ")),
+                None => "a list of strings".into(),
+            },
             _ if self.is("object") => "a table".into(),
             _ => "a non-empty string".into(),
         }

@@ -69,14 +69,16 @@ fn scan(points: &dyn PointSet, query: &Query<'_>, threads: usize) -> Result<(u64
         let extent = if points.has_positions() { occupied_extent(points, query)? } else { Extent::default() };
         return Ok((count, extent));
     }
-    let mut extents = vec![Extent::default(); points.concurrency(threads).max(1)];
-    let report = scan_each(points, query, &mut extents, |extent, points| {
+    let mut parts = vec![(0, Extent::default()); points.concurrency(threads).max(1)];
+    // The report of a store counts all points of the parts that it reads.
+    scan_each(points, query, &mut parts, |(count, extent), points| {
+        *count += points.len() as u64;
         extent.add(points);
         query.flow()
     })?;
     let mut extent = Extent::default();
-    extents.iter().for_each(|part| extent.merge(part));
-    Ok((report.valid(), extent))
+    parts.iter().for_each(|(_, part)| extent.merge(part));
+    Ok((parts.iter().map(|(count, _)| count).sum(), extent))
 }
 
 /// The extent of the occupied pixels of a picture of the points. A database sums its points in milliseconds, and sends them

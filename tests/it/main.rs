@@ -41,6 +41,8 @@ mod input_formats;
 mod input_options;
 mod interrupts;
 mod jobs;
+mod keys;
+mod keys_views;
 mod kills;
 mod kiln;
 mod layer_routes;

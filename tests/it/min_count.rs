@@ -12,7 +12,7 @@ use crate::server::{Reply, Server, eventually};
 const MONDAY: &str = "2024-01-01T09:00:00Z";
 
 /// Rows of a crowd around two places, on two days, in two categories: 40 points each.
-fn crowd() -> String {
+pub(crate) fn crowd() -> String {
     let mut rows = String::from("lon,lat,weight,time,category\n");
     for (lon, lat) in [(18.06, 59.33), (18.25, 59.41)] {
         for (time, category) in [(MONDAY, "bus"), ("2024-01-02T17:30:00Z", "tram")] {
@@ -26,7 +26,7 @@ fn crowd() -> String {
 }
 
 /// Rows that are not released: far away, on another day, in another category, and 4 of a place of their own.
-fn lonely() -> String {
+pub(crate) fn lonely() -> String {
     let far = format!("-70.5,-33.4,999,{MONDAY},bus\n");
     let others = "18.06,59.33,7,2023-06-01T00:00:00Z,bus\n18.06,59.33,7,2024-01-01T09:00:00Z,secret\n";
     let four = format!("30.5,10.25,5,{MONDAY},bus\n").repeat(4);
@@ -73,11 +73,11 @@ fn home(rows: &str) -> tempfile::TempDir {
 }
 
 /// A request: method, path and query, and the body of a POST.
-struct Sample(&'static str, String, Value);
+pub(crate) struct Sample(pub(crate) &'static str, pub(crate) String, pub(crate) Value);
 
 /// Requests to each route that reads layers, by its path in the `OpenAPI` document.
 #[allow(clippy::too_many_lines, reason = "a list")]
-fn samples() -> BTreeMap<&'static str, Vec<Sample>> {
+pub(crate) fn samples() -> BTreeMap<&'static str, Vec<Sample>> {
     let mut samples: BTreeMap<&str, Vec<Sample>> = BTreeMap::new();
     let filters = [
         "",
@@ -213,7 +213,7 @@ fn samples() -> BTreeMap<&'static str, Vec<Sample>> {
 }
 
 /// Routes that read no layer; those of jobs, metrics and stored pictures have tests of their own.
-const WITHOUT_LAYER: [&str; 15] = [
+const WITHOUT_LAYER: [&str; 16] = [
     "/_/inspect",
     "/_/metrics",
     "/health",
@@ -222,6 +222,7 @@ const WITHOUT_LAYER: [&str; 15] = [
     "/jobs/{name}/run",
     "/openapi.json",
     "/overlays/legend.png",
+    "/sign",
     "/masks",
     "/matrix",
     "/matrix/{layer}",
@@ -232,7 +233,7 @@ const WITHOUT_LAYER: [&str; 15] = [
 ];
 
 /// The random name of a temporary layer or a picture in a response.
-fn random_name(reply: &Reply) -> Option<String> {
+pub(crate) fn random_name(reply: &Reply) -> Option<String> {
     let reply: Value = serde_json::from_slice(&reply.body).ok()?;
     let name = reply["id"].as_str().or_else(|| reply["filename"].as_str())?;
     Some(name.trim_end_matches(".png").to_owned())

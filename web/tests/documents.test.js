@@ -32,6 +32,7 @@ const NOT_RUN = [
   ['docs/occupancy.md', '@deck.gl/core', 'deck.gl is not a package of the tests; tests/it/grid_pictures.rs reads its terrain pictures'],
   ['docs/masks.md', 'new EventSource', 'no map; tests/it/masks_events.rs receives the events'],
   ['docs/masks.md', '<iframe', 'no map; mask.test.js opens the page in frames, and receives its messages'],
+  ['docs/keys.md', 'key=${key}', 'a server with keys; tests/it/keys.rs sends the parameter'],
   ['docs/server.md', '<form', 'no map; tests/it/ingest_forms.rs sends forms'],
 ];
 

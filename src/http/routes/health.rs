@@ -1,16 +1,15 @@
 //! `GET /health`: the health check.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{RawQuery, State};
+use axum::extract::RawQuery;
 use axum::http::{Response, header};
 use axum::response::IntoResponse;
 
 use super::damage::DamagedLayer;
-use crate::http::server::App;
 use crate::http::server::problem::{HttpResult, Problem};
+use crate::http::server::session::Session;
 
 /// Health check
 ///
@@ -23,11 +22,12 @@ use crate::http::server::problem::{HttpResult, Problem};
         (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "Layers are damaged, with the reasons", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn health(State(app): State<Arc<App>>, RawQuery(query): RawQuery) -> HttpResult<Response<Body>> {
+pub(crate) async fn health(app: Session, RawQuery(query): RawQuery) -> HttpResult<Response<Body>> {
     let is_readiness = wants_readiness(query.as_deref().unwrap_or_default())?;
     let text = if is_readiness { "ready\n" } else { "OK\n" };
     if is_readiness {
-        check_layers(&app.damaged_layers())?;
+        // The names of layers are known to clients with a key only.
+        check_layers(&app.damaged_layers(), app.access().is_unlimited())?;
     }
     let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, text).into_response())
@@ -51,10 +51,13 @@ fn form_urlencoded_value<'q>(query: &'q str, name: &str) -> Option<Cow<'q, str>>
 }
 
 /// Returns the problem of damaged layers.
-fn check_layers(damaged: &[DamagedLayer]) -> HttpResult<()> {
+fn check_layers(damaged: &[DamagedLayer], are_named: bool) -> HttpResult<()> {
     const MAX_LAYERS: usize = 10;
     if damaged.is_empty() {
         return Ok(());
+    }
+    if !are_named {
+        return Err(Problem::damaged("layers of the store are damaged; the log and the catalog name them"));
     }
     let reasons = damaged.iter().take(MAX_LAYERS).map(|DamagedLayer { name, segments, reason, .. }| {
         let more = if *segments > 1 { format!(", and {} more", segments - 1) } else { String::new() };

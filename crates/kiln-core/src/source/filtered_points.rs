@@ -46,17 +46,18 @@ impl FilteredPoints {
         let filter = query.filter.clone().and(&self.filter);
         Ok(query.clone().with_filter(filter))
     }
-}
 
-/// The report of a scan without the points that do not pass, and without rejected rows, which have no category.
-fn of_passed(report: ScanReport) -> ScanReport {
-    ScanReport { read: report.valid(), weight: report.weight, ..ScanReport::default() }
+    /// The report of a scan without the points that do not pass, which the report of a store counts, and without rejected
+    /// rows, which have no category.
+    fn passed(&self, report: ScanReport) -> ScanReport {
+        ScanReport { read: report.valid().min(self.points), weight: report.weight, ..ScanReport::default() }
+    }
 }
 
 impl Source for FilteredPoints {
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
         let query = self.limited(query)?.with_max_rejections(0).with_progress(None);
-        self.all.scan(&query, sinks).map(of_passed)
+        self.all.scan(&query, sinks).map(|report| self.passed(report))
     }
 }
 
@@ -137,17 +138,17 @@ impl PointSet for FilteredPoints {
         threads: usize,
     ) -> Result<(Cells, ScanReport)> {
         let (cells, report) = self.all.cells(&self.limited(query)?, canvas, reduction, radius_px, threads)?;
-        Ok((cells, of_passed(report)))
+        Ok((cells, self.passed(report)))
     }
 
     fn occupancy(&self, query: &Query<'_>, request: &OccupancyRequest, threads: usize) -> Result<OccupancyGrid> {
         let grid = self.all.occupancy(&self.limited(query)?, request, threads)?;
-        Ok(OccupancyGrid { report: of_passed(grid.report.clone()), ..grid })
+        Ok(OccupancyGrid { report: self.passed(grid.report.clone()), ..grid })
     }
 
     fn matrix(&self, query: &Query<'_>, request: &MatrixRequest, threads: usize) -> Result<PointMatrix> {
         let matrix = self.all.matrix(&self.limited(query)?, request, threads)?;
-        Ok(PointMatrix { report: of_passed(matrix.report.clone()), ..matrix })
+        Ok(PointMatrix { report: self.passed(matrix.report.clone()), ..matrix })
     }
 
     fn table_columns(&self) -> Result<Vec<TableColumn>> {
