@@ -5,7 +5,7 @@ CARGO ?= cargo
 # The build directory of cargo.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help page build serve test check contract fuzz audit parameters bench pictures clean
+.PHONY: help page build serve test check contract fuzz simulate audit parameters bench pictures clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ contract: build ## Test the server against its OpenAPI contract by schemathesis
 
 fuzz: ## Run each fuzz target for SECONDS_EACH=10 seconds; needs a C++ compiler
 	scripts/fuzz.sh
+
+simulate: ## Simulate the store for SEEDS=10000 seeds, or print the steps of one, SEED=42
+	KILN_SEEDS=$(or $(SEEDS),10000) $(if $(SEED),KILN_SEED=$(SEED)) $(CARGO) test --release -p kiln-store --lib the_store_agrees -- --nocapture
 
 audit: ## Check advisories, licenses and bans of dependencies by cargo-deny; needs a network
 	$(CARGO) deny check

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use super::claim::Claim;
 use super::clock::{Instant, now_s};
 use super::disk::{self, File, FileIdentity, sync_folder};
 use super::lock::lock_layer;
@@ -35,6 +36,7 @@ pub struct StoredLayer {
     /// Locked while a thread opens a new snapshot.
     pub(super) opening: Mutex<()>,
     pub(super) queue: WriteQueue,
+    claim: Arc<Claim>,
     commits: AtomicU64,
 }
 
@@ -88,7 +90,8 @@ pub(super) struct LayerLock(#[allow(dead_code, reason = "an open file holds the 
 
 impl StoredLayer {
     /// Opens the layer `name` of the store in a folder; `None` if it does not exist. The name must be valid.
-    pub(super) fn open(store: &Path, name: &str) -> Result<Option<Self>> {
+    /// Changes check `claim`, that of the store.
+    pub(super) fn open(store: &Path, name: &str, claim: &Arc<Claim>) -> Result<Option<Self>> {
         let folder = store.join(name);
         let Some((snapshot, identity)) = read(&folder, None)? else { return Ok(None) };
         snapshot.damaged().iter().for_each(|damage| damage.log(name));
@@ -100,6 +103,7 @@ impl StoredLayer {
             current: RwLock::new(current),
             opening: Mutex::new(()),
             queue: WriteQueue::default(),
+            claim: Arc::clone(claim),
             commits: AtomicU64::new(0),
         }))
     }
@@ -200,6 +204,7 @@ impl StoredLayer {
     /// Commits a change like [`commit`](Self::commit) under a lock that is held.
     pub(super) fn commit_locked(&self, _lock: &LayerLock, change: Change, staged: &[StagingDir]) -> Result<()> {
         let removed = || self.removed();
+        self.claim.check()?;
         let mut manifest = Manifest::read(&self.folder)?.ok_or_else(removed)?;
         let exists = |id: &u64| manifest.segments.iter().any(|entry| entry.id == *id);
         let is_same_layer = change.removed_of.as_ref().is_none_or(|id| *id == manifest.id);

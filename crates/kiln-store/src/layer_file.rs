@@ -49,6 +49,7 @@ impl LayerFile {
             return Ok(None);
         }
         let _lock = lock_layer(&folder)?;
+        store.check_claim()?;
         let (path, unfinished) = (folder.join(self.name), folder.join(self.unfinished));
         let existed = disk::exists(&path);
         match write(&folder, &unfinished, &path, parts) {
@@ -74,6 +75,7 @@ impl LayerFile {
             return Ok(false);
         }
         let _lock = lock_layer(&folder)?;
+        store.check_claim()?;
         match disk::remove_file(&path) {
             Ok(()) => sync_folder(&folder).map(|()| true).map_err(failed),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),

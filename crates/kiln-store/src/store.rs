@@ -1,22 +1,23 @@
 //! Stores: folders of layers.
 
 use std::collections::BTreeMap;
-use std::fs::TryLockError;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
+use super::claim::Claim;
 use super::clock::now_s;
-use super::disk::{self, File, sync_folder};
+use super::disk::{self, sync_folder};
 use super::layer::StoredLayer;
 use super::lock::lock_layer;
-use super::manifest::{self, Description, Manifest, Space, create_folder};
+use super::manifest::{self, Description, Manifest, Space};
+use super::retention::{ClockCheck, RetentionClock};
+use super::snapshot::Snapshot;
 use super::staging::StagingDir;
 use super::sweep::sweep;
-use super::sync::{Mutex, RwLock};
+use super::sync::RwLock;
 use kiln_core::error::{Error, Result};
 use kiln_core::layer_name;
-use kiln_core::message;
 use kiln_core::parameter::Parameter;
 use kiln_core::source::CoordinateSpace;
 
@@ -25,8 +26,8 @@ use kiln_core::source::CoordinateSpace;
 pub struct Store {
     folder: PathBuf,
     layers: RwLock<BTreeMap<String, Arc<StoredLayer>>>,
-    /// The lock of the server that serves the store.
-    server: Mutex<Option<File>>,
+    claim: Arc<Claim>,
+    clock: RetentionClock,
 }
 
 impl Store {
@@ -38,8 +39,9 @@ impl Store {
         if disk::exists(folder) && !disk::is_dir(folder) {
             return Err(Error::input(folder, "not a folder; a store must be a folder"));
         }
-        let folder = folder.to_owned();
-        Ok(Self { folder, layers: RwLock::default(), server: Mutex::default() })
+        let claim = Arc::new(Claim::new(folder));
+        let clock = RetentionClock::new(folder);
+        Ok(Self { folder: folder.to_owned(), layers: RwLock::default(), claim, clock })
     }
 
     /// Opens the store for a server. Only one server can use a store at a time; a second one is rejected until the
@@ -58,30 +60,25 @@ impl Store {
         Ok(store)
     }
 
-    /// Claims the store: no other server can open it while this value exists. Creates the folder if it is missing.
+    /// Claims the store: no other server can open it while this value exists. Creates the folder if it is missing. If the
+    /// folder was removed or replaced since the store was claimed, claims the new one.
     ///
     /// # Errors
     /// As for [`open_for_server`](Self::open_for_server).
     pub fn claim(&self) -> Result<()> {
-        let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
-        if server.is_some() {
-            return Ok(());
-        }
-        let path = self.folder.join("server.lock");
-        let failed = |error| Error::io(&path, "lock", error);
-        create_folder(&self.folder).map_err(failed)?;
-        let lock = disk::open_or_create(&path).map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let reason =
-                    message!("another server uses this store; stop it, or serve the store with ", Parameter::READ_ONLY);
-                return Err(Error::input(&self.folder, reason));
-            }
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
-        }
-        *server = Some(lock);
-        Ok(())
+        self.claim.make()
+    }
+
+    /// Whether the folder of a claimed store is still the one that was claimed: false if it was removed or replaced. True
+    /// for a store that was not claimed.
+    pub fn is_in_place(&self) -> bool {
+        self.claim.is_valid()
+    }
+
+    /// Judges the system clock before a server removes the points of a layer that are too old, because points are lost
+    /// forever if it has jumped.
+    pub fn check_clock(&self, snapshot: &Snapshot) -> ClockCheck {
+        self.clock.check(snapshot)
     }
 
     /// Removes the files of processes that were killed. Files in use are kept.
@@ -136,7 +133,7 @@ impl Store {
         if let Some(layer) = layers.get(name) {
             return Ok(Some(Arc::clone(layer)));
         }
-        let Some(layer) = StoredLayer::open(&self.folder, name)? else { return Ok(None) };
+        let Some(layer) = StoredLayer::open(&self.folder, name, &self.claim)? else { return Ok(None) };
         let layer = Arc::new(layer);
         layers.insert(name.to_owned(), Arc::clone(&layer));
         Ok(Some(layer))
@@ -189,8 +186,9 @@ impl Store {
         let staged = staging.path().join(name);
         disk::create_dir(&staged).map_err(failed)?;
         Manifest::new(Space::of(space), description, now_s()).write(&staged)?;
-        let layer = StoredLayer::open(staging.path(), name)?;
+        let layer = StoredLayer::open(staging.path(), name, &self.claim)?;
         let filled = fill(&layer.ok_or_else(|| Error::input(&staged, "it was removed concurrently"))?)?;
+        self.claim.check()?;
         disk::rename(&staged, &folder).map_err(failed)?;
         sync_folder(&self.folder).map_err(failed)?;
         Ok(filled)
@@ -207,6 +205,7 @@ impl Store {
             return Ok(false);
         }
         let _lock = lock_layer(&folder)?;
+        self.claim.check()?;
         let staging = StagingDir::new(&self.folder)?;
         let removed = staging.path().join(name);
         disk::rename(&folder, &removed).map_err(failed)?;
@@ -219,6 +218,11 @@ impl Store {
         }
         self.layers.write().unwrap_or_else(PoisonError::into_inner).remove(name);
         Ok(true)
+    }
+
+    /// Checks before a change that the folder of a claimed store is still its own.
+    pub(super) fn check_claim(&self) -> Result<()> {
+        self.claim.check()
     }
 
     /// The folder of the layer `name`. All paths are built here from validated names, so none leads out of the store.

@@ -87,6 +87,17 @@ impl FileIdentity {
         }
     }
 
+    /// Whether both are on the same device. Always true where files have no inodes.
+    pub(crate) fn is_on_same_device(&self, other: &Self) -> bool {
+        #[cfg(unix)]
+        return self.node[0] == other.node[0];
+        #[cfg(not(unix))]
+        {
+            let _ = other;
+            true
+        }
+    }
+
     /// Whether both are the same file, whose content may have changed in between. Always true where files have no
     /// inodes.
     pub(crate) fn is_same_file(&self, other: &Self) -> bool {

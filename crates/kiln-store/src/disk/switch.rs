@@ -93,15 +93,6 @@ pub(crate) struct DirEntry {
 pub(crate) struct FileType(bool);
 
 impl FileType {
-    pub(crate) fn try_exists(path: &Path) -> io::Result<bool> {
-        let Some(context) = World::current() else { return real::try_exists(path) };
-        match context.status(path) {
-            Ok(_) => Ok(true),
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
     pub(crate) fn is_dir(self) -> bool {
         self.0
     }
@@ -157,6 +148,13 @@ impl FileIdentity {
         match file {
             File::Simulated(file) => file.status().map(Self::Simulated),
             File::Real(file) => real::FileIdentity::of_file(file).map(Self::Real),
+        }
+    }
+
+    pub(crate) fn is_on_same_device(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Real(own), Self::Real(other)) => own.is_on_same_device(other),
+            _ => true,
         }
     }
 

@@ -121,3 +121,48 @@ fn only_one_server_can_claim_a_store() {
     drop(second);
     first.claim().unwrap();
 }
+
+#[test]
+fn a_server_whose_folder_is_replaced_uses_the_new_one_unless_another_owns_it() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("store");
+    let server = Store::open(&folder).unwrap();
+    server.claim().unwrap();
+    let layer = layer_of(&server, &some_points(30, 1), 1);
+    assert!(server.is_in_place());
+    // The folder is removed: the next claim, of a write, makes a new one.
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(!server.is_in_place());
+    assert!(layer.append(batch(&some_points(30, 1)), None).is_err(), "the layer was removed");
+    server.claim().unwrap();
+    assert!(server.is_in_place() && Store::open_for_server(&folder).is_err());
+    // The folder is replaced by that of another server.
+    let layer = layer_of(&server, &some_points(30, 1), 1);
+    std::fs::remove_dir_all(&folder).unwrap();
+    let other = Store::open(&folder).unwrap();
+    other.claim().unwrap();
+    let theirs = layer_of(&other, &some_points(50, 2), 1);
+    let before = entries(&folder);
+    let changes: [(&str, Result<(), Error>); 5] = [
+        ("append", layer.append(batch(&some_points(30, 1)), None).map(drop)),
+        ("description", layer.set_description(Description { title: Some("x".into()), ..Description::default() })),
+        ("rooms", server.set_rooms("points", "{}").map(drop)),
+        ("create", server.create("more", Description::default()).map(drop)),
+        ("remove", server.remove("points").map(drop)),
+    ];
+    for (change, outcome) in changes {
+        let message = outcome.unwrap_err().to_string();
+        assert!(
+            message.contains("the folder was replaced, and another server uses the new one"),
+            "{change}: {message}"
+        );
+    }
+    assert!(server.claim().unwrap_err().to_string().contains("another server uses this store"));
+    assert_eq!((entries(&folder), theirs.snapshot().points()), (before, 50));
+    // Once the other server has ended, the first one owns its store.
+    drop((theirs, other));
+    server.claim().unwrap();
+    let layer = server.layer("points").unwrap().unwrap();
+    layer.append(batch(&some_points(30, 1)), None).unwrap();
+    assert_eq!((layer.snapshot().points(), server.is_in_place()), (80, true));
+}
