@@ -85,6 +85,7 @@ mod server_lifecycle;
 mod server_pages;
 mod sheet;
 mod store_failures;
+mod store_unwritable;
 mod stored_tiles;
 mod tiles;
 mod tls;

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::import::{files, layer};
 use crate::ingest::server;
 use crate::kiln::{Run, kiln, kiln_with_input};
-use crate::server::eventually;
+use crate::server::{Server, eventually};
 
 /// CSV text of `old` points of 2024, and `recent` points of the far future.
 fn rows(old: usize, recent: usize) -> String {
@@ -167,6 +167,31 @@ fn the_server_warns_before_it_removes_a_large_part_of_a_layer() {
     let reply = server.points("few", "text/csv", rows(3, 1)).ok(200).json();
     let remark = reply["remarks"][0].as_str().unwrap();
     assert!(remark.contains("3 of 4 points are older than 30d"), "{remark}");
+}
+
+#[test]
+fn a_server_whose_clock_has_jumped_removes_no_points_until_the_time_is_confirmed() {
+    let home = tempfile::tempdir().unwrap();
+    import(home.path(), &rows(4, 2), &["--keep", "30d", "--yes"]).done();
+    // The last check of the clock was long ago, so the time of today is a jump.
+    let readings = r#"{"plausible_s":1700000000,"jumped_s":null}"#;
+    std::fs::write(home.path().join("store/server.clock"), readings).unwrap();
+    let mut server = Server::at(home, &[]);
+    eventually("a warning is logged", || server.log().contains("the clock has jumped"));
+    let log = server.log();
+    let warning = log.lines().find(|line| line.contains("the clock has jumped")).unwrap();
+    for part in ["WARN", "trips", "before=2023-11-14T22:13:20Z", "expired=4", "points=6"] {
+        assert!(warning.contains(part), "{part}: {warning}");
+    }
+    assert_eq!(server.totals("trips").0, 6);
+    server.restart();
+    eventually("it is logged again", || server.log().matches("the clock has jumped").count() == 2);
+    assert_eq!(server.totals("trips").0, 6, "a restart confirms nothing");
+    // A point of now does.
+    let now = jiff::Timestamp::now();
+    server.points("trips", "text/csv", format!("lon,lat,time\n1,2,{now}\n")).ok(200);
+    server.restart();
+    eventually("the old points are removed", || server.totals("trips").0 == 3);
 }
 
 #[test]

@@ -7,8 +7,13 @@ use crate::store::{Expiry, Snapshot};
 
 /// The time in microseconds before which points are older than a retention.
 pub(crate) fn expire_before_us(keep_s: u64) -> i64 {
+    expire_before_us_at(now_s(), keep_s)
+}
+
+/// The time in microseconds before which points are older than a retention at a time in Unix seconds.
+pub(super) fn expire_before_us_at(now_s: u64, keep_s: u64) -> i64 {
     let [now_us, keep_us] =
-        [now_s(), keep_s].map(|seconds| i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000));
+        [now_s, keep_s].map(|seconds| i64::try_from(seconds).unwrap_or(i64::MAX).saturating_mul(1_000_000));
     now_us.saturating_sub(keep_us)
 }
 

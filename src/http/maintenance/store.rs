@@ -4,13 +4,13 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::expire_before_us;
 use super::queue::{MaintenanceQueue, MergeQueue};
+use super::retention::expire_before_us_at;
 use crate::config::TimeSpan;
 use crate::error::{Error, Result};
 use crate::http::server::App;
 use crate::parameters::time_text;
-use crate::store::{Expiry, Progress, StoredLayer};
+use crate::store::{ClockCheck, Expiry, Progress, StoredLayer};
 
 /// The maximum number of rows of a small merge. Larger ones run separately, so that they do not delay small ones.
 const SMALL_ROWS: u64 = 1 << 22;
@@ -64,12 +64,24 @@ async fn expire(app: &Arc<App>) {
         for name in layer_names(app).await {
             // Other processes add points too.
             app.maintenance.notify_points_changed(&name);
-            let expired = with_layer(app, name.clone(), |progress, layer| {
+            let store = Arc::clone(app);
+            let expired = with_layer(app, name.clone(), move |progress, layer| {
                 let snapshot = layer.snapshot();
+                // Also without a retention, so that a later one compares the clock with earlier readings.
+                let clock = store.store.check_clock(&snapshot);
                 let Some(keep_s) = snapshot.description().keep_s else { return Ok(0) };
-                let before_us = expire_before_us(keep_s);
-                warn_of_loss(layer.name(), keep_s, before_us, snapshot.expiry(before_us));
-                layer.expire(before_us, 1, progress)
+                match clock {
+                    ClockCheck::Plausible(now_s) => {
+                        let before_us = expire_before_us_at(now_s, keep_s);
+                        warn_of_loss(layer.name(), keep_s, before_us, snapshot.expiry(before_us));
+                        layer.expire(before_us, 1, progress)
+                    }
+                    ClockCheck::Jumped { now_s, before_s } => {
+                        let expiry = snapshot.expiry(expire_before_us_at(now_s, keep_s));
+                        warn_of_jump(layer.name(), now_s, before_s, expiry);
+                        Ok(0)
+                    }
+                }
             });
             if let Some(points) = expired.await.filter(|points| *points > 0) {
                 tracing::info!(layer = name, points, "removed expired points");
@@ -96,6 +108,24 @@ fn warn_of_loss(layer: &str, keep_s: u64, before_us: i64, expiry: Expiry) {
         first,
         last,
         "the retention of the layer removes a large part of its points"
+    );
+}
+
+/// Warns that old points stay because the clock has jumped.
+fn warn_of_jump(layer: &str, now_s: u64, before_s: u64, Expiry { points, expired, .. }: Expiry) {
+    if expired == 0 {
+        return;
+    }
+    let [now, before] =
+        [now_s, before_s].map(|time_s| time_text(i64::try_from(time_s).unwrap_or(i64::MAX).saturating_mul(1_000_000)));
+    tracing::warn!(
+        layer,
+        now,
+        before,
+        expired,
+        points,
+        "the clock has jumped by more than a day since the last check, so no points are removed by their age until points \
+         of the new time arrive, or the clock has run for a day"
     );
 }
 

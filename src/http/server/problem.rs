@@ -68,6 +68,8 @@ enum ProblemType {
     NotFound,
     PreconditionFailed,
     SlowBody,
+    StoreReadOnly,
+    StoreUnavailable,
     Timeout,
     TooLarge,
     TooManyRequests,
@@ -97,6 +99,8 @@ impl ProblemType {
             Self::NotFound => ("not-found", Status::NOT_FOUND, None),
             Self::PreconditionFailed => ("precondition-failed", Status::PRECONDITION_FAILED, None),
             Self::SlowBody => ("slow-body", Status::REQUEST_TIMEOUT, None),
+            Self::StoreReadOnly => ("store-read-only", Status::SERVICE_UNAVAILABLE, Some(30)),
+            Self::StoreUnavailable => ("store-unavailable", Status::SERVICE_UNAVAILABLE, Some(5)),
             Self::Timeout => ("timeout", Status::SERVICE_UNAVAILABLE, Some(5)),
             Self::TooLarge => ("too-large", Status::PAYLOAD_TOO_LARGE, None),
             Self::TooManyRequests => ("too-many-requests", Status::TOO_MANY_REQUESTS, Some(1)),
@@ -336,6 +340,14 @@ impl From<Error> for Box<Problem> {
             Error::Io { source, .. } if is_full(source) => {
                 (ProblemType::DiskFull, "the server's disk is full; nothing was written")
             }
+            Error::Io { source, action, .. } if is_read_only(source, action) => {
+                (ProblemType::StoreReadOnly, "the server's disk is read-only, or access is denied; nothing was written")
+            }
+            Error::Io { source, .. } if source.kind() == std::io::ErrorKind::ResourceBusy => (
+                ProblemType::StoreUnavailable,
+                "the folder of the store was replaced: another server uses the new one, or its volume is not mounted; \
+                 nothing was written",
+            ),
             Error::Database { .. } | Error::Config { .. } | Error::Input { .. } | Error::Io { .. } => {
                 return Problem::internal(text);
             }
@@ -351,6 +363,17 @@ fn is_full(error: &std::io::Error) -> bool {
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }
 
+/// Whether an error of writing is that of a read-only filesystem, or of missing permissions. A file that cannot be read is
+/// an error of the server.
+fn is_read_only(error: &std::io::Error, action: &str) -> bool {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    match error.kind() {
+        ReadOnlyFilesystem => true,
+        PermissionDenied => !matches!(action, "read" | "map"),
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -359,7 +382,7 @@ mod tests {
 
     #[test]
     fn problems_do_not_contain_the_cause() {
-        let secret = Error::io("/secret/place", "write", std::io::ErrorKind::PermissionDenied.into());
+        let secret = Error::io("/secret/place", "read", std::io::ErrorKind::PermissionDenied.into());
         let problem = Box::<Problem>::from(secret);
         let json = serde_json::to_string(&problem).unwrap();
         assert_eq!(problem.status(), StatusCode::INTERNAL_SERVER_ERROR);
@@ -374,5 +397,21 @@ mod tests {
         assert_eq!(json["detail"], "true_scale: not a latitude; give dot_size");
         let full = Box::<Problem>::from(Error::io("imgs", "write", std::io::ErrorKind::StorageFull.into()));
         assert_eq!(full.status(), StatusCode::INSUFFICIENT_STORAGE);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_unavailable_and_not_an_internal_error() {
+        use std::io::ErrorKind::{PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, ResourceBusy};
+        for (kind, action, status, name) in [
+            (ReadOnlyFilesystem, "lock", 503, "store-read-only"),
+            (PermissionDenied, "write to", 503, "store-read-only"),
+            (ResourceBusy, "write to", 503, "store-unavailable"),
+            (QuotaExceeded, "write", 507, "disk-full"),
+        ] {
+            let problem = Box::<Problem>::from(Error::io("/secret/place", action, kind.into()));
+            assert_eq!((problem.status().as_u16(), &*problem.kind), (status, &*format!("urn:kiln:{name}")));
+            assert!(!problem.detail().contains("secret"), "{}", problem.detail());
+            assert!(problem.detail().ends_with("nothing was written"), "{}", problem.detail());
+        }
     }
 }
