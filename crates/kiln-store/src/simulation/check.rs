@@ -85,7 +85,8 @@ impl Run {
         let folder = Path::new(FOLDER).join(name);
         let is_settled = self.layers[layer].as_ref().is_some_and(|layer| layer.is_settled() && !layer.is_unsure);
         let files = self.world.state().disk.read_dir(&folder).unwrap_or_default();
-        let is_checked = |name: &String| name == "manifest.json" || name.ends_with(".arrow");
+        let is_checked =
+            |name: &String| ["manifest.json", "rooms.geojson"].contains(&&**name) || name.ends_with(".arrow");
         let files: Vec<String> = files.into_iter().map(|(name, _)| name).filter(is_checked).collect();
         let Some(file) = self.world.state().random.choose(&files).cloned().filter(|_| is_settled) else {
             return Ok(());
@@ -104,6 +105,7 @@ impl Run {
         for process in 0..PROCESSES.len() {
             self.world.clone().enter(process as u32, None, || self.stores[process] = None);
         }
+        let rooms = self.layers[layer].as_ref().and_then(|model| model.rooms.first().copied().flatten());
         let bit = self.world.state().random.next();
         let path = folder.join(&file);
         if !self.world.state().disk.flip(&path, bit) {
@@ -121,6 +123,13 @@ impl Run {
                 }
                 Err(error) => return Err(format!("damage is not reported as such: {error}")),
             };
+            match store.rooms(name) {
+                Ok(text) if parse("rooms", text.as_deref())? != rooms => {
+                    return Err("damaged rooms are not noticed".to_owned());
+                }
+                Err(error) if !error.to_string().contains("damaged") => return Err(error.to_string()),
+                _ => {}
+            }
             layer.verify();
             let snapshot = layer.snapshot();
             let lost: u64 = snapshot.damaged().iter().map(|damage| damage.points).sum();
