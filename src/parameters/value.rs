@@ -225,10 +225,16 @@ fn read_list(text: &str, mut add: impl FnMut(Cow<'_, str>) -> Result<(), Message
     let mut rest = text[1..].trim_start_matches(SPACE);
     while !rest.starts_with(']') {
         // Element by element: a vector of many short strings would take several times the size of the text.
-        let mut elements = serde_json::Deserializer::from_str(rest).into_iter::<String>();
-        let element = elements.next().and_then(Result::ok).ok_or_else(invalid)?;
-        add(element.into())?;
-        rest = rest.get(elements.byte_offset()..).unwrap_or_default().trim_start_matches(SPACE);
+        if let Some(plain) = plain_string(rest) {
+            add(plain.into())?;
+            rest = &rest[plain.len() + 2..];
+        } else {
+            let mut elements = serde_json::Deserializer::from_str(rest).into_iter::<String>();
+            let element = elements.next().and_then(Result::ok).ok_or_else(invalid)?;
+            add(element.into())?;
+            rest = rest.get(elements.byte_offset()..).unwrap_or_default();
+        }
+        rest = rest.trim_start_matches(SPACE);
         match rest.strip_prefix(',') {
             Some(next) => {
                 rest = next.trim_start_matches(SPACE);
@@ -241,6 +247,13 @@ fn read_list(text: &str, mut add: impl FnMut(Cow<'_, str>) -> Result<(), Message
         }
     }
     if rest[1..].trim_matches(SPACE).is_empty() { Ok(()) } else { Err(invalid()) }
+}
+
+/// The content of the JSON string at the start of `text`, if it has no escapes.
+fn plain_string(text: &str) -> Option<&str> {
+    let content = text.strip_prefix('"')?;
+    let end = content.bytes().position(|byte| byte < b' ' || byte == b'"' || byte == b'\\')?;
+    (content.as_bytes()[end] == b'"').then(|| &content[..end])
 }
 
 fn invalid(value: impl std::fmt::Display, kind: Kind) -> Message {
@@ -281,7 +294,7 @@ mod tests {
             assert_eq!(texts(text).unwrap(), expected, "{text}");
         }
         for bad in
-            ["[", "[\"a\"", "[\"a\",]", "[,]", "[\"a\" \"b\"]", "[1]", "[null]", "[[\"a\"]]", "[\"a\"]]", "[\"a]"]
+            ["[", "[\"a\"", "[\"a\",]", "[,]", "[\"a\" \"b\"]", "[1]", "[null]", "[[\"a\"]]", "[\"a\"]]", "[\"a]", "[\"a\n\"]", "[\"\\x\"]"]
         {
             assert!(texts(bad).is_none(), "{bad}");
         }

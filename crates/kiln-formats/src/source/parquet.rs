@@ -3,6 +3,7 @@
 //! The requested columns are read together, a few thousand rows at a time, so that memory use does not grow with the
 //! file. Parts are row groups, or ranges of rows of a row group if there are too few row groups to balance the workers.
 
+mod footer;
 mod geo;
 #[cfg(test)]
 mod tests;
@@ -63,6 +64,9 @@ impl Parquet {
                 ));
             }
             _ => return Err(Error::input(name, "not a Parquet file: it does not begin with `PAR1`")),
+        }
+        if !footer::is_bounded(&mut file, file_bytes).map_err(unreadable)? {
+            return Err(Error::input(name, "not a complete Parquet file: its footer has endless lists; is the file damaged?"));
         }
         let load = |options| catch_panic(|| ArrowReaderMetadata::load(&file, options));
         // The schema that Arrow writers add may contradict the Parquet schema, which then takes precedence.
