@@ -5,7 +5,7 @@ CARGO ?= cargo
 # The build directory of cargo.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help page build serve test check contract fuzz simulate audit parameters bench pictures clean
+.PHONY: help page build serve test check contract soak fuzz simulate audit parameters bench pictures clean
 
 help: ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ check: ## Check formatting, lints, documentation, and licenses and sources of de
 
 contract: build ## Test the server against its OpenAPI contract by schemathesis
 	scripts/contract.sh
+
+soak: build ## Measure the memory of a server under mixed load for MINUTES=30; it must stay below 200 MB and not grow
+	scripts/soak.py --minutes $(or $(MINUTES),30)
 
 fuzz: ## Run each fuzz target for SECONDS_EACH=10 seconds; needs a C++ compiler
 	scripts/fuzz.sh

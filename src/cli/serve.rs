@@ -12,7 +12,7 @@ use super::rows::InputArgs;
 use super::signals::StopSignal;
 use crate::config::{LogFormat, LogLevel};
 use crate::error::{Error, Result};
-use crate::http::Server;
+use crate::http::{Server, limit_heaps};
 use crate::layer::Layer;
 
 /// Serve heat maps over HTTP: overlays for Leaflet, tiles and pictures of layers, and a map page.
@@ -50,6 +50,7 @@ pub(super) struct Args {
 /// Runs the command.
 pub(super) fn run(args: Args) -> Result<()> {
     let start = Instant::now();
+    limit_heaps();
     let load = move || args.config.resolve(&args.inputs, &args.rows);
     let config = load()?;
     log_to_stderr(config.log.level, config.log.format);

@@ -16,4 +16,6 @@ pub(crate) mod parameters;
 pub(crate) mod routes;
 mod server;
 
+#[cfg(feature = "cli")]
+pub(crate) use maintenance::limit_heaps;
 pub use server::{Secret, Server, Signed, SigningError};

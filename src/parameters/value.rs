@@ -293,9 +293,20 @@ mod tests {
         ] {
             assert_eq!(texts(text).unwrap(), expected, "{text}");
         }
-        for bad in
-            ["[", "[\"a\"", "[\"a\",]", "[,]", "[\"a\" \"b\"]", "[1]", "[null]", "[[\"a\"]]", "[\"a\"]]", "[\"a]", "[\"a\n\"]", "[\"\\x\"]"]
-        {
+        for bad in [
+            "[",
+            "[\"a\"",
+            "[\"a\",]",
+            "[,]",
+            "[\"a\" \"b\"]",
+            "[1]",
+            "[null]",
+            "[[\"a\"]]",
+            "[\"a\"]]",
+            "[\"a]",
+            "[\"a\n\"]",
+            "[\"\\x\"]",
+        ] {
             assert!(texts(bad).is_none(), "{bad}");
         }
         let set = |text: &str| <CategorySet as Value>::read(text, Kind::Texts);

@@ -35,6 +35,28 @@ pub(crate) async fn run(app: Arc<App>) {
     }
 }
 
+/// Limits the heaps that glibc creates for threads, which keep what was freed in each of them. It must be called before other
+/// threads run, and does nothing if the environment sets these parameters.
+///
+/// By default there are eight heaps per processor, and large blocks stay in them after the first one was freed: with two heaps and
+/// blocks beyond 4 MB returned at once, tiles take the same processor time, 5.9 ms instead of 6.2, and 25 MB instead of 37 after 150
+/// tiles. A smaller threshold, 128 KiB, made tiles 60 % slower, and so did allocators with a shorter memory.
+#[cfg(feature = "cli")]
+pub(crate) fn limit_heaps() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    if ["MALLOC_ARENA_MAX", "GLIBC_TUNABLES"].iter().all(|name| std::env::var_os(name).is_none()) {
+        const LARGE_BYTES: libc::c_int = 4 << 20;
+        let heaps = crate::available_threads().clamp(2, 8) as libc::c_int;
+        // SAFETY: `mallopt` has no preconditions but that no other thread allocates while it changes parameters: none runs yet.
+        #[allow(unsafe_code)]
+        unsafe {
+            libc::mallopt(libc::M_ARENA_MAX, heaps);
+            libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BYTES);
+            libc::mallopt(libc::M_TRIM_THRESHOLD, LARGE_BYTES);
+        }
+    }
+}
+
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn trim() {
     // SAFETY: `malloc_trim` has no preconditions, and locks each arena while it releases its free pages.

@@ -9,4 +9,6 @@ mod retention;
 pub(crate) mod scheduler;
 pub(crate) mod store;
 
+#[cfg(feature = "cli")]
+pub(crate) use memory::limit_heaps;
 pub(crate) use retention::{expire_before_us, large_loss, retention_remark};

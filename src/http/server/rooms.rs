@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::app::App;
@@ -20,7 +21,7 @@ pub(crate) struct LayerRooms {
     /// The rooms of the config, by layer.
     configured: BTreeMap<String, ConfiguredRooms>,
     /// The rooms of the store, by their text.
-    parsed: Cache<u128, Arc<Rooms>>,
+    parsed: Cache<u128, Arc<Rooms>, BySize>,
 }
 
 /// The rooms of a layer of the config. A stored layer is on a plane or on the globe as its points are, so rooms are kept
@@ -46,9 +47,22 @@ impl ConfiguredRooms {
     }
 }
 
+#[derive(Clone, Copy, Debug)]
+struct BySize;
+
+impl Weighter<u128, Arc<Rooms>> for BySize {
+    fn weight(&self, _: &u128, rooms: &Arc<Rooms>) -> u64 {
+        /// The memory of rooms is at most about this many times the size of their text.
+        const FACTOR: usize = 8;
+        (FACTOR * rooms.text().len()) as u64
+    }
+}
+
 impl LayerRooms {
-    /// The maximum number of layers whose parsed rooms are kept in memory.
-    const MAX_PARSED: usize = 64;
+    /// The typical number of layers whose parsed rooms are kept in memory.
+    const PARSED: usize = 64;
+    /// The maximum size of parsed rooms that are kept in memory.
+    const MAX_BYTES: u64 = 64 << 20;
 
     /// Reads the rooms that the config names.
     ///
@@ -57,7 +71,10 @@ impl LayerRooms {
     pub(crate) fn open(config: &Config) -> Result<Self> {
         let layers = config.layers.iter().filter_map(|(name, layer)| Some((name, layer, layer.rooms.as_ref()?)));
         let read = layers.map(|(name, layer, path)| Ok((name.clone(), ConfiguredRooms::read(layer, path)?)));
-        Ok(Self { configured: read.collect::<Result<_>>()?, parsed: Cache::new(Self::MAX_PARSED) })
+        Ok(Self {
+            configured: read.collect::<Result<_>>()?,
+            parsed: Cache::with_weighter(Self::PARSED, Self::MAX_BYTES, BySize),
+        })
     }
 
     /// Parses the rooms of a layer of the store.

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::problem::{HttpResult, Problem};
@@ -25,15 +26,28 @@ pub(crate) struct SpacesOfLayer {
 
 /// A cache of the categories of plane layers, by name and version.
 #[derive(Debug)]
-pub(crate) struct Spaces(Cache<String, Arc<BTreeSet<String>>>);
+pub(crate) struct Spaces(Cache<String, Arc<BTreeSet<String>>, BySize>);
+
+#[derive(Clone, Copy, Debug)]
+struct BySize;
+
+impl Weighter<String, Arc<BTreeSet<String>>> for BySize {
+    fn weight(&self, key: &String, names: &Arc<BTreeSet<String>>) -> u64 {
+        /// The memory of a name without its bytes.
+        const NAME_BYTES: usize = 64;
+        (key.len() + names.iter().map(|name| name.len() + NAME_BYTES).sum::<usize>()) as u64
+    }
+}
 
 impl Spaces {
-    /// The maximum number of layers in the cache.
-    const MAX_LAYERS: usize = 256;
+    /// The typical number of layers in the cache.
+    const LAYERS: usize = 256;
+    /// The maximum size of the cache.
+    const MAX_BYTES: u64 = 16 << 20;
 
     /// Creates an empty cache.
     pub(crate) fn new() -> Self {
-        Self(Cache::new(Self::MAX_LAYERS))
+        Self(Cache::with_weighter(Self::LAYERS, Self::MAX_BYTES, BySize))
     }
 
     /// The categories of a layer's points.

@@ -66,7 +66,10 @@ impl Parquet {
             _ => return Err(Error::input(name, "not a Parquet file: it does not begin with `PAR1`")),
         }
         if !footer::is_bounded(&mut file, file_bytes).map_err(unreadable)? {
-            return Err(Error::input(name, "not a complete Parquet file: its footer has endless lists; is the file damaged?"));
+            return Err(Error::input(
+                name,
+                "not a complete Parquet file: its footer has endless lists; is the file damaged?",
+            ));
         }
         let load = |options| catch_panic(|| ArrowReaderMetadata::load(&file, options));
         // The schema that Arrow writers add may contradict the Parquet schema, which then takes precedence.
