@@ -204,11 +204,13 @@ fn required(grid: Option<&Grid<f32>>) -> Result<&Grid<f32>> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
     use proptest::prelude::*;
 
     use super::*;
     use crate::geo::{Bounds, Points, Projection};
-    use crate::raster::Bins;
+    use crate::raster::{Bins, GroundKernel};
 
     fn plane(width: u32, height: u32) -> Canvas {
         let bounds = Bounds::new(0.0, 0.0, f64::from(width), f64::from(height)).unwrap();
@@ -230,6 +232,37 @@ mod tests {
         let mut bins = Bins::new(&canvas.grow(kernel.reach_px()), aggregation.reduction());
         bins.add(Points::new(&lon, &lat).unwrap().with_weight(&weight).unwrap());
         density(&bins.into_cells(), kernel, aggregation, threads).unwrap()
+    }
+
+    #[test]
+    fn a_cancelled_convolution_returns_at_the_next_row() {
+        let (set, unset) = (AtomicBool::new(true), AtomicBool::new(false));
+        let mut cells = Grid::filled(64, 64, 0.0f32);
+        cells.cells_mut().fill(1.0);
+        for shape in [Shape::Gaussian, Shape::Cone] {
+            let kernel = Kernel::new(shape, 5.0).unwrap();
+            let canvas = Canvas::new(Projection::Mercator, Bounds::WORLD, 64, 64).unwrap();
+            let ground = GroundKernel::new(shape, 2e6).unwrap().on(&canvas).unwrap();
+            let [width, height] = ground.cells_size();
+            let all = Grid::filled(width, height, 1.0f32);
+            for threads in [1, 3] {
+                for (stop, is_empty) in [(&unset, false), (&set, true)] {
+                    let workers = Workers::new(threads, Some(stop));
+                    for out in [kernel.sum(&cells, workers), kernel.near(&cells, workers), ground.sum(&all, workers)] {
+                        assert_eq!(out.cells().iter().all(|value| *value == 0.0), is_empty, "{shape} {threads}");
+                    }
+                    for out in [kernel.max(&cells, workers), ground.max(&all, workers)] {
+                        let is_blank = out.cells().iter().all(|value| *value == f32::NEG_INFINITY);
+                        assert_eq!(is_blank, is_empty, "{shape} {threads}");
+                    }
+                }
+            }
+            let mut bins = Bins::new(&canvas.grow(kernel.reach_px()), Reduction::Count);
+            bins.add(Points::new(&[10.0], &[50.0]).unwrap());
+            let cells = bins.into_cells();
+            let density = |stop| density(&cells, kernel, Aggregation::Count, Workers::new(2, Some(stop)));
+            assert!(matches!(density(&set), Err(Error::Cancelled)) && density(&unset).is_ok());
+        }
     }
 
     /// A naive implementation of the definition: every point, every pixel.

@@ -234,3 +234,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_cancelled_comparison_ends_within_a_block_of_points() {
+    let square = Polygon::new(&[vec![vec![[0.0, 0.0], [10.0, 0.0], [10.0, 10.0], [0.0, 10.0], [0.0, 0.0]]]]).unwrap();
+    let points = 5 * Polygon::BLOCK_POINTS + 3;
+    let (lon, lat) = (vec![5.0; points], vec![5.0; points]);
+    let asked = std::cell::Cell::new(0);
+    let mut inside = vec![true; 7];
+    square.contains_until(&lon, &lat, &mut inside, || {
+        asked.set(asked.get() + 1);
+        asked.get() > 2
+    });
+    assert_eq!((inside.len(), asked.get()), (points, 3));
+    let (before, after) = inside.split_at(2 * Polygon::BLOCK_POINTS);
+    assert!(before.iter().all(|inside| *inside) && !after.contains(&true));
+}
