@@ -167,10 +167,12 @@ with_defaults! {
         /// Maximum size of a request body, uncompressed.
         #[schemars(range(min = 1 << 10, max = 1_u64 << 34))]
         pub body: ByteSize = ByteSize::from_bytes(16 << 20),
-        /// Maximum size of the bodies of all requests in memory, uncompressed. Requests beyond it get 503.
+        /// Maximum size of the bodies of all requests in memory, uncompressed, and at least `body`. Requests beyond it get
+        /// 503, as do those of a client that has half of it.
         #[schemars(range(min = 1 << 20, max = 1_u64 << 40))]
         pub bodies: ByteSize = ByteSize::from_bytes(256 << 20),
-        /// Minimum rate of a request body per second, as sent, over ten seconds. A slower request gets 408. 0 allows any.
+        /// Minimum rate per second of a request body, as sent, over ten seconds, and of reading a response over
+        /// `server.timeout`. A slower request gets 408, and a slower reader is disconnected. 0 allows any rate.
         #[schemars(range(min = 0, max = 1 << 30))]
         pub body_rate: ByteSize = ByteSize::from_bytes(1 << 10),
         /// Maximum price of a request: an estimate of its processor time in milliseconds, from its pixels, radius, points

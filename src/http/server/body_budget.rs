@@ -4,10 +4,11 @@
 //! decompression, and a body that does not end keeps them until its request times out. A body is charged as it grows,
 //! after decompression, and its lease ends with its request.
 
+use std::collections::HashMap;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use axum::middleware::Next;
 use hyper::body::{Frame, SizeHint};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::client::ClientId;
 use super::problem::{HttpResult, Problem};
 use super::rate_window::{RateWindow, SlowRate};
 use crate::config::LimitsConfig;
@@ -29,6 +31,8 @@ pub(crate) struct BodyBudget {
     /// The minimum number of bytes per second of a body.
     min_rate: u64,
     used: AtomicU64,
+    /// The bytes of each client that has a share: half of the budget. A proxy on this machine has none.
+    per_client: Mutex<HashMap<ClientId, u64>>,
     /// The bytes that ended leases had, for [`take_released`](Self::take_released).
     released: AtomicU64,
 }
@@ -36,8 +40,13 @@ pub(crate) struct BodyBudget {
 impl BodyBudget {
     /// The budget of `limits.bodies`, and the rate of `limits.body_rate`.
     pub(crate) fn new(limits: &LimitsConfig) -> Self {
-        let (max_bytes, min_rate) = (limits.bodies.bytes(), limits.body_rate.bytes());
-        Self { max_bytes, min_rate, used: AtomicU64::new(0), released: AtomicU64::new(0) }
+        // A single body of the maximum size is always admitted.
+        Self::of_bytes(limits.bodies.bytes().max(limits.body.bytes()), limits.body_rate.bytes())
+    }
+
+    fn of_bytes(max_bytes: u64, min_rate: u64) -> Self {
+        let (used, released, per_client) = (AtomicU64::new(0), AtomicU64::new(0), Mutex::default());
+        Self { max_bytes, min_rate, used, per_client, released }
     }
 
     /// The size of all bodies in memory.
@@ -50,14 +59,44 @@ impl BodyBudget {
         self.released.swap(0, Ordering::Relaxed)
     }
 
-    fn charge(&self, bytes: u64) -> bool {
+    /// Charges bytes, or returns what exceeds its limit.
+    fn charge(&self, client: Option<&ClientId>, bytes: u64) -> Result<(), &'static str> {
+        if let Some(client) = client {
+            let mut clients = self.clients();
+            let own = clients.entry(client.clone()).or_default();
+            // A single body is always admitted.
+            if *own > self.max_bytes / 2 {
+                return Err("the bodies of all requests of this client exceed half of");
+            }
+            *own += bytes;
+        }
         let add = |used: u64| used.checked_add(bytes).filter(|used| *used <= self.max_bytes);
-        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).is_ok()
+        if self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).is_ok() {
+            return Ok(());
+        }
+        self.release_client(client, bytes);
+        Err("the bodies of all requests exceed")
     }
 
-    fn release(&self, bytes: u64) {
+    fn release(&self, client: Option<&ClientId>, bytes: u64) {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
         self.released.fetch_add(bytes, Ordering::Relaxed);
+        self.release_client(client, bytes);
+    }
+
+    fn release_client(&self, client: Option<&ClientId>, bytes: u64) {
+        let Some(client) = client else { return };
+        let mut clients = self.clients();
+        if let Some(own) = clients.get_mut(client) {
+            *own = own.saturating_sub(bytes);
+            if *own == 0 {
+                clients.remove(client);
+            }
+        }
+    }
+
+    fn clients(&self) -> MutexGuard<'_, HashMap<ClientId, u64>> {
+        self.per_client.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -68,6 +107,7 @@ pub(crate) struct BodyLease(Arc<LeaseState>);
 #[derive(Debug)]
 struct LeaseState {
     budget: Arc<BodyBudget>,
+    client: Option<ClientId>,
     bytes: AtomicU64,
     /// The problem of the body, which takes precedence over that of the handler.
     problem: Mutex<Option<Box<Problem>>>,
@@ -75,14 +115,19 @@ struct LeaseState {
 
 impl Drop for LeaseState {
     fn drop(&mut self) {
-        self.budget.release(self.bytes.load(Ordering::Relaxed));
+        self.budget.release(self.client.as_ref(), self.bytes.load(Ordering::Relaxed));
     }
 }
 
 impl BodyLease {
-    /// An empty lease.
-    pub(crate) fn new(budget: &Arc<BodyBudget>) -> Self {
-        Self(Arc::new(LeaseState { budget: Arc::clone(budget), bytes: AtomicU64::new(0), problem: Mutex::default() }))
+    /// An empty lease of a client.
+    pub(crate) fn new(budget: &Arc<BodyBudget>, client: Option<&ClientId>) -> Self {
+        Self(Arc::new(LeaseState {
+            budget: Arc::clone(budget),
+            client: client.filter(|client| !client.is_loopback()).cloned(),
+            bytes: AtomicU64::new(0),
+            problem: Mutex::default(),
+        }))
     }
 
     /// Charges further bytes.
@@ -91,21 +136,25 @@ impl BodyLease {
     /// 503 if the budget is used up.
     pub(crate) fn add(&self, bytes: usize) -> HttpResult<()> {
         let bytes = bytes as u64;
-        if self.0.budget.charge(bytes) {
-            self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
-            return Ok(());
+        match self.0.budget.charge(self.0.client.as_ref(), bytes) {
+            Ok(()) => {
+                self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(reason) => {
+                let max_bytes = self.0.budget.max_bytes;
+                let detail = format!("{reason} the limit of {max_bytes} bytes, limits.bodies; retry later");
+                Err(self.fail(Problem::busy(detail)))
+            }
         }
-        let max_bytes = self.0.budget.max_bytes;
-        let detail =
-            format!("the bodies of all requests exceed the limit of {max_bytes} bytes, limits.bodies; retry later");
-        Err(self.fail(Problem::busy(detail)))
     }
 
     /// Releases bytes that are no longer in memory.
     pub(crate) fn subtract(&self, bytes: usize) {
         let subtract = |own: u64| Some(own.saturating_sub(bytes as u64));
         let update = self.0.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, subtract);
-        self.0.budget.release(update.map_or(0, |before| before.min(bytes as u64)));
+        let before = update.unwrap_or_default();
+        self.0.budget.release(self.0.client.as_ref(), before.min(bytes as u64));
     }
 
     /// Keeps the first problem of the body.
@@ -262,7 +311,7 @@ mod tests {
     use super::*;
 
     fn budget(max_bytes: u64, min_rate: u64) -> Arc<BodyBudget> {
-        Arc::new(BodyBudget { max_bytes, min_rate, used: AtomicU64::new(0), released: AtomicU64::new(0) })
+        Arc::new(BodyBudget::of_bytes(max_bytes, min_rate))
     }
 
     /// A body of the chunks that are sent.
@@ -281,11 +330,11 @@ mod tests {
     #[tokio::test]
     async fn bodies_share_the_budget_and_return_their_bytes() {
         let budget = budget(1000, 0);
-        let lease = BodyLease::new(&budget);
+        let lease = BodyLease::new(&budget, None);
         let body = ChargedBody::new(Body::from(vec![0; 700]), lease.clone());
         assert_eq!(body.collect().await.unwrap().to_bytes().len(), 700);
         assert_eq!((budget.used(), lease.problem().is_some()), (700, false));
-        let other = BodyLease::new(&budget);
+        let other = BodyLease::new(&budget, None);
         let body = ChargedBody::new(Body::from(vec![0; 301]), other.clone());
         assert!(body.collect().await.is_err());
         let problem = other.problem().unwrap();
@@ -300,10 +349,29 @@ mod tests {
         assert_eq!((budget.used(), budget.take_released(), budget.take_released()), (0, 1500, 0));
     }
 
+    #[test]
+    fn a_client_has_half_of_the_budget_and_a_proxy_on_this_machine_all_of_it() {
+        let client = |address: &str| ClientId::of_address(address.parse().unwrap());
+        let budget = budget(1000, 0);
+        let own = client("192.0.2.1");
+        let leases = [0; 3].map(|_| BodyLease::new(&budget, Some(&own)));
+        assert!(leases[0].add(400).is_ok() && leases[1].add(101).is_ok());
+        assert!(leases[2].add(1).unwrap_err().detail().contains("half of"));
+        let other = BodyLease::new(&budget, Some(&client("192.0.2.2")));
+        assert!(other.add(400).is_ok() && other.add(400).is_err() && budget.used() == 901);
+        leases[0].subtract(400);
+        assert!(leases[2].add(300).is_ok());
+        drop((leases, other));
+        assert!(budget.used() == 0 && budget.clients().is_empty());
+        let proxy = client("127.0.0.1");
+        let leases = [0; 2].map(|_| BodyLease::new(&budget, Some(&proxy)));
+        assert!(leases.iter().all(|lease| lease.add(500).is_ok()));
+    }
+
     #[tokio::test]
     async fn a_body_that_does_not_arrive_ends_with_its_problem() {
         let budget = budget(u64::MAX, 100);
-        let lease = BodyLease::new(&budget);
+        let lease = BodyLease::new(&budget, None);
         let (sender, body) = sent();
         sender.send(Bytes::from_static(b"few")).unwrap();
         let window = RateWindow::new(100, Duration::from_millis(1));
@@ -312,7 +380,7 @@ mod tests {
         assert_eq!(lease.problem().unwrap().status().as_u16(), 408);
         // A body that is complete, or whose rate is not limited, is not wrapped.
         for (body, min_rate) in [(Body::empty(), 100), (sent().1, 0)] {
-            let lease = BodyLease::new(&self::budget(1, min_rate));
+            let lease = BodyLease::new(&self::budget(1, min_rate), None);
             let request = lease.attach(Request::new(body));
             assert!(request.extensions().get::<BodyLease>().is_some());
         }

@@ -53,6 +53,12 @@ impl ClientId {
         })
     }
 
+    /// Whether the client is on this machine: it may be a proxy for others.
+    pub(crate) fn is_loopback(&self) -> bool {
+        let Self::Address(address) = self;
+        address.is_loopback() || *address == IpAddr::from([0_u16; 8])
+    }
+
     /// Runs `future` as work for this client.
     pub(crate) async fn scope<F: Future>(self, future: F) -> F::Output {
         CLIENT.scope(self, future).await

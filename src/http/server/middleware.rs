@@ -36,8 +36,8 @@ pub(crate) async fn access(State(app): State<Arc<App>>, request: Request, next: 
     let uri = logs.then(|| request.uri().clone());
 
     let limit = app.config.server.timeout;
-    let lease = BodyLease::new(&app.bodies);
     let client = ClientId::of_request(&app.config.server, request.headers(), request.extensions().get());
+    let lease = BodyLease::new(&app.bodies, client.as_ref());
     let request = lease.attach(request);
     let run = async {
         match client {

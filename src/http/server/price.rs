@@ -56,7 +56,7 @@ impl Price {
 }
 
 /// Multiply-adds of a separable convolution per millisecond.
-const SEPARABLE_PER_MS: f64 = 3e6;
+const SEPARABLE_PER_MS: f64 = 6e6;
 /// Products of a cell and a pixel around it per millisecond, if they are scattered cell by cell.
 const SCATTER_PER_MS: f64 = 2e7;
 /// Products of a cell and a pixel around it per millisecond, if they are gathered pixel by pixel.
