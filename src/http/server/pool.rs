@@ -89,7 +89,7 @@ impl Queue {
         if is_heavy {
             self.heavy < self.max_heavy() && (self.light + self.heavy < self.threads)
         } else {
-            self.light + self.heavy < self.threads.max(self.max_heavy() + 1)
+            self.light < self.threads.saturating_sub(self.heavy).max(1)
         }
     }
 
@@ -360,7 +360,9 @@ mod tests {
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn queued_tasks_start_in_the_order_of_their_prices() {
         let pool = Arc::new(pool(1, 40));
-        let blockers = [held(&pool, Price::of_ms(1000.0)), held(&pool, Price::LIGHT)];
+        let heavy = held(&pool, Price::of_ms(1000.0));
+        until(|| pool.working() == 1).await;
+        let blockers = [heavy, held(&pool, Price::LIGHT)];
         until(|| pool.working() == 2).await;
         let (log, order) = mpsc::channel();
         let mut tasks = Vec::new();
@@ -390,7 +392,9 @@ mod tests {
     async fn waiting_heavy_tasks_leave_half_of_the_queue_to_light_ones() {
         let pool = Arc::new(pool(1, 4));
         let heavy = Price::of_ms(1000.0);
-        let mut tasks: Vec<_> = (0..3).map(|_| held(&pool, heavy)).collect();
+        let mut tasks = vec![held(&pool, heavy)];
+        until(|| pool.working() == 1).await;
+        tasks.extend((0..2).map(|_| held(&pool, heavy)));
         until(|| pool.working() + pool.waiting() == 3).await;
         let rejected = pool.run_at(heavy, |_| Ok(())).await.unwrap_err();
         assert!(rejected.status().as_u16() == 503 && rejected.detail().contains("2 heavy"), "{}", rejected.detail());
