@@ -55,8 +55,8 @@ impl ClientId {
 
     /// Whether the client is on this machine: it may be a proxy for others.
     pub(crate) fn is_loopback(&self) -> bool {
-        let Self::Address(address) = self;
-        address.is_loopback() || *address == IpAddr::from([0_u16; 8])
+        // Of IPv6, the first 64 bits are left.
+        matches!(self, Self::Address(address) if address.is_loopback() || *address == IpAddr::from([0_u16; 8]))
     }
 
     /// Runs `future` as work for this client.

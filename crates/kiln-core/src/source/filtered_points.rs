@@ -191,7 +191,7 @@ mod tests {
         let points = points.with_category(Categories { codes: &[0, 0, 1], names: &names }).unwrap();
         let query = Query::default().with_weights(true).with_categories(true);
         let all = ResidentPoints::load(&MemorySource(points), &query, usize::MAX).unwrap();
-        let filter = Filter { categories: vec!["a".into()], ..Filter::default() };
+        let filter = Filter { categories: vec!["a".to_owned()].into(), ..Filter::default() };
         let mut extent = Extent::default();
         extent.add(Points::new(&[1.0, 2.0], &[1.0, 2.0]).unwrap());
         FilteredPoints::new(Arc::new(all), filter, 2, extent)
