@@ -373,8 +373,10 @@ fn damaged_layers_are_reported_and_can_be_dropped() {
     let run = kiln(home, ["layer", "broken", "--json"]);
     let described: Value = serde_json::from_slice(&run.stdout).unwrap();
     assert_eq!((run.code, &described["damaged"][0]["points"], &described["points"]), (1, &100.into(), &100.into()));
-    let run = kiln(home, ["grid", "broken", "--resolution", "100km"]);
-    let note = "100 points of `broken` in damaged segments are not read";
+    let grid = ["grid", "broken", "--resolution", "100km"];
+    kiln(home, grid).failed(1, &["100 points in 1 damaged segment cannot be read", "--skip-damaged"]);
+    let run = kiln(home, [&grid[..], &["--skip-damaged"]].concat());
+    let note = "100 points in 1 damaged segment of `broken` left out";
     assert!(run.code == 0 && run.stderr.contains(note), "{}", run.stderr);
     kiln(home, ["layer", "lost"]).failed(1, &["manifest.json", "damaged"]);
     let run = kiln(home, ["layers", "--json"]);

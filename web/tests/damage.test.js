@@ -43,7 +43,6 @@ describe('a damaged layer', () => {
     assert.match(await page.textContent('#about'), /^2 points/);
     assert.equal(await page.textContent('#damage'), '3 points in a damaged segment are left out.');
     assert.match(await page.getAttribute('#damage', 'title'), /^00000001\.points\.arrow: it is damaged: the checksum does not match$/);
-    await page.screenshot({ path: process.env.KILN_SHOT });
     await page.selectOption('#layer', 'whole');
     await page.waitForFunction(() => !document.getElementById('damage'));
     assert.match(await page.textContent('#about'), /^3 points/);
