@@ -119,7 +119,7 @@ fn commands_on_a_damaged_layer_fail_unless_they_leave_the_damage_out() {
     assert!(home.join("j.png").exists());
     fs::write(home.join("kiln.toml"), job.replace("layer = \"worn\"", "input = \"a.csv\"\nskip_damaged = true"))
         .unwrap();
-    kiln(home, ["batch"]).failed(2, &["jobs.j.skip_damaged: no effect without a layer"]);
+    kiln(home, ["batch"]).failed(2, &["skip_damaged: no effect without a layer"]);
 }
 
 #[test]
