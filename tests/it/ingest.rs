@@ -69,7 +69,14 @@ fn a_layer_is_created_shows_new_points_at_once_and_is_deleted() {
     let store = server.folder().join("store");
     assert!(!store.exists());
     server.points("trips", "text/csv", csv(1)).rejected(404, &["no layer `trips`", "PUT /trips creates it"]);
-    assert!(!store.exists() || store.read_dir().unwrap().all(|entry| entry.unwrap().file_name().to_string_lossy().starts_with("server.")));
+    assert!(
+        !store.exists()
+            || store.read_dir().unwrap().all(|entry| entry
+                .unwrap()
+                .file_name()
+                .to_string_lossy()
+                .starts_with("server."))
+    );
 
     let created =
         server.put("trips", &json!({"title": "Taxi trips", "style": {"scheme": "fire", "radius": 30}})).ok(201);

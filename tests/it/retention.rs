@@ -180,7 +180,7 @@ fn a_server_whose_clock_has_jumped_removes_no_points_until_the_time_is_confirmed
     eventually("a warning is logged", || server.log().contains("the clock has jumped"));
     let log = server.log();
     let warning = log.lines().find(|line| line.contains("the clock has jumped")).unwrap();
-    for part in ["WARN", "trips", "before=2023-11-14T22:13:20Z", "expired=4", "points=6"] {
+    for part in ["WARN", "trips", r#"before="2023-11-14T22:13:20Z""#, "expired=4", "points=6"] {
         assert!(warning.contains(part), "{part}: {warning}");
     }
     assert_eq!(server.totals("trips").0, 6);

@@ -14,18 +14,22 @@ use crate::http::server::session::Session;
 /// Health check
 ///
 /// Without `ready`, the status is 200 as long as the server runs. With it, the status is 503 while a layer of the store is
-/// damaged: its intact segments are served, and the others are left out.
+/// damaged: its intact segments are served, and the others are left out. It is also 503 if the folder of the store was
+/// removed or replaced, until a write uses the new one.
 #[utoipa::path(get, path = "/health", operation_id = "get_health", tag = "server",
     params(("ready" = Option<bool>, Query, description = "Whether all layers of the store must be intact; `?ready` is `?ready=true`", example = true)),
     responses(
         (status = 200, description = "The server is running: `OK`; with `ready`, all layers are intact: `ready`", body = String, content_type = "text/plain"),
         (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Layers are damaged, with the reasons", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Layers are damaged, with the reasons, or the folder of the store was replaced", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn health(app: Session, RawQuery(query): RawQuery) -> HttpResult<Response<Body>> {
     let is_readiness = wants_readiness(query.as_deref().unwrap_or_default())?;
     let text = if is_readiness { "ready\n" } else { "OK\n" };
     if is_readiness {
+        if !app.store.is_in_place() {
+            return Err(Problem::store_replaced());
+        }
         // The names of layers are known to clients with a key only.
         check_layers(&app.damaged_layers(), app.access().is_unlimited())?;
     }

@@ -241,6 +241,13 @@ impl Problem {
         Self::new(ProblemType::SlowBody, detail)
     }
 
+    /// A store whose folder is no longer the one that the server has claimed.
+    pub(crate) fn store_replaced() -> Box<Self> {
+        let detail = "the folder of the store was removed or replaced while the server ran; the next write uses the new one, \
+                      unless another server does, or it is on another device";
+        Self::new(ProblemType::StoreUnavailable, detail)
+    }
+
     /// A timeout or a cancelled request.
     pub(crate) fn timeout(detail: impl Into<String>) -> Box<Self> {
         Self::new(ProblemType::Timeout, detail)
