@@ -91,7 +91,7 @@ fn relation(address: &Address, columns: &Columns) -> Result<(Arc<Database>, Rela
         return Err(Error::input(database.name(), message));
     } else {
         let found = database.discover()?.found;
-        let mut tables: Vec<String> = found.iter().filter_map(|(_, relation)| relation.quoted_name()).collect();
+        let mut tables: Vec<String> = found.iter().filter_map(|table| table.relation.quoted_name()).collect();
         tables.dedup();
         match &tables[..] {
             [only] => only.clone(),

@@ -86,7 +86,7 @@ use kiln_core::parallel;
 use kiln_core::simd;
 use kiln_core::workers;
 #[cfg(feature = "server")]
-use kiln_core::{layer_name, spelling};
+use kiln_core::{layer_name, redact, spelling};
 
 // The programs of the user guide are compiled and run with the tests of the documentation.
 #[cfg(doctest)]

@@ -234,7 +234,7 @@ impl LiveLayers {
             check(&tables)?;
             let tables = tables.into_iter().filter(|table| jobs_by_layer.contains_key(table.name.as_str()));
             let layers = tables.map(|table| Ok((table.name.clone(), table.open(&database)?))).collect::<Result<_>>()?;
-            Ok(Some(Self { database: Some(database), layers: LiveTables(layers), unavailable: None }))
+            Ok(Some(Self { database: Some(database), layers, unavailable: None }))
         };
         match open() {
             Ok(Some(live)) => Ok(live),

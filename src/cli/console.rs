@@ -4,12 +4,13 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, printed};
 use crate::parameter::Parameter;
+use crate::redact::without_passwords;
 
-/// Prints a line on standard error. A closed pipe is ignored.
+/// Prints a line on standard error, without passwords. A closed pipe is ignored.
 pub(super) fn print_message(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}", without_passwords(line));
 }
 
 /// Prints remarks on standard error, one per line.
@@ -38,7 +39,7 @@ pub(super) fn describe_with<S: AsRef<str>>(error: &Error, spell: impl Fn(Paramet
         Error::Invalid { parameter, message } => {
             format!("{}: {}", spell(*parameter).as_ref(), message.spelled(spell))
         }
-        Error::Input { input, message } => format!("{}: {}", input.display(), message.spelled(spell)),
+        Error::Input { input, message } => format!("{}: {}", printed(input), message.spelled(spell)),
         other => other.to_string(),
     };
     line.replace('\n', " ")

@@ -107,6 +107,6 @@ fn from_config(config: &Config, name: &str) -> Result<Option<Arc<Layer>>> {
         return Ok(Some(Arc::new(config.open_layer(name, layer)?)));
     }
     let Some(table) = live::find(config, name)? else { return Ok(None) };
-    let tables = LiveTables([(name.to_owned(), table)].into());
+    let tables: LiveTables = std::iter::once((name.to_owned(), table)).collect();
     Catalog::new([]).with_provider(Arc::new(tables)).with_protected(config.protected_layers()?).find(name)
 }

@@ -14,6 +14,7 @@ use crate::config::{LogFormat, LogLevel};
 use crate::error::{Error, Result};
 use crate::http::{Server, limit_heaps};
 use crate::layer::Layer;
+use crate::redact::without_passwords;
 
 /// Serve heat maps over HTTP: overlays for Leaflet, tiles and pictures of layers, and a map page.
 ///
@@ -92,6 +93,22 @@ fn described(layer: &Layer) -> String {
     format!("{} ({} points{weight})", layer.name(), layer.points())
 }
 
+/// Standard error, without the passwords of URLs.
+struct WithoutPasswords;
+
+impl std::io::Write for WithoutPasswords {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        // A line is written at once.
+        let text = String::from_utf8_lossy(line);
+        std::io::stderr().write_all(without_passwords(&text).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
+    }
+}
+
 /// Initializes logging to standard error, one line per event.
 fn log_to_stderr(level: LogLevel, format: LogFormat) {
     let level = match level {
@@ -104,7 +121,7 @@ fn log_to_stderr(level: LogLevel, format: LogFormat) {
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let builder = tracing_subscriber::fmt()
         .with_max_level(level)
-        .with_writer(std::io::stderr)
+        .with_writer(|| WithoutPasswords)
         .with_target(false)
         .with_ansi(is_terminal)
         .log_internal_errors(false);

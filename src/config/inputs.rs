@@ -17,6 +17,7 @@ use crate::layer_name;
 use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
 use crate::postgis::Address;
+use crate::redact::without_password;
 use crate::source::Columns;
 
 /// The origin of the layers of inputs on the command line.
@@ -79,10 +80,8 @@ impl Inputs {
     }
 
     fn without_passwords(&self) -> Vec<String> {
-        let redact = |input: &String| {
-            if Address::is_database_url(input) { Address::without_password(input) } else { input.clone() }
-        };
-        self.iter().map(redact).collect()
+        // A misspelled URL counts as a path.
+        self.iter().map(|input| without_password(input).into_owned()).collect()
     }
 }
 

@@ -101,7 +101,7 @@ impl Planner {
         let (error, files) = match outcome {
             Ok(report) => (None, &report.files[..]),
             Err(Error::Cancelled) => return,
-            Err(error) => (Some(error.to_string()), &[][..]),
+            Err(error) => (Some(error.without_folders()), &[][..]),
         };
         let may_retry = start.is_scheduled && start.attempt <= entry.job.retries;
         if error.is_some() && may_retry {

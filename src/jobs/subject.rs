@@ -48,7 +48,12 @@ impl Subject {
     ) -> Result<StyleOptions> {
         match self {
             Self::Layer(name) => {
-                let Some(layer) = context.catalog.find(name)? else {
+                let layer = match context.catalog.find(name) {
+                    // The table may be readable again when the job is due.
+                    Err(Error::Database { .. }) => return Ok(StyleOptions::default()),
+                    layer => layer?,
+                };
+                let Some(layer) = layer else {
                     let layers = context.catalog.layers();
                     let names: Vec<&str> = layers.iter().map(|layer| layer.name()).collect();
                     let near = crate::spelling::nearest(name, names.iter().copied(), str::to_lowercase);

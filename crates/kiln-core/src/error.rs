@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::parameter::{Message, Parameter};
+use crate::redact::{without_folders, without_password, without_passwords};
 
 /// The result of a fallible operation of Kiln.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -30,7 +31,7 @@ pub enum Error {
         message: String,
     },
     /// An input could be opened, but its content is invalid.
-    #[error("{}: {message}", .input.display())]
+    #[error("{}: {message}", printed(.input))]
     Input {
         /// The file, or `-` for standard input.
         input: PathBuf,
@@ -46,7 +47,7 @@ pub enum Error {
         expected: String,
     },
     /// The operating system failed to read or write a file.
-    #[error("{}: cannot {action}: {source}", .path.display())]
+    #[error("{}: cannot {action}: {source}", printed(.path))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -91,10 +92,17 @@ pub enum DatabaseErrorKind {
     Missing,
     /// A column of a table no longer exists.
     MissingColumn,
+    /// A table cannot be a layer, or no longer: it has no points, or not in one coordinate reference system.
+    Unsuitable,
     /// A value in a row is out of range or otherwise invalid.
     InvalidData,
     /// Any other error.
     Other,
+}
+
+/// The text of a path. It may be a misspelled URL with a password.
+pub fn printed(path: &Path) -> String {
+    without_password(&path.display().to_string()).into_owned()
 }
 
 impl Error {
@@ -126,6 +134,19 @@ impl Error {
     /// An [`Error::Io`] for `path` while doing `action`.
     pub fn io(path: impl AsRef<Path>, action: &'static str, source: std::io::Error) -> Self {
         Self::Io { path: path.as_ref().to_owned(), action, source }
+    }
+
+    /// The message without passwords and the folders of files, for clients of a server.
+    pub fn without_folders(&self) -> String {
+        // A database table is an input, too.
+        let is_url = |path: &Path| path.to_string_lossy().contains("://");
+        let name = |path: &PathBuf| path.file_name().filter(|_| !is_url(path)).map_or(path.clone(), PathBuf::from);
+        let error = match self.duplicate() {
+            Self::Io { path, action, source } => Self::Io { path: name(&path), action, source },
+            Self::Input { input, message } => Self::Input { input: name(&input), message },
+            other => other,
+        };
+        without_folders(&without_passwords(&error.to_string()))
     }
 
     /// Sets the path of an [`Error::Io`] that has none.

@@ -21,6 +21,7 @@ pub mod parallel;
 pub mod parameter;
 pub mod protection;
 pub mod raster;
+pub mod redact;
 pub mod simd;
 pub mod source;
 pub mod spelling;

@@ -34,21 +34,9 @@ pub struct Address {
 }
 
 impl Address {
-    /// Whether a text has the scheme of a database URL.
+    /// Whether a text is the URL of a database, or meant as one: the scheme may be in any case, and misspelled.
     pub fn is_database_url(text: &str) -> bool {
-        ["postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme))
-    }
-
-    /// The text of a URL without its password.
-    pub fn without_password(text: &str) -> String {
-        let (base, query) = text.split_once('?').unwrap_or((text, ""));
-        let (scheme, rest) = base.split_once("://").unwrap_or(("postgres", base));
-        let (user, host) = rest.rsplit_once('@').unwrap_or(("", rest));
-        let user = user.split(':').next().filter(|user| !user.is_empty()).map(|user| format!("{user}@"));
-        let query: Vec<&str> =
-            query.split('&').filter(|pair| !pair.is_empty() && !pair.starts_with("password=")).collect();
-        let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
-        format!("{scheme}://{}{host}{query}", user.unwrap_or_default())
+        after_scheme(text).is_some_and(|rest| [":", "//"].iter().any(|start| rest.starts_with(start)))
     }
 
     /// Selects a table, in place of that of the URL.
@@ -72,9 +60,10 @@ impl FromStr for Address {
     /// [`Error::Invalid`] if it is invalid. The message does not repeat the text, which may contain a password.
     fn from_str(text: &str) -> Result<Self> {
         let invalid = |reason: String| Error::invalid(Parameter::DATABASE, reason);
-        if !Self::is_database_url(text) {
+        let Some(rest) = after_scheme(text).and_then(|rest| rest.strip_prefix("://")) else {
             return Err(invalid("not a database URL such as postgres://user@host/name".into()));
-        }
+        };
+        let text = &format!("postgres://{}", rest.trim_end());
         let decoded = |name: &str, value: &str| {
             percent_decoded(value).ok_or_else(|| invalid(format!("the value of {name} is not valid UTF-8")))
         };
@@ -106,6 +95,17 @@ impl FromStr for Address {
         config.ssl_mode(ssl).application_name("kiln");
         Ok(Self { config, verification, table })
     }
+}
+
+/// The rest of a database URL after its scheme, which is `postgres` or `postgresql` in any case, and may name a driver as
+/// those of `SQLAlchemy` do: `postgresql+psycopg`.
+fn after_scheme(text: &str) -> Option<&str> {
+    let text = text.trim_start();
+    let starts_with = |scheme: &&str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    let scheme = ["postgresql", "postgres"].into_iter().find(starts_with)?;
+    let rest = &text[scheme.len()..];
+    let Some(driver) = rest.strip_prefix('+') else { return Some(rest) };
+    Some(driver.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '_'))
 }
 
 /// A percent-decoded part of a URL; `None` if it is not UTF-8.
@@ -157,21 +157,38 @@ mod tests {
     }
 
     #[test]
-    fn only_the_password_is_removed_from_a_url() {
-        for (text, expected) in [
-            ("postgres://ann:s3cret@h:5432/d?table=a.b&password=x", "postgres://ann@h:5432/d?table=a.b"),
-            ("postgresql://ann@h/d?sslmode=require", "postgresql://ann@h/d?sslmode=require"),
-            ("postgres://h/d", "postgres://h/d"),
-            ("postgres://:s3cret@h/d", "postgres://h/d"),
+    fn other_spellings_of_the_scheme_are_accepted() {
+        for text in [
+            "Postgres://ann:s3cret@h/d",
+            "POSTGRESQL://ann:s3cret@h/d",
+            " postgres://ann:s3cret@h/d\n",
+            "postgresql+psycopg://ann:s3cret@h/d",
+            "postgres+asyncpg://ann:s3cret@h/d",
+            "postgresql+psycopg2://ann:s3cret@h/d",
         ] {
-            assert_eq!(Address::without_password(text), expected);
+            assert!(Address::is_database_url(text), "{text}");
+            let address: Address = text.parse().unwrap();
+            assert_eq!((address.to_string(), address.config.get_dbname()), ("postgres://ann@h/d".into(), Some("d")));
+        }
+        for file in
+            ["postgres.csv", "postgresql/points.csv", "postgres-2024.csv", "./postgres:a.csv", "a.csv", "pöstgres"]
+        {
+            assert!(!Address::is_database_url(file), "{file}");
         }
     }
 
     #[test]
     fn an_invalid_url_is_rejected_without_repeating_it() {
-        for invalid in ["mysql://a:s3cret@h/d", "postgres://a:s3cret@h:port/d", "postgres://a:s3cret@h/d?sslmode=maybe"]
-        {
+        for invalid in [
+            "mysql://a:s3cret@h/d",
+            "postgres//a:s3cret@h/d",
+            "postgres:/a:s3cret@h/d",
+            "postgres:a:s3cret@h/d",
+            "postgresql+psycopg//a:s3cret@h/d",
+            "postgres://a:s3cret@h:port/d",
+            "postgres://a:s3cret@h/d?sslmode=maybe",
+        ] {
+            assert!(Address::is_database_url(invalid) || invalid.starts_with("mysql"), "{invalid}");
             let error = invalid.parse::<Address>().unwrap_err();
             assert!(error.is_usage() && !error.to_string().contains("s3cret"), "{error}");
         }

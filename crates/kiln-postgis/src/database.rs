@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::pool::{Pool, PooledConnection};
+use super::liveness::with_keepalive;
+use super::pool::{Pool, PoolOptions, PooledConnection};
 use super::sql::Value;
 use super::{Address, fault, tls};
 use kiln_core::error::{DatabaseErrorKind, Error, Result};
@@ -35,8 +37,13 @@ pub struct Database {
     connections: usize,
     /// Connections without a statement timeout, for statements that read an entire table.
     unlimited_pool: Arc<Pool>,
-    /// Whether PostGIS is installed.
-    has_postgis: bool,
+    /// Connections for the columns and the statistics of tables: without a statement timeout, but they wait for the lock
+    /// of a table only briefly.
+    look_pool: Arc<Pool>,
+    /// Set once PostGIS is known to be installed.
+    has_postgis: AtomicBool,
+    /// Wakes the task that watches the tables.
+    wake: Arc<Notify>,
     address: Address,
     tls: MakeRustlsConnect,
     runtime: Mutex<Option<Runtime>>,
@@ -52,28 +59,47 @@ impl Database {
     /// # Errors
     /// [`Error::Database`] if it is unreachable or denies access.
     pub fn open(address: &Address, options: &DatabaseOptions) -> Result<Arc<Self>> {
+        let database = Self::new(address, options)?;
+        database.connect()?;
+        Ok(database)
+    }
+
+    /// A database to which no connection is made yet.
+    ///
+    /// # Errors
+    /// If the certificate authorities of the address cannot be read.
+    pub fn new(address: &Address, options: &DatabaseOptions) -> Result<Arc<Self>> {
         const UNLIMITED_CONNECTIONS: usize = 2;
+        /// A table that is being altered is looked at again later.
+        const LOOK_LOCK_TIMEOUT: Duration = Duration::from_secs(3);
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("kiln-postgis").enable_all().build();
         let runtime = runtime.map_err(|error| Error::io("the runtime", "start", error))?;
         let tls = tls::connector(&address.verification)?;
         let name = address.to_string();
-        let pool = |connections, timeout| {
-            Pool::new(&name, address.config.clone(), tls.clone(), connections, timeout).map(Arc::new)
+        let pool = |connections, timeout, lock_timeout| {
+            let options = PoolOptions { connections, timeout, lock_timeout };
+            Pool::new(&name, &address.config, tls.clone(), options).map(Arc::new)
         };
-        let mut database = Self {
-            pool: pool(options.connections, options.timeout)?,
+        Ok(Arc::new(Self {
+            pool: pool(options.connections, options.timeout, Duration::ZERO)?,
             connections: options.connections,
-            unlimited_pool: pool(UNLIMITED_CONNECTIONS, Duration::ZERO)?,
-            has_postgis: false,
+            unlimited_pool: pool(UNLIMITED_CONNECTIONS, Duration::ZERO, Duration::ZERO)?,
+            look_pool: pool((options.connections / 2).max(2), Duration::ZERO, LOOK_LOCK_TIMEOUT)?,
+            has_postgis: AtomicBool::new(false),
+            wake: Arc::default(),
             address: address.clone(),
             tls: tls.clone(),
             handle: runtime.handle().clone(),
             runtime: Mutex::new(Some(runtime)),
-        };
-        let sql = "SELECT extversion FROM pg_extension WHERE extname = 'postgis'";
-        let versions: Vec<String> = database.query(sql, Vec::new(), |row| row.try_get(0))?;
-        database.has_postgis = !versions.is_empty();
-        Ok(Arc::new(database))
+        }))
+    }
+
+    /// Connects, and looks for PostGIS.
+    ///
+    /// # Errors
+    /// [`Error::Database`] if the database is unreachable or denies access.
+    pub fn connect(&self) -> Result<()> {
+        self.has_postgis().map(drop)
     }
 
     /// The maximum number of connections.
@@ -81,9 +107,22 @@ impl Database {
         self.connections
     }
 
+    /// The number of connections that the statements of one table use at most.
+    pub fn share(&self) -> usize {
+        self.connections.div_ceil(2).max(1)
+    }
+
     /// Whether PostGIS is installed. Without it, only tables without positions are supported.
-    pub fn has_postgis(&self) -> bool {
-        self.has_postgis
+    ///
+    /// # Errors
+    /// Those of the database.
+    pub fn has_postgis(&self) -> Result<bool> {
+        if self.has_postgis.load(Ordering::Relaxed) {
+            return Ok(true);
+        }
+        let versions: Vec<String> = self.query(POSTGIS_VERSION, Vec::new(), |row| row.try_get(0))?;
+        self.has_postgis.fetch_or(!versions.is_empty(), Ordering::Relaxed);
+        Ok(!versions.is_empty())
     }
 
     /// Checks that PostGIS is installed.
@@ -91,12 +130,23 @@ impl Database {
     /// # Errors
     /// [`Error::Database`] if not.
     pub(super) fn require_postgis(&self) -> Result<()> {
-        if self.has_postgis {
+        if self.has_postgis()? { Ok(()) } else { Err(self.without_postgis()) }
+    }
+
+    /// As [`require_postgis`](Self::require_postgis), with a connection.
+    pub(super) async fn require_postgis_by(&self, connection: &mut PooledConnection) -> Result<()> {
+        if self.has_postgis.load(Ordering::Relaxed) {
             return Ok(());
         }
+        let versions: Vec<String> = all(connection, POSTGIS_VERSION, &[], |row| row.try_get(0)).await?;
+        self.has_postgis.fetch_or(!versions.is_empty(), Ordering::Relaxed);
+        if versions.is_empty() { Err(self.without_postgis()) } else { Ok(()) }
+    }
+
+    fn without_postgis(&self) -> Error {
         let reason = "PostGIS is not installed; the owner of the database can install it with CREATE EXTENSION postgis. \
                       Matrices of a table without positions need no PostGIS: set its geometry to none";
-        Err(Error::database(self.name(), DatabaseErrorKind::AccessDenied, reason))
+        Error::database(self.name(), DatabaseErrorKind::AccessDenied, reason)
     }
 
     /// The name in messages: the address without the password.
@@ -111,7 +161,26 @@ impl Database {
 
     /// The configuration and the TLS connector of a connection outside of the pools.
     pub(super) fn connection_config(&self) -> (tokio_postgres::Config, MakeRustlsConnect) {
-        (self.address.config.clone(), self.tls.clone())
+        (with_keepalive(self.address.config.clone()), self.tls.clone())
+    }
+
+    /// Discards all connections, because one of them does not answer.
+    pub(super) fn distrust(&self) {
+        [&self.pool, &self.unlimited_pool, &self.look_pool].into_iter().for_each(|pool| pool.distrust());
+    }
+
+    /// Wakes the task that watches the tables, after an error that a changed table may have caused.
+    pub(super) fn report(&self, error: &Error) {
+        use DatabaseErrorKind::{AccessDenied, InvalidData, Missing, MissingColumn, Other, Unsuitable};
+        let kinds = [AccessDenied, InvalidData, Missing, MissingColumn, Other, Unsuitable];
+        if matches!(error, Error::Database { kind, .. } if kinds.contains(kind)) {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Is notified of errors that a changed table may have caused.
+    pub(super) fn wake(&self) -> &Arc<Notify> {
+        &self.wake
     }
 
     /// The runtime of its tasks.
@@ -129,6 +198,20 @@ impl Database {
         &self.unlimited_pool
     }
 
+    /// Connections for the columns and the statistics of tables.
+    pub(super) fn look_pool(&self) -> &Arc<Pool> {
+        &self.look_pool
+    }
+
+    /// Runs `work` with a connection for the columns of tables, within the statement timeout.
+    pub(super) async fn look<T, F>(&self, work: impl FnOnce(PooledConnection) -> F) -> Result<T>
+    where
+        F: Future<Output = Result<T>>,
+    {
+        let connection = self.look_pool.get().await?;
+        within(&self.look_pool, self.pool.timeout, work(connection)).await
+    }
+
     /// Runs `work` with a connection, within the statement timeout. Cancels the statement once `stop` is set.
     pub(super) fn run<T, F>(
         &self,
@@ -139,20 +222,31 @@ impl Database {
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send,
     {
+        self.run_within(None, stop, work)
+    }
+
+    /// As [`run`](Self::run), after a place of `places` is free.
+    pub(super) fn run_within<T, F>(
+        &self,
+        places: Option<Arc<Semaphore>>,
+        stop: Option<&AtomicBool>,
+        work: impl FnOnce(PooledConnection) -> F + Send + 'static,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T>> + Send,
+    {
         /// The server enforces the statement timeout; after this grace period it counts as unresponsive.
         const GRACE: Duration = Duration::from_secs(5);
         let pool = Arc::clone(&self.pool);
-        self.wait(stop, async move {
-            let all = async { work(pool.get().await?).await };
-            let timed_out = |_| {
-                Error::database(
-                    pool.name(),
-                    DatabaseErrorKind::Timeout,
-                    "the database does not respond within the timeout",
-                )
+        let outcome = self.wait(stop, async move {
+            let all = async {
+                let _place = place(places).await;
+                work(pool.get().await?).await
             };
-            tokio::time::timeout(pool.timeout + GRACE, all).await.map_err(timed_out)?
-        })
+            within(&pool, pool.timeout + GRACE, all).await
+        });
+        outcome.inspect_err(|error| self.report(error))
     }
 
     /// Waits for a task; drops it once `stop` is set.
@@ -190,6 +284,23 @@ impl Database {
         let text = text.into();
         self.run(None, move |mut connection| async move { all(&mut connection, &text, &values, read).await })
     }
+}
+
+/// Ends `work` after a limit. Its statement is canceled.
+async fn within<T>(pool: &Pool, limit: Duration, work: impl Future<Output = Result<T>>) -> Result<T> {
+    let timed_out = |_| {
+        let message = "the database does not respond within the timeout";
+        Error::database(pool.name(), DatabaseErrorKind::Timeout, message)
+    };
+    tokio::time::timeout(limit, work).await.map_err(timed_out)?
+}
+
+const POSTGIS_VERSION: &str = "SELECT extversion FROM pg_extension WHERE extname = 'postgis'";
+
+/// Waits for one of the places.
+pub(super) async fn place(places: Option<Arc<Semaphore>>) -> Option<OwnedSemaphorePermit> {
+    // The semaphore is never closed.
+    places?.acquire_owned().await.ok()
 }
 
 /// All rows of a statement.

@@ -10,6 +10,7 @@ use super::database::Database;
 use super::local_time::check_zone;
 use super::relation::Relation;
 use super::rows::{Batch, ColumnSelection, fetch, stream};
+use super::share::Share;
 use super::sql::Sql;
 use kiln_core::error::{DatabaseErrorKind, Error, Result};
 use kiln_core::message;
@@ -19,7 +20,7 @@ use kiln_core::source::{Query, Rejection, ScanReport, Sink, Source};
 /// The rows of a table as a source, each read once, in the order of the table.
 #[derive(Debug)]
 pub struct Export {
-    database: Arc<Database>,
+    database: Share,
     relation: Relation,
     rows: u64,
 }
@@ -41,7 +42,7 @@ impl Export {
             }
             None => 0,
         };
-        Ok(Self { database: Arc::clone(database), relation, rows })
+        Ok(Self { database: Share::new(database), relation, rows })
     }
 
     /// The name in messages.
@@ -171,7 +172,7 @@ impl Export {
             let mut first_row = 0;
             let copied = stream(
                 &self.database,
-                self.database.unlimited_pool(),
+                (self.database.unlimited_pool(), None),
                 query,
                 |pool, out| async move {
                     let mut connection = pool.get().await?;

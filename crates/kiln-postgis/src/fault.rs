@@ -22,7 +22,7 @@ pub(super) fn to_error(name: &str, error: &tokio_postgres::Error) -> Error {
         return Error::invalid(Parameter::TZ, format!("the database does not know it: {}", db.message()));
     }
     let fault = match code {
-        &SqlState::QUERY_CANCELED => DatabaseErrorKind::Timeout,
+        &SqlState::QUERY_CANCELED | &SqlState::LOCK_NOT_AVAILABLE => DatabaseErrorKind::Timeout,
         &SqlState::ADMIN_SHUTDOWN
         | &SqlState::CRASH_SHUTDOWN
         | &SqlState::CANNOT_CONNECT_NOW

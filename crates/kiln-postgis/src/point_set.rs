@@ -1,7 +1,5 @@
-//! Live tables as point sets and as their provider.
+//! Live tables as point sets.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use kiln_core::error::Result;
@@ -9,11 +7,9 @@ use kiln_core::geo::{Bounds, Canvas, Extent, fixed};
 use kiln_core::matrix::{BinQuantity, MatrixRequest, PointMatrix};
 use kiln_core::occupancy::{OccupancyGrid, OccupancyRequest};
 use kiln_core::raster::{Cells, Reduction};
-use kiln_core::source::{
-    CategoryList, Comparison, Description, PointSet, Provider, Query, ScanReport, TableColumn, Totals,
-};
+use kiln_core::source::{CategoryList, Comparison, Description, PointSet, Query, ScanReport, TableColumn, Totals};
 
-use super::{LiveSnapshot, LiveSummary, LiveTable};
+use super::{LiveSnapshot, LiveSummary};
 
 impl PointSet for LiveSnapshot {
     fn version(&self) -> String {
@@ -123,23 +119,5 @@ impl PointSet for LiveSnapshot {
 
     fn check_comparison(&self, comparison: &Comparison) -> Result<()> {
         self.relation.check_comparison(comparison)
-    }
-}
-
-/// The live tables by the names of their layers.
-#[derive(Debug, Default)]
-pub struct LiveTables(pub BTreeMap<String, Arc<LiveTable>>);
-
-impl Provider for LiveTables {
-    fn names(&self) -> Result<Vec<String>> {
-        Ok(self.0.keys().cloned().collect())
-    }
-
-    fn find(&self, name: &str) -> Result<Option<Arc<dyn PointSet>>> {
-        Ok(self.0.get(name).map(|table| table.snapshot() as Arc<dyn PointSet>))
-    }
-
-    fn refresh(&self, name: &str, stop: &AtomicBool) -> Result<()> {
-        self.0.get(name).map_or(Ok(()), |table| table.refresh(stop))
     }
 }

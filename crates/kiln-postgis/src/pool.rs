@@ -1,5 +1,6 @@
 //! The connection pool.
 
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -7,11 +8,13 @@ use std::time::{Duration, Instant};
 use deadpool::managed::{self, Metrics, Object, PoolConfig, PoolError, QueueMode, RecycleError, RecycleResult};
 use deadpool_postgres::ClientWrapper;
 use futures_util::{Stream, TryStreamExt};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{CopyOutStream, RowStream, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::fault;
+use super::liveness::{ANSWER_MARGIN, CONNECT_LIMIT, IDLE_LIMIT, SILENCE_LIMIT, Trust, VERIFY_LIMIT, with_keepalive};
 use super::sql::Value;
 use kiln_core::error::{DatabaseErrorKind, Error, Result};
 
@@ -22,6 +25,17 @@ pub(super) struct Pool {
     pub(super) timeout: Duration,
 }
 
+/// The limits of a pool.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PoolOptions {
+    /// The maximum number of connections.
+    pub(super) connections: usize,
+    /// The statement timeout; zero for none.
+    pub(super) timeout: Duration,
+    /// The longest wait for the lock of a table; zero for no limit.
+    pub(super) lock_timeout: Duration,
+}
+
 impl Pool {
     /// Creates a pool. `name` is the name of the database in messages.
     ///
@@ -29,22 +43,24 @@ impl Pool {
     /// [`Error::Database`] if the pool cannot be built.
     pub(super) fn new(
         name: &str,
-        mut config: tokio_postgres::Config,
+        config: &tokio_postgres::Config,
         tls: MakeRustlsConnect,
-        max_connections: usize,
-        timeout: Duration,
+        options: PoolOptions,
     ) -> Result<Self> {
-        const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(CONNECT_TIMEOUT);
-        }
         let build_error =
             |error: managed::BuildError| Error::database(name, DatabaseErrorKind::Other, error.to_string());
         // The connection used last has the most recent statements prepared.
-        let pool_config = PoolConfig { queue_mode: QueueMode::Lifo, ..PoolConfig::new(max_connections.max(1)) };
-        let manager = Manager { name: name.to_owned(), config, tls, timeout, backoff: Mutex::default() };
+        let pool_config = PoolConfig { queue_mode: QueueMode::Lifo, ..PoolConfig::new(options.connections.max(1)) };
+        let manager = Manager {
+            name: name.to_owned(),
+            config: with_keepalive(config.clone()),
+            tls,
+            options,
+            backoff: Mutex::default(),
+            trust: Trust::default(),
+        };
         let connections = managed::Pool::builder(manager).config(pool_config).build().map_err(build_error)?;
-        Ok(Self { connections, timeout })
+        Ok(Self { connections, timeout: options.timeout })
     }
 
     /// The name of the database in messages.
@@ -55,18 +71,30 @@ impl Pool {
     /// Waits for a free connection.
     ///
     /// # Errors
-    /// [`Error::Database`] if the database is unreachable, or no new attempt to connect is due after a failed one.
+    /// [`Error::Database`] if the database is unreachable, no new attempt to connect is due after a failed one, or no
+    /// connection is free within the timeout.
     pub(super) async fn get(&self) -> Result<PooledConnection> {
-        match self.connections.get().await {
+        let limit = if self.timeout.is_zero() { SILENCE_LIMIT } else { self.timeout + ANSWER_MARGIN };
+        let Ok(object) = tokio::time::timeout(limit, self.connections.get()).await else {
+            let message = "no connection is free within the timeout";
+            return Err(Error::database(self.name(), DatabaseErrorKind::Timeout, message));
+        };
+        match object {
             Ok(object) => Ok(PooledConnection {
                 name: self.name().to_owned(),
                 tls: self.connections.manager().tls.clone(),
                 object: Some(object),
                 in_flight: false,
+                limit: (!self.timeout.is_zero()).then_some(limit),
             }),
             Err(PoolError::Backend(error)) => Err(error),
             Err(other) => Err(Error::database(self.name(), DatabaseErrorKind::Unreachable, other.to_string())),
         }
+    }
+
+    /// Discards all connections: those that are idle are not used again, and statements without a timeout end.
+    pub(super) fn distrust(&self) {
+        self.connections.manager().trust.lose_all();
     }
 }
 
@@ -75,8 +103,9 @@ struct Manager {
     name: String,
     config: tokio_postgres::Config,
     tls: MakeRustlsConnect,
-    timeout: Duration,
+    options: PoolOptions,
     backoff: Mutex<Backoff>,
+    trust: Trust,
 }
 
 impl managed::Manager for Manager {
@@ -87,7 +116,10 @@ impl managed::Manager for Manager {
         if let Some(message) = self.backoff().pending(Instant::now()) {
             return Err(Error::database(&self.name, DatabaseErrorKind::Unreachable, message));
         }
-        let outcome = self.connect().await.map_err(|error| fault::to_error(&self.name, &error));
+        let outcome = match tokio::time::timeout(CONNECT_LIMIT, self.connect()).await {
+            Ok(outcome) => outcome.map_err(|error| fault::to_error(&self.name, &error)),
+            Err(_) => Err(silent(&self.name)),
+        };
         match &outcome {
             Ok(_) => *self.backoff() = Backoff::default(),
             Err(Error::Database { message, .. }) => self.backoff().fail(Instant::now(), message),
@@ -96,9 +128,25 @@ impl managed::Manager for Manager {
         outcome
     }
 
-    async fn recycle(&self, client: &mut ClientWrapper, _: &Metrics) -> RecycleResult<Error> {
-        if client.is_closed() { Err(RecycleError::message("the connection is closed")) } else { Ok(()) }
+    async fn recycle(&self, client: &mut ClientWrapper, metrics: &Metrics) -> RecycleResult<Error> {
+        if client.is_closed() {
+            return Err(RecycleError::message("the connection is closed"));
+        }
+        if !self.trust.is_trusted(metrics.recycled.unwrap_or(metrics.created)) {
+            return Err(RecycleError::message("another connection was silent"));
+        }
+        // A router may have forgotten an idle connection, and drops its packets without an answer.
+        if metrics.last_used() > IDLE_LIMIT && !is_alive(client).await {
+            self.trust.distrust();
+            return Err(RecycleError::message("the connection is silent"));
+        }
+        Ok(())
     }
+}
+
+/// Whether the server answers at once.
+async fn is_alive(client: &ClientWrapper) -> bool {
+    tokio::time::timeout(VERIFY_LIMIT, client.simple_query("")).await.is_ok_and(|answer| answer.is_ok())
 }
 
 impl Manager {
@@ -114,11 +162,13 @@ impl Manager {
         let (client, connection) = self.config.connect(self.tls.clone()).await?;
         // Connection errors are reported by the statement that is running.
         let client = ClientWrapper::new(client, tokio::spawn(async move { drop(connection.await) }));
-        let timeout_ms = self.timeout.as_millis();
+        let timeout_ms = self.options.timeout.as_millis();
+        let lock_timeout_ms = self.options.lock_timeout.as_millis();
         // The functions of PostGIS may be in a schema outside of the search path. With less memory than this, a bitmap
         // index scan of many points becomes lossy: it keeps pages instead of rows and rechecks all rows of those pages.
         let setup = format!(
-            "SET default_transaction_read_only = on; SET statement_timeout = {timeout_ms}; SET jit_above_cost = {JIT_COST}; \
+            "SET default_transaction_read_only = on; SET statement_timeout = {timeout_ms}; \
+             SET lock_timeout = {lock_timeout_ms}; SET jit_above_cost = {JIT_COST}; \
              SET plan_cache_mode = force_custom_plan; SET timezone = 'UTC'; \
              SET datestyle = 'ISO, YMD'; \
              SELECT set_config('work_mem', '{WORK_MEM_MB}MB', false) \
@@ -161,23 +211,58 @@ pub(super) struct PooledConnection {
     tls: MakeRustlsConnect,
     object: Option<Object<Manager>>,
     in_flight: bool,
+    /// The longest time without an answer; `None` if statements have no timeout.
+    limit: Option<Duration>,
+}
+
+/// Why there is no answer.
+enum Failure {
+    Database(tokio_postgres::Error),
+    Silent,
 }
 
 impl PooledConnection {
-    fn client(&self) -> Result<&ClientWrapper> {
+    fn object(&self) -> Result<&Object<Manager>> {
         let lost = || Error::database(&self.name, DatabaseErrorKind::Unreachable, "the connection is lost");
-        self.object.as_deref().ok_or_else(lost)
+        self.object.as_ref().ok_or_else(lost)
+    }
+
+    /// Waits for an answer, within the limit.
+    async fn answer<T>(&self, answer: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T, Failure> {
+        let answer = async { answer.await.map_err(Failure::Database) };
+        let pool = self.object.as_ref().and_then(Object::pool);
+        match (self.limit, pool) {
+            (Some(limit), _) => tokio::time::timeout(limit, answer).await.unwrap_or(Err(Failure::Silent)),
+            (None, Some(pool)) => {
+                tokio::select! {
+                    answer = answer => answer,
+                    () = pool.manager().trust.lost() => Err(Failure::Silent),
+                }
+            }
+            (None, None) => answer.await,
+        }
     }
 
     /// The prepared statement of `text`, from the cache of the connection if it has one.
-    pub(super) async fn statement(&self, text: &str) -> Result<Statement> {
+    pub(super) async fn statement(&mut self, text: &str) -> Result<Statement> {
         const MAX_CACHED: usize = 256;
-        let client = self.client()?;
+        let client = self.object()?;
         // The size of a window is part of the text, so the number of texts is unbounded.
         if client.statement_cache.size() >= MAX_CACHED {
             client.statement_cache.clear();
         }
-        client.prepare_cached(text).await.map_err(|error| fault::to_error(&self.name, &error))
+        self.in_flight = true;
+        let statement = self.answer(self.object()?.prepare_cached(text)).await.map_err(|failure| self.fail(failure))?;
+        self.in_flight = false;
+        Ok(statement)
+    }
+
+    /// The columns of a statement, as they are now: those of a prepared statement stay as they were.
+    pub(super) async fn columns(&mut self, text: &str) -> Result<Statement> {
+        self.in_flight = true;
+        let statement = self.answer(self.object()?.prepare(text)).await.map_err(|failure| self.fail(failure))?;
+        self.in_flight = false;
+        Ok(statement)
     }
 
     /// Executes a statement. Its rows are read by [`next`](Self::next).
@@ -185,15 +270,15 @@ impl PooledConnection {
         let statement = self.statement(text).await?;
         self.in_flight = true;
         let values = values.iter().map(|value| &**value as &(dyn ToSql + Sync));
-        let rows = self.client()?.query_raw(&statement, values).await;
-        rows.map(Box::pin).map_err(|error| self.handle_error(&error))
+        let rows = self.answer(self.object()?.query_raw(&statement, values)).await;
+        rows.map(Box::pin).map_err(|failure| self.fail(failure))
     }
 
     /// Executes `COPY … TO STDOUT`. Its data is read by [`next`](Self::next).
     pub(super) async fn copy_out(&mut self, text: &str) -> Result<CopyOutStream> {
         self.in_flight = true;
-        let stream = self.client()?.copy_out(text).await;
-        stream.map_err(|error| self.handle_error(&error))
+        let stream = self.answer(self.object()?.copy_out(text)).await;
+        stream.map_err(|failure| self.fail(failure))
     }
 
     /// The next item of a response; `None` at its end.
@@ -201,21 +286,41 @@ impl PooledConnection {
     where
         S: Stream<Item = Result<T, tokio_postgres::Error>>,
     {
-        let item = response.try_next().await.map_err(|error| self.handle_error(&error))?;
+        let item = self.answer(response.try_next()).await.map_err(|failure| self.fail(failure))?;
         self.in_flight = item.is_some();
         Ok(item)
     }
 
     /// The error of a statement. The connection stays usable if the server reported it.
-    fn handle_error(&mut self, error: &tokio_postgres::Error) -> Error {
-        self.in_flight = error.as_db_error().is_none();
-        fault::to_error(&self.name, error)
+    fn fail(&mut self, failure: Failure) -> Error {
+        match failure {
+            Failure::Database(error) => {
+                self.in_flight = error.as_db_error().is_none();
+                // The columns of a prepared statement have changed.
+                if let (Some(&SqlState::FEATURE_NOT_SUPPORTED), Some(client)) = (error.code(), &self.object) {
+                    client.statement_cache.clear();
+                }
+                fault::to_error(&self.name, &error)
+            }
+            Failure::Silent => {
+                // The other connections take the same way.
+                if let Some(pool) = self.object.as_ref().and_then(Object::pool) {
+                    pool.manager().trust.distrust();
+                }
+                silent(&self.name)
+            }
+        }
     }
 
     /// The name of the database in messages.
     pub(super) fn name(&self) -> &str {
         &self.name
     }
+}
+
+/// The error of a connection without an answer.
+fn silent(name: &str) -> Error {
+    Error::database(name, DatabaseErrorKind::Unreachable, "the database does not answer")
 }
 
 impl Drop for PooledConnection {
@@ -225,7 +330,7 @@ impl Drop for PooledConnection {
         let client = Object::take(object);
         let (token, tls) = (client.cancel_token(), self.tls.clone());
         if let (Ok(runtime), false) = (tokio::runtime::Handle::try_current(), client.is_closed()) {
-            runtime.spawn(async move { drop(token.cancel_query(tls).await) });
+            runtime.spawn(tokio::time::timeout(CONNECT_LIMIT, async move { drop(token.cancel_query(tls).await) }));
         }
     }
 }

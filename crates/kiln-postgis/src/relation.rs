@@ -163,6 +163,8 @@ pub struct Relation {
     /// The FROM item, with the alias `k`.
     pub(super) from: String,
     pub(super) table: Option<TableName>,
+    /// The object identifier of the table: another one if the table was dropped and created again.
+    pub(super) oid: Option<u32>,
     /// Whether it is a view.
     pub(super) is_view: bool,
     /// `None` if the rows have no positions.
@@ -188,23 +190,6 @@ impl Relation {
     /// The name in messages.
     pub fn label(&self) -> &str {
         &self.label
-    }
-
-    /// A description of the columns' roles.
-    pub fn describe_columns(&self) -> String {
-        let mut text = match &self.geometry {
-            Some(geometry) => format!("points of {}", geometry.name),
-            None => "rows without positions".to_owned(),
-        };
-        for (word, column) in [("weight", &self.weight), ("time", &self.time), ("category", &self.category)] {
-            if let Some(column) = column {
-                text.extend([", ", word, " ", &column.name]);
-            }
-        }
-        if self.is_indexed == Some(false) {
-            text.push_str("; there is no spatial index on the geometry, so each picture reads all rows");
-        }
-        text
     }
 
     /// Sets the description of the layer. Its weight is ignored in favor of that of the relation; the weight, time and

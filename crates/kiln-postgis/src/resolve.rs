@@ -7,7 +7,7 @@ use super::database::all;
 use super::pool::PooledConnection;
 use super::quote::identifier;
 use super::relation::{Column, Geometry, Relation, TableName, TableSpec, WGS84};
-use kiln_core::error::Result;
+use kiln_core::error::{DatabaseErrorKind, Error, Result};
 use kiln_core::source::{Description, Role};
 
 /// The reason why a relation cannot be a layer.
@@ -31,18 +31,20 @@ pub(super) async fn resolve(
     label: &str,
     spec: &TableSpec,
 ) -> Result<Result<Relation, UnsuitableReason>> {
-    let (from, table) = match (&spec.table, &spec.sql) {
+    let (from, table, oid) = match (&spec.table, &spec.sql) {
         (Some(table), None) => match find(connection, table).await? {
-            Some(table) => (format!("{}.{} AS k", identifier(&table.schema), identifier(&table.name)), Some(table)),
-            None => return Ok(Err(format!("there is no table or view `{table}`"))),
+            Some((table, oid)) => {
+                (format!("{}.{} AS k", identifier(&table.schema), identifier(&table.name)), Some(table), Some(oid))
+            }
+            None => return Ok(Err(no_table(table))),
         },
         (None, Some(query)) => {
             let query = query.trim().trim_end_matches(';');
-            (format!("({query}\n) AS k"), None)
+            (format!("({query}\n) AS k"), None, None)
         }
         _ => return Ok(Err("either table or sql is required, but not both".into())),
     };
-    let statement = connection.statement(&format!("SELECT k.* FROM {from} LIMIT 0")).await?;
+    let statement = connection.columns(&format!("SELECT k.* FROM {from} LIMIT 0")).await?;
     let columns: Vec<CatalogColumn> = statement
         .columns()
         .iter()
@@ -81,6 +83,7 @@ pub(super) async fn resolve(
         label: label.to_owned(),
         from,
         table,
+        oid,
         is_view,
         geometry,
         weight,
@@ -100,12 +103,38 @@ pub(super) async fn resolve(
     }))
 }
 
-/// Finds the table of a name that is quoted as in SQL.
-pub(super) async fn find(connection: &mut PooledConnection, text: &str) -> Result<Option<TableName>> {
-    let sql = "SELECT n.nspname::text, c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+/// Resolves a specification of a layer that is served.
+///
+/// # Errors
+/// Those of the database; [`Error::Database`] with the kind [`Missing`](DatabaseErrorKind::Missing) if there is no such
+/// table, and [`Unsuitable`](DatabaseErrorKind::Unsuitable) if it cannot be a layer.
+pub(super) async fn resolve_served(
+    connection: &mut PooledConnection,
+    label: &str,
+    spec: &TableSpec,
+) -> Result<Relation> {
+    let reason = match resolve(connection, label, spec).await? {
+        Ok(relation) => return Ok(relation),
+        Err(reason) => reason,
+    };
+    let is_missing = spec.table.as_ref().is_some_and(|table| reason == no_table(table));
+    let kind = if is_missing { DatabaseErrorKind::Missing } else { DatabaseErrorKind::Unsuitable };
+    Err(Error::database(connection.name(), kind, reason))
+}
+
+fn no_table(table: &str) -> UnsuitableReason {
+    format!("there is no table or view `{table}`")
+}
+
+/// Finds the table of a name that is quoted as in SQL, and its object identifier.
+async fn find(connection: &mut PooledConnection, text: &str) -> Result<Option<(TableName, u32)>> {
+    let sql = "SELECT n.nspname::text, c.relname::text, c.oid FROM pg_class c JOIN pg_namespace n \
+               ON n.oid = c.relnamespace \
                WHERE c.oid = to_regclass($1::text) AND c.relkind IN ('r', 'v', 'm', 'f', 'p')";
     let values = [Box::new(text.to_owned()) as _];
-    let found = all(connection, sql, &values, |row| Ok(TableName { schema: row.try_get(0)?, name: row.try_get(1)? }));
+    let found = all(connection, sql, &values, |row| {
+        Ok((TableName { schema: row.try_get(0)?, name: row.try_get(1)? }, row.try_get(2)?))
+    });
     Ok(found.await?.into_iter().next())
 }
 

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, TrySendError, sync_channel};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio_postgres::Row;
 
-use super::database::{Database, POLL_INTERVAL};
+use super::database::{Database, POLL_INTERVAL, place};
 use super::fault;
 use super::pool::Pool;
 use super::relation::{Box4, Relation};
+use super::share::Share;
 use super::sql::{Instant, Sql};
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::{Categories, Points};
@@ -192,7 +194,7 @@ impl Batch {
 
 /// Passes the points that match `query` to `each` in batches until it breaks. The polygon of the query is not applied.
 pub(super) fn fetch(
-    database: &Database,
+    database: &Share,
     relation: &Relation,
     query: &Query<'_>,
     columns: ColumnSelection,
@@ -204,7 +206,7 @@ pub(super) fn fetch(
     relation.push_conditions(&mut sql, query, boxes);
     stream(
         database,
-        database.pool(),
+        (database.pool(), database.places()),
         query,
         |pool, send| async move {
             let mut connection = pool.get().await?;
@@ -246,11 +248,11 @@ impl<T> Sender<T> {
     }
 }
 
-/// Spawns a task that reads with a connection of `pool`, and passes the items that it sends to `each` until that
+/// Spawns a task that reads with a connection of a pool once a place is free, and passes the items that it sends to `each` until that
 /// breaks.
 pub(super) fn stream<T, F>(
     database: &Database,
-    pool: &Arc<Pool>,
+    (pool, places): (&Arc<Pool>, Option<Arc<Semaphore>>),
     query: &Query<'_>,
     task: impl FnOnce(Arc<Pool>, Sender<T>) -> F,
     each: &mut dyn FnMut(T) -> ControlFlow<()>,
@@ -264,6 +266,7 @@ where
     let (finish, finished) = sync_channel(1);
     let work = task(Arc::clone(pool), Sender(send));
     let task = database.handle().spawn(async move {
+        let _place = place(places).await;
         let _ = finish.send(work.await);
     });
     loop {
@@ -279,7 +282,10 @@ where
                 }
             }
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return finished.recv().unwrap_or(Err(Error::Cancelled)),
+            Err(RecvTimeoutError::Disconnected) => {
+                let outcome = finished.recv().unwrap_or(Err(Error::Cancelled));
+                return outcome.inspect_err(|error| database.report(error));
+            }
         }
     }
 }

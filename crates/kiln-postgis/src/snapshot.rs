@@ -8,6 +8,7 @@ use tokio_postgres::Row;
 use super::database::{Database, all};
 use super::local_time::check_zone;
 use super::relation::{Box4, Relation};
+use super::share::Share;
 use super::sql::Sql;
 use super::statistics::{CellStatistics, RowStatistics, TableStatistics};
 use super::window::intersection;
@@ -20,7 +21,7 @@ use kiln_core::source::Query;
 /// table.
 #[derive(Debug)]
 pub struct LiveSnapshot {
-    pub(super) database: Arc<Database>,
+    pub(super) database: Share,
     pub(super) relation: Arc<Relation>,
     /// Points per coarse cell, in Z-order.
     pub(super) coarse: Vec<CellStatistics>,
@@ -67,20 +68,16 @@ impl LiveSnapshot {
     /// # Errors
     /// Those of the database; [`Error::Cancelled`] once `stop` is set.
     pub fn of(database: &Arc<Database>, relation: Relation, stop: Option<&AtomicBool>) -> Result<Self> {
-        Self::read(database, &Arc::new(relation), stop)
+        let (share, relation) = (Share::new(database), Arc::new(relation));
+        database.wait(stop, async move { Self::read_async(&share, &relation).await })
     }
 
-    pub(super) fn read(database: &Arc<Database>, relation: &Arc<Relation>, stop: Option<&AtomicBool>) -> Result<Self> {
-        let (own_database, own_relation) = (Arc::clone(database), Arc::clone(relation));
-        database.wait(stop, async move { Self::read_async(&own_database, &own_relation).await })
-    }
-
-    pub(super) async fn read_async(database: &Arc<Database>, relation: &Arc<Relation>) -> Result<Self> {
+    pub(super) async fn read_async(database: &Share, relation: &Arc<Relation>) -> Result<Self> {
         let statistics = TableStatistics::read(database, relation).await?;
-        Ok(Self::new(Arc::clone(database), Arc::clone(relation), statistics))
+        Ok(Self::new(database.clone(), Arc::clone(relation), statistics))
     }
 
-    fn new(database: Arc<Database>, relation: Arc<Relation>, statistics: TableStatistics) -> Self {
+    fn new(database: Share, relation: Arc<Relation>, statistics: TableStatistics) -> Self {
         let TableStatistics { coarse, whole, rejected, beyond_map, version } = statistics;
         let mut summary = LiveSummary { rejected, beyond_map, ..LiveSummary::default() };
         let (mut extent, mut area) = (Extent::default(), None::<Box4>);
@@ -166,6 +163,10 @@ impl LiveSnapshot {
         query.filter.time_parts.iter().try_for_each(|filter| check_zone(&filter.zone))?;
         if self.relation.time.is_none() && query.filter.filters_time() {
             return Err(Error::invalid(Parameter::START, "the layer's points have no times to filter by"));
+        }
+        // Texts of PostgreSQL contain no NUL.
+        if query.filter.categories.names().iter().any(|category| category.contains('\0')) {
+            return Err(Error::invalid(Parameter::CATEGORY, "a category cannot contain a NUL character"));
         }
         if self.relation.category.is_none() && !query.filter.categories.is_empty() {
             return Err(Error::invalid(Parameter::CATEGORY, "the layer's points have no categories to filter by"));

@@ -76,12 +76,14 @@ impl TableStatistics {
         let rows = window.lat.len() as u64 + 1;
         let sql = statement(relation, &window, rows);
         let (has_weight, has_time) = (relation.weight.is_some(), relation.time.is_some());
-        let mut connection = database.unlimited_pool().get().await?;
+        let mut connection = database.look_pool().get().await?;
         let cells = all(&mut connection, &sql.text, &sql.values, move |row| CellRow::read(row, has_weight, has_time));
         let mut cells = cells.await?;
         drop(connection);
         cells.sort_by_key(|cell| cell.bucket);
         let mut digest = XxHash64::with_seed(0);
+        // The same values can be at other positions, or have other roles.
+        digest.write(relation.roles_text().as_bytes());
         let has_positions = relation.geometry.is_some();
         let mut whole = (!has_positions).then(RowStatistics::default);
         let (mut rejected, mut beyond_map, mut coarse) = (0, 0, Vec::new());

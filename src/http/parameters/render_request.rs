@@ -62,6 +62,14 @@ impl Subject {
         }
     }
 
+    /// The layer; `None` for inline points.
+    pub(crate) fn layer(&self) -> Option<Arc<Layer>> {
+        match self {
+            Self::Layer(layer) => Some(Arc::clone(layer)),
+            Self::Inline(_) => None,
+        }
+    }
+
     /// Returns the points within `bounds` that pass `filter`, with their weights; if there are more than `max`, those that
     /// `order` selects.
     pub(crate) fn points_within(

@@ -279,7 +279,9 @@ impl GridWork {
         }
         let key = format!("{}&rooms={:x}", self.text, keyed_digest(rooms));
         let (format, shared, price) = (self.format, Arc::clone(app), Price::of_scan(&self.layer, &self.filter));
-        let make = || app.pool.run_at(price, move |stop| self.compute(&shared, stop).map(|encoded| encoded.to_entry()));
+        let layer = Some(Arc::clone(&self.layer));
+        let make =
+            || app.run_for(layer, price, move |stop| self.compute(&shared, stop).map(|encoded| encoded.to_entry()));
         let (entry, was_cached) = app.bytes.get_or_make(&key, make).await?;
         app.metrics.cache(was_cached);
         let (picture, body) = EncodedGrid::of_entry(&entry);

@@ -13,6 +13,7 @@ use crate::http::server::base_url::BaseUrl;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::session::Session;
 use crate::jobs::{Job, JobState, Outcome, Run, StartError, Subject};
+use crate::redact::{without_folders, without_passwords};
 use crate::spelling::{did_you_mean, nearest_of};
 
 /// The jobs of the configuration.
@@ -171,7 +172,7 @@ fn run_reply(run: &Run) -> RunReply {
         took_s: (took_s * 1e3).round() / 1e3,
         attempt: *attempt,
         outcome: if *outcome == Outcome::Done { "done" } else { "failed" },
-        error: error.clone(),
+        error: error.as_deref().map(|error| without_folders(&without_passwords(error))),
         output: output.clone(),
     }
 }

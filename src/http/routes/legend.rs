@@ -133,9 +133,9 @@ pub(crate) async fn legend_png(
     let (request, title, ratio) = read_request(&app, &layer, query.as_deref().unwrap_or_default())?;
     let key = format!("legend/{title}/{ratio}/{}", request.key());
     let tag = etag(&key);
-    let shared = Arc::clone(&app);
+    let (shared, layer) = (Arc::clone(&app), request.subject.layer());
     let draw = || {
-        app.pool.run_at(request.price(), move |stop| {
+        app.run_for(layer, request.price(), move |stop| {
             let scale = request.scale(&shared, stop)?;
             scale.legend(&title, ratio)
         })
@@ -164,9 +164,9 @@ pub(crate) async fn legend_json(
 ) -> HttpResult<Response<Body>> {
     let (request, title, ratio) = read_request(&app, &layer, query.as_deref().unwrap_or_default())?;
     let key = format!("legend.json/{title}/{ratio}/{}", request.key());
-    let shared = Arc::clone(&app);
+    let (shared, layer) = (Arc::clone(&app), request.subject.layer());
     let make = || {
-        app.pool.run_at(request.price(), move |stop| {
+        app.run_for(layer, request.price(), move |stop| {
             let scale = request.scale(&shared, stop)?;
             let palette = scale.style.legend_palette();
             let color = |index: u8| {

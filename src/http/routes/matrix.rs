@@ -172,7 +172,8 @@ impl MatrixWork {
         }
         let (key, shared) = (self.text.clone(), Arc::clone(app));
         let price = Price::of_scan(&self.layer, &self.filter);
-        let make = || app.pool.run_at(price, move |stop| self.compute(&shared, stop).map(Bytes::from));
+        let layer = Some(Arc::clone(&self.layer));
+        let make = || app.run_for(layer, price, move |stop| self.compute(&shared, stop).map(Bytes::from));
         let (bytes, was_cached) = app.bytes.get_or_make(&key, make).await?;
         app.metrics.cache(was_cached);
         Ok(protected(format, tagged_response(headers, format.media_type(), bytes, &tag, &cache_control)))

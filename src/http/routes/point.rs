@@ -140,7 +140,7 @@ pub(crate) async fn point(
     request.options = StyleOptions { vmin: None, vmax: None, curve: None, ..request.options };
 
     let disc = Disc::of(&request.style()?, &canvas, lat);
-    let (shared, price) = (Arc::clone(&app), request.price());
+    let (shared, layer, price) = (Arc::clone(&app), request.subject.layer(), request.price());
     let work = move |stop: &AtomicBool| {
         let (value, unit) = request.value(&shared, stop)?;
         let shading = value.map(|value| Ok((request.shading(&shared, stop)?, value))).transpose()?;
@@ -148,7 +148,8 @@ pub(crate) async fn point(
         let nearby = Nearby::count(&request, disc, max_categories as usize, stop)?;
         Ok((value, unit, rank.map(|rank| rank * 100.0), nearby))
     };
-    let (value, unit, percentile, Nearby { points, categories, other_points }) = app.pool.run_at(price, work).await?;
+    let (value, unit, percentile, Nearby { points, categories, other_points }) =
+        app.run_for(layer, price, work).await?;
     let Disc { radius_px, radius_m, .. } = disc;
     let [globe, plane] = [is_globe, !is_globe].map(|is_given| is_given.then_some((lon, lat)).unzip());
     let reply = PointReply {

@@ -347,7 +347,7 @@ pub(crate) async fn points(
         let bytes = bytes.map_err(|error| Error::input(subject.name(), error.to_string()))?;
         Ok((bytes, total, truncated))
     };
-    let (bytes, total, truncated) = app.pool.run_at(price, work).await?;
+    let (bytes, total, truncated) = app.run_for(Some(layer), price, work).await?;
     let truncated = HeaderValue::from_static(if truncated { "true" } else { "false" });
     let mut response = (caching, [(header::CONTENT_TYPE, format.content_type())], bytes).into_response();
     let order = HeaderValue::from_static(order.name());

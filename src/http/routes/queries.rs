@@ -118,7 +118,7 @@ pub(crate) async fn create(app: Session, base: BaseUrl, headers: HeaderMap, body
     let (shared, counted) = (Arc::clone(&layer), selection.clone());
     let price = Price::of_filter(&layer, &selection);
     let work = move |stop: &AtomicBool| count(&shared, &counted, stop).map_err(|error| filter.request_error(error));
-    let count = app.pool.run_at(price, work);
+    let count = app.run_for(Some(Arc::clone(&layer)), price, work);
     let points = count.await?;
     let server = base.absolute()?;
     let owner = app.owner_of_selections(&name);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
@@ -12,10 +13,13 @@ use super::cache::ByteCache;
 use super::cache_shares::CacheShares;
 use super::floor_plans::{self, ConfiguredPlans};
 use super::keys::KeyRing;
+use super::live_pool::LivePool;
 use super::masks::Masks;
 use super::metrics::Metrics;
 use super::overlay_cache::OverlayCache;
 use super::pool::Pool;
+use super::price::Price;
+use super::problem::HttpResult;
 use super::rooms::LayerRooms;
 use super::schemes::Schemes;
 use super::spaces::Spaces;
@@ -28,8 +32,8 @@ use crate::http::parameters::tile_style::TileStyles;
 use crate::images::ImageFolder;
 use crate::jobs::JobContext;
 use crate::layer::{Catalog, Layer, remarks_with_rejections, set_shading_cache_bytes};
-use crate::live;
-use crate::postgis::Database;
+use crate::live::ServedLayers;
+use crate::postgis::LiveTables;
 use crate::store::Store;
 
 /// The application state, shared by all requests.
@@ -41,8 +45,10 @@ pub(crate) struct App {
     pub(crate) store: Arc<Store>,
     /// All layers. Handlers find them through their [`Session`](super::session::Session).
     pub(super) catalog: Catalog,
-    /// The database of the live tables.
-    database: Option<Arc<Database>>,
+    /// The database of the live tables, and its layers.
+    live: Option<ServedLayers>,
+    /// Threads that wait for the database.
+    live_pool: LivePool,
     /// The names of the layers that are read from input files; requests cannot change them.
     input_layers: BTreeSet<String>,
     /// The floor plans of the config, by layer.
@@ -99,8 +105,8 @@ impl App {
     /// Opens the layers of `config`, and the bundled ones if it sets neither layers nor a store.
     pub(crate) fn new(config: Config) -> Result<Self> {
         let store = open_store(&config.store)?;
-        let database = live::open(&config)?;
-        let is_unconfigured = config.layers.is_empty() && database.is_none() && !config.names_store();
+        let live = ServedLayers::open(&config)?;
+        let is_unconfigured = config.layers.is_empty() && live.is_none() && !config.names_store();
         let samples = if is_unconfigured && store.names()?.is_empty() { bundled::layers()? } else { Vec::new() };
         let input_layers = config.layers.iter().filter(|(_, layer)| !layer.inputs.is_empty());
         let layers: Vec<Layer> =
@@ -108,8 +114,9 @@ impl App {
         let floor_plans = floor_plans::open(&config)?;
         let input_layers = layers.iter().map(|layer| layer.name().to_owned()).collect();
         let mut catalog = Catalog::new(layers).with_samples(samples);
-        if let Some(database) = &database {
-            catalog = catalog.with_provider(Arc::new(live::layers(&config, database)?));
+        if let Some(live) = &live {
+            let tables: Arc<LiveTables> = Arc::clone(&live.tables);
+            catalog = catalog.with_provider(tables);
         }
         let store = Arc::new(store);
         let protected = config.protected_layers()?.with_runner(run_blocking);
@@ -139,7 +146,8 @@ impl App {
             masks: Masks::new(&config, metrics.masks.clone())?,
             metrics,
             catalog,
-            database,
+            live_pool: LivePool::new(live.as_ref().map_or(1, |live| live.database.share()), config.server.queue),
+            live,
             input_layers,
             floor_plans,
             config,
@@ -157,17 +165,23 @@ impl App {
             layer.style().resolve(|_| Ok(scheme)).map_err(|error| invalid(error.to_string()))?;
         }
         for (job, config) in self.scheduler.planner().jobs().map(|(job, ..)| job).zip(&self.config.jobs) {
-            job.check(self.job_context()).map_err(|error| match error {
+            let checked = job.check(self.job_context()).map_err(|error| match error {
                 Error::Invalid { parameter, message } => {
                     Error::config(format!("jobs.{}.{}", config.name, parameter.key()), message.with_keys())
                 }
                 other => other,
-            })?;
+            });
+            match checked {
+                // The layer may be one of its tables.
+                Err(error) if self.is_database_away() => tracing::warn!("{error}"),
+                checked => checked?,
+            }
         }
         match self.config.bridge_layer() {
             // A configured table with invalid values in its rows is skipped.
             Some(name) if self.config.layers.get(name).is_some_and(LayerConfig::is_table) => Ok(()),
-            Some(name) if self.catalog.find(name)?.is_none() => {
+            Some(_) if self.is_database_away() => Ok(()),
+            Some(name) if matches!(self.catalog.find(name), Ok(None)) => {
                 let layers = self.catalog.layers();
                 let names: Vec<&str> = layers.iter().map(|layer| layer.name()).collect();
                 let detail = format!("there is no layer `{name}`; expected one of {}", names.join(", "));
@@ -177,9 +191,33 @@ impl App {
         }
     }
 
+    /// Whether the database could not be reached at the start, so that its tables were unknown.
+    fn is_database_away(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| live.is_away)
+    }
+
+    /// Runs work that reads a layer: that of a live table on threads of its own, so that a slow or locked table delays
+    /// no other layer.
+    ///
+    /// # Errors
+    /// As [`Pool::run_at`].
+    pub(crate) async fn run_for<T: Send + 'static>(
+        &self,
+        layer: Option<Arc<Layer>>,
+        price: Price,
+        work: impl FnOnce(&AtomicBool) -> Result<T> + Send + 'static,
+    ) -> HttpResult<T> {
+        let Some(layer) = layer.filter(|layer| layer.point_set().is_remote()) else {
+            return self.pool.run_at(price, work).await;
+        };
+        self.pool.admit(price)?;
+        let table = layer.parent().map_or(layer.name(), |parent| parent.name());
+        self.live_pool.run(table, price, work).await
+    }
+
     /// The context that jobs run in: each on one thread, several at a time.
     pub(crate) fn job_context(&self) -> JobContext<'_> {
-        let (catalog, database) = (&self.catalog, self.database.as_ref());
+        let (catalog, database) = (&self.catalog, self.live.as_ref().map(|live| &live.database));
         JobContext { catalog, database, scheme_folders: &self.config.schemes.folders, threads: 1 }
     }
 

@@ -22,9 +22,9 @@ impl App {
         price: Price,
         compute: impl FnOnce(&AtomicBool) -> Result<T> + Send + 'static,
     ) -> HttpResult<Response<Body>> {
-        let layer = layer.to_owned();
+        let (layer, found) = (layer.to_owned(), self.catalog.find(layer).ok().flatten());
         let make = || {
-            self.pool.run_at(price, move |stop| {
+            self.run_for(found, price, move |stop| {
                 let text = serde_json::to_vec(&compute(stop)?);
                 text.map(Bytes::from).map_err(|error| Error::input(&layer, error.to_string()))
             })

@@ -20,6 +20,7 @@ pub(crate) mod floor_plans;
 pub(crate) mod form;
 mod host;
 pub(crate) mod keys;
+mod live_pool;
 pub(crate) mod masks;
 pub(crate) mod metrics;
 mod middleware;

@@ -193,7 +193,7 @@ impl Pool {
     }
 
     /// Checks a price against the limits.
-    fn admit(&self, price: Price) -> HttpResult<()> {
+    pub(super) fn admit(&self, price: Price) -> HttpResult<()> {
         if price.ms() > self.max_price {
             let (price, limit) = (price.ms(), self.max_price);
             let detail = format!(

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use crate::error::{DatabaseErrorKind, Error};
 use crate::parameter::Parameter;
+use crate::redact::without_passwords;
 
 /// A result whose error is a problem response.
 pub(crate) type HttpResult<T> = Result<T, Box<Problem>>;
@@ -121,7 +122,7 @@ impl Problem {
             kind: format!("urn:kiln:{kind}"),
             title: status.canonical_reason().unwrap_or("Unknown"),
             status: status.as_u16(),
-            detail: detail.into(),
+            detail: without_passwords(&detail.into()).into_owned(),
             parameter: None,
             request_id: None,
             cause: None,
@@ -343,6 +344,17 @@ impl From<Error> for Box<Problem> {
             Error::Damaged { .. } => (
                 ProblemType::LayerDamaged,
                 "a segment of the layer is damaged; repeat the request, later responses leave it out",
+            ),
+            Error::Database { kind: DatabaseErrorKind::Unsuitable, .. } => (
+                ProblemType::NotFound,
+                "the table of the layer has changed and cannot be drawn; the server's log has the reason",
+            ),
+            Error::Database { kind: DatabaseErrorKind::AccessDenied, .. } => {
+                (ProblemType::DatabaseUnavailable, "the server has no access to the table of the layer")
+            }
+            Error::Database { kind: DatabaseErrorKind::InvalidData, .. } => (
+                ProblemType::DatabaseUnavailable,
+                "the table of the layer has values that cannot be read; the server's log has the reason",
             ),
             Error::Io { source, .. } if is_full(source) => {
                 (ProblemType::DiskFull, "the server's disk is full; nothing was written")

@@ -81,9 +81,9 @@ impl RenderRequest {
     /// Returns the picture as a PNG, cached under `key`. An empty picture has no bytes unless `empty` is
     /// [`EmptyTile::Transparent`].
     pub(crate) async fn png(self, app: &Arc<App>, key: &str, empty: EmptyTile) -> HttpResult<Bytes> {
-        let shared = Arc::clone(app);
+        let (shared, layer) = (Arc::clone(app), self.subject.layer());
         let draw = || {
-            app.pool.run_at(self.price(), move |stop| {
+            app.run_for(layer, self.price(), move |stop| {
                 let timer = shared.metrics.render();
                 let image = self.draw(&shared, stop)?;
                 timer.done();
@@ -97,9 +97,9 @@ impl RenderRequest {
 
     /// Returns the values as a `GeoTIFF`, cached under `key`; the colors for the classic blend, which has no values.
     pub(crate) async fn geotiff(self, app: &Arc<App>, key: &str) -> HttpResult<Bytes> {
-        let shared = Arc::clone(app);
+        let (shared, layer) = (Arc::clone(app), self.subject.layer());
         let draw = || {
-            app.pool.run_at(self.price(), move |stop| {
+            app.run_for(layer, self.price(), move |stop| {
                 let (heat, unit) = self.heat(&shared, &self.style()?.for_geotiff(), stop)?;
                 let (reference, threads) = (GeoReference::of(&self.canvas), self.threads(&shared));
                 let mut file = Cursor::new(Vec::new());
@@ -154,7 +154,7 @@ impl Subject {
         let (space, max) = (coordinate_space_of(projection), app.config.limits.answer_points as usize);
         let selection = (max, PointOrder::Sample);
         let price = self.price(&filter);
-        app.pool.run_at(price, move |stop| self.points_within(&filter, space, bounds, selection, stop)).await
+        app.run_for(self.layer(), price, move |stop| self.points_within(&filter, space, bounds, selection, stop)).await
     }
 }
 

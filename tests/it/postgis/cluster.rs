@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
@@ -175,6 +175,17 @@ impl Cluster {
     }
 }
 
+/// A lock of a table.
+pub(crate) struct Lock(Child);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // The session ends with its input, and its transaction with it.
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
 impl Drop for Cluster {
     fn drop(&mut self) {
         // It may be stopped already.
@@ -206,6 +217,24 @@ impl Database {
     /// Runs statements, and returns their output.
     pub(crate) fn sql(&self, sql: &str) -> String {
         self.cluster.psql(&self.name, sql, b"")
+    }
+
+    /// Locks a table exclusively, in a session of its own, until the lock is dropped.
+    pub(crate) fn lock(&self, table: &str) -> Lock {
+        let port = self.cluster.port.to_string();
+        let mut session = program("psql")
+            .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "kiln", "-d", &self.name, "-p", &port])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let input = session.stdin.as_mut().unwrap();
+        writeln!(input, "BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE;").unwrap();
+        let is_locked = format!(
+            "SELECT count(*) FROM pg_locks WHERE relation = '{table}'::regclass AND mode = 'AccessExclusiveLock' AND granted"
+        );
+        crate::server::eventually("the table is locked", || self.sql(&is_locked).trim() == "1");
+        Lock(session)
     }
 
     /// Runs a statement with `input` as its standard input.

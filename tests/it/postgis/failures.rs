@@ -31,6 +31,30 @@ fn an_outage_is_reported_and_ends_without_a_restart_of_the_server() {
 }
 
 #[test]
+fn a_database_that_is_away_at_the_start_of_the_server_has_its_layers_once_it_is_back() {
+    let cluster = Cluster::start();
+    let database = cluster.database();
+    database.sql(STOPS);
+    database.sql("CREATE TABLE other AS TABLE stops; CHECKPOINT");
+    cluster.stop();
+    let config = format!(
+        "[postgis]\nurl = \"{}\"\n[layers.fixed]\ntable = \"stops\"\ntitle = \"Stops\"\n\
+         [[jobs]]\nname = \"other\"\nlayer = \"other\"\noutput = \"other.png\"\nbounds = [0, 40, 40, 60]\n",
+        database.url_of("kiln:s3cret")
+    );
+    let server = Server::with(&[], &config);
+    assert!(server.log().contains("the database is away") && !server.log().contains("s3cret"), "{}", server.log());
+    assert_eq!(server.get("/catalog").ok(200).json()["layers"].as_array().unwrap().len(), 0);
+    server.get("/fixed/5/16/10.png").rejected(503, &["unavailable", "retry later"]);
+    cluster.run();
+    assert_eq!(server.eventually("/fixed", 200).json()["name"], "Stops");
+    server.eventually("/other/5/16/10.png", 200);
+    assert_eq!(server.get("/catalog").ok(200).json()["layers"].as_array().unwrap().len(), 2);
+    assert_eq!(server.send("POST", "/jobs/other/run", &[], b"").status, 202);
+    eventually("the job runs", || server.folder().join("other.png").exists());
+}
+
+#[test]
 fn an_outage_under_load_is_reported_to_every_client_and_ends_for_all() {
     const CLIENTS: u32 = 8;
     let cluster = Cluster::start();
@@ -106,7 +130,7 @@ fn denied_access_is_explained_without_a_password() {
     let nowhere = database.url_of("ann:s3cret").replace(&database.name(), "nowhere");
     let run = serve(&nowhere);
     assert!(run.code == 1 && run.stderr.contains("does not exist") && !run.stderr.contains("s3cret"), "{}", run.stderr);
-    let run = serve("postgres://ann:s3cret@127.0.0.1:1/maps");
+    let run = kiln(home.path(), ["render", "postgres://ann:s3cret@127.0.0.1:1/maps", "-o", "a.png"]);
     assert!(
         run.code == 1 && run.stderr.contains("127.0.0.1:1/maps") && !run.stderr.contains("s3cret"),
         "{}",

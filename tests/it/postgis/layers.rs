@@ -151,7 +151,8 @@ fn text_of_a_request_is_never_executed_as_sql() {
             if path == "points?" && reply.status == 200 {
                 assert_eq!(reply.json()["total"], 0, "{attack}: {found}");
             }
-            assert!(reply.status == 200 || attack.contains('\0') && reply.status < 600, "{attack} {path}: {found}");
+            let status = if attack.contains('\0') { 400 } else { 200 };
+            assert_eq!(reply.status, status, "{attack} {path}: {found}");
             assert!(!found.contains("syntax"), "{attack}: {found}");
         }
         for name in ["start", "end", "bounds", "limit", "format", "radius", "scheme", "z", "v", "agg", "zoom"] {
@@ -326,6 +327,6 @@ fn tiles_are_read_by_an_index_scan() {
             log.contains(&format!("Index Scan using {index}")) || log.contains(&format!("Index Scan on {index}")),
             "{log}"
         );
-        assert!(!log.contains("Seq Scan on"), "{log}");
+        assert!(!log.contains(&format!("Seq Scan on {layer}")), "{log}");
     }
 }

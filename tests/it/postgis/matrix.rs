@@ -564,9 +564,12 @@ fn a_server_reports_invalid_values_of_a_layer_and_serves_the_others() {
     let layers = [layer("broken", "\"amount\""), layer("extremes", "\"low\""), layer("sales", "\"size\"")].concat();
     let server = Server::with(&[], &format!("[postgis]\nurl = \"{}\"\n{layers}", database.url()));
     server.get("/sales/matrix?x=size&y=month").ok(200);
-    server.get("/broken/matrix?x=amount").rejected(404, &["broken"]);
+    server.get("/broken/matrix?x=amount").rejected(503, &["values that cannot be read"]);
     let log = server.log();
     assert!(log.contains("layer skipped") && log.contains("broken") && log.contains("division by zero"), "{log}");
     let reply = server.get("/extremes/matrix?x=low&y=none&x_bins=5");
     reply.rejected(400, &["x_bins", "5 bins from -1e308 to 1e308 are invalid"]);
+    // The layer is opened once its values are valid.
+    database.sql("UPDATE extremes SET low = 2 WHERE low > 0; CREATE OR REPLACE VIEW broken AS SELECT low AS amount FROM extremes");
+    server.eventually("/broken/matrix?x=amount", 200);
 }
