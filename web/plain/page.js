@@ -566,6 +566,8 @@ function listen() {
 }
 
 async function start() {
+  // The token of the printed link is for the complete page, which can add layers.
+  if (/[#&]token=/.test(location.hash)) history.replaceState(null, '', location.pathname + location.search);
   byId('settings').open = innerWidth >= 600;
   try {
     catalog = await fetchJson('catalog');
