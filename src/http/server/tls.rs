@@ -194,7 +194,7 @@ impl Tls {
                     tracing::info!(%file, "the TLS certificate was read again");
                 }
                 Some(Err(error)) => {
-                    tracing::error!(%error, "the TLS certificate cannot be read; the last one stays in use")
+                    tracing::error!(%error, "the TLS certificate cannot be read; the last one stays in use");
                 }
                 None => {}
             }
@@ -247,6 +247,6 @@ impl Hangup {
         {
             return;
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
