@@ -101,15 +101,14 @@ impl Snapshot {
     /// The version, which changes with the points of the snapshot and with the description.
     pub fn version(&self) -> String {
         let Manifest { id, version, .. } = &self.manifest;
-        let mut text = format!("{id}-{version}");
         if !self.damaged.is_empty() {
             // Other segments may be damaged after some were restored.
             let mut ids: Vec<u64> = self.damaged.iter().map(|damage| damage.segment).collect();
             ids.sort_unstable();
             let ids: Vec<u8> = ids.into_iter().flat_map(u64::to_le_bytes).collect();
-            text += &format!("-{:08x}", crc32fast::hash(&ids));
+            return format!("{id}-{version}-{:08x}", crc32fast::hash(&ids));
         }
-        text
+        format!("{id}-{version}")
     }
 
     /// Its description.

@@ -67,11 +67,9 @@ fn check_layers(damaged: &[DamagedLayer], are_named: bool) -> HttpResult<()> {
         let more = if *segments > 1 { format!(", and {} more", segments - 1) } else { String::new() };
         format!("the layer `{name}` is damaged: {reason}{more}")
     });
-    let mut detail = reasons.collect::<Vec<_>>().join("; ");
-    if damaged.len() > MAX_LAYERS {
-        detail += &format!("; and {} more layers", damaged.len() - MAX_LAYERS);
-    }
-    Err(Problem::damaged(detail))
+    let more = damaged.len().saturating_sub(MAX_LAYERS);
+    let more = (more > 0).then(|| format!("and {more} more layers"));
+    Err(Problem::damaged(reasons.chain(more).collect::<Vec<_>>().join("; ")))
 }
 
 #[cfg(test)]
