@@ -1,4 +1,5 @@
 //! Damage never changes an answer in silence: bits of each file of a layer are flipped, and files are cut.
+#![allow(clippy::panic, reason = "tests")]
 
 use std::collections::HashMap;
 
@@ -6,10 +7,13 @@ use super::*;
 use crate::manifest::Manifest;
 use kiln_core::source::{PointSet, Query};
 
+/// The bits of the values of a grid.
+type Bits = Option<Vec<u32>>;
+
 /// The answers of a layer: cells of tiles, statistics, and all points with their columns, in the order of the segments.
 #[derive(Clone, Debug, PartialEq)]
 struct Answers {
-    cells: Vec<(Option<Vec<u32>>, Option<Vec<u32>>)>,
+    cells: Vec<[Bits; 2]>,
     statistics: String,
     points: Vec<(u64, u64, u32, i64, String)>,
 }
@@ -23,7 +27,7 @@ impl Answers {
             let canvas = Canvas::tile(TileCoord::new(z, x, y).unwrap(), 64).unwrap();
             for query in [Query::default().with_weights(true), Query::default().with_end(Some(500_000_000))] {
                 let (summed, _) = snapshot.cells(&query, &canvas, Reduction::CountAndSum, 3.0, 1)?;
-                cells.push((bits(&summed.counts), bits(&summed.sums)));
+                cells.push([bits(&summed.counts), bits(&summed.sums)]);
             }
         }
         let categories = PointSet::categories(snapshot, None)?;
@@ -214,7 +218,7 @@ fn no_flipped_bit_of_a_store_of_an_earlier_version_changes_an_answer_in_silence(
 fn cut_and_missing_files_are_reported() {
     let (_home, store, expected, rooms) = damaged_layer();
     let folder = store.folder().join("points");
-    for name in entries(&folder).into_iter().filter(|name| name.ends_with(".arrow")) {
+    for name in entries(&folder).into_iter().filter(|name| name.contains(".arrow")) {
         let path = folder.join(&name);
         let original = std::fs::read(&path).unwrap();
         for length in [0, 1, 10, original.len() / 2, original.len() - 4096.min(original.len()), original.len() - 1] {
