@@ -59,7 +59,13 @@ mod scan;
 mod seal;
 mod segment;
 #[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::needless_range_loop,
+    clippy::case_sensitive_file_extension_comparisons,
+    reason = "a test, whose file names are those of the store"
+)]
 mod simulation;
 mod snapshot;
 mod staging;

@@ -67,7 +67,7 @@ impl Request {
 
     /// The time of a point: every seventh has none.
     fn time_of(self, index: u32) -> Option<i64> {
-        self.time_us.filter(|_| index % 7 != 0).map(|time| time + i64::from(index) * 1_000_000)
+        self.time_us.filter(|_| !index.is_multiple_of(7)).map(|time| time + i64::from(index) * 1_000_000)
     }
 
     /// The points that a removal of those before a time leaves.

@@ -139,7 +139,7 @@ impl World {
 
     /// Runs `tasks`, each as a thread of a process, in an order that only depends on the seed. One runs at a time, and
     /// passes its turn on before some of its operations, and where it waits for a lock.
-    pub(crate) fn run<'a, T: Send>(self: &Arc<Self>, tasks: Vec<(u32, Task<'a, T>)>) -> Vec<std::thread::Result<T>> {
+    pub(crate) fn run<T: Send>(self: &Arc<Self>, tasks: Vec<(u32, Task<'_, T>)>) -> Vec<std::thread::Result<T>> {
         {
             let mut state = self.state();
             state.threads = (0..tasks.len()).collect();
