@@ -41,6 +41,7 @@ mod input_formats;
 mod input_options;
 mod interrupts;
 mod jobs;
+mod kept_queries;
 mod keys;
 mod keys_views;
 mod kills;
