@@ -294,7 +294,7 @@ mod tests {
         let tile = Canvas::tile(TileCoord::new(3, 4, 2).unwrap(), 256).unwrap();
         let query = "radius=12.5&gradient=blue,red 60%25&category=bus&start=2024-05-01";
         let expected = "trips/e52a0fc0b73037fc?radius=12.5px&gradient=%230000ffff%200%25,%23ff0000ff%2060%25\
-                        &start=2024-05-01T00:00:00Z&category=%5B%22bus%22%5D&colors=ae7dfc5ee9f5022f \
+                        &start=2024-05-01T00:00:00Z&category=%5B%22bus%22%5D&colors=17b06acd7a007806dc7d929678703ab2 \
                         mercator 256x256+1024+512 2048x2048@0,0";
         assert_eq!(request(csv, query, tile).key(), expected);
         assert_eq!(
