@@ -159,7 +159,13 @@ impl PointSet for FilteredPoints {
         match quantity {
             BinQuantity::Column(_) => self.all.number_range(&self.limited(query)?, quantity),
             // Those that the set knows without a scan are those of all points.
-            BinQuantity::Weight | BinQuantity::Lon | BinQuantity::Lat => scan_range(self, query, quantity),
+            BinQuantity::Weight | BinQuantity::Lon | BinQuantity::Lat => {
+                // Those of a layer of these points alone would not depend on the filter of the query either.
+                let is_known =
+                    *quantity == BinQuantity::Weight && self.all.totals().is_some_and(|all| all.weight.is_some());
+                let query = if is_known { query.clone().with_filter(Filter::default()) } else { query.clone() };
+                scan_range(self, &query, quantity)
+            }
         }
     }
 
