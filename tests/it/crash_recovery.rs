@@ -316,3 +316,37 @@ fn killed_compactions_lose_nothing() {
     assert_eq!(state(home, "packed"), (expected.0 + 5000, expected.1 + 5000));
     assert_no_leftover_files(home);
 }
+
+#[test]
+fn killed_expiries_remove_all_old_points_or_none() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    for (file, count, weight, year) in [("old.csv", 4000, 5, 2001), ("new.csv", 2000, 6, 2200)] {
+        write_rows(&home.join(file), count, weight);
+        let rows = fs::read_to_string(home.join(file)).unwrap().replacen('\n', ",time\n", 1);
+        let (head, rows) = rows.split_once('\n').unwrap();
+        let rows: String = rows.lines().map(|row| format!("{row},{year}-02-03T04:05:06Z\n")).collect();
+        fs::write(home.join(file), format!("{head}\n{rows}")).unwrap();
+    }
+    let append = ["import", "old.csv", "--layer", "aged", "--append", "-q"];
+    kiln(home, ["import", "new.csv", "--layer", "aged"]).done();
+    kiln(home, append).done();
+    let expire = ["expire", "aged", "--older-than", "30d", "--yes", "-q"];
+    let mut killer = Killer::new(home, 5, duration(home, &expire));
+    kiln(home, append).done();
+    while !killer.has_killed(30) {
+        killer.kill(&expire, || {
+            let now = state(home, "aged");
+            let is_done = now != (6000, 32_000);
+            if is_done {
+                assert_eq!(now, (2000, 12_000));
+                kiln(home, append).done();
+            }
+            is_done
+        });
+    }
+    killer.print_summary("expiries");
+    kiln(home, expire).done();
+    assert_eq!(state(home, "aged"), (2000, 12_000));
+    assert_no_leftover_files(home);
+}
