@@ -122,7 +122,12 @@ pub(super) fn run(args: &Args) -> Result<()> {
     })?;
     if !args.quiet {
         print_notes(&remarks(&imported.report, Parameter::flag));
-        print_message(&args.summary(&store, &imported, start)?);
+        // The points are stored, even if the layer cannot be read now.
+        let summary = args.summary(&store, &imported, start).unwrap_or_else(|error| {
+            let points = summary::grouped(imported.points);
+            format!("added {points} points to {}; the layer cannot be read: {error}", args.layer)
+        });
+        print_message(&summary);
     }
     Ok(())
 }

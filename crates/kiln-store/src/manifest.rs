@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::disk::{self, File, sync_folder};
+use super::disk::{self, File, OpenFolder, sync_folder};
 use super::segment::{self, SegmentEntry};
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::{Frame, PlaneFrame};
@@ -199,7 +199,8 @@ impl Manifest {
         Ok(Some(manifest))
     }
 
-    /// Replaces the manifest in `folder` atomically, and syncs it to disk.
+    /// Replaces the manifest in `folder` atomically, and syncs it to disk. If that fails, the previous manifest is in
+    /// place again.
     pub(super) fn write(&self, folder: &Path) -> Result<()> {
         let (path, unfinished) = (folder.join(FILE), folder.join(UNFINISHED));
         let write_error = |error| Error::io(&path, "write", error);
@@ -207,13 +208,22 @@ impl Manifest {
         let crc32 = crc32fast::hash(text.as_bytes());
         let layer = RawValue::from_string(text).map_err(|error| write_error(error.into()))?;
         let text = serde_json::to_string(&ManifestFile { crc32, layer }).map_err(|error| write_error(error.into()))?;
-        let write = || {
+        let put = |text: &str| {
             let mut file = File::create(&unfinished)?;
             file.write_all(text.as_bytes())?;
-            file.write_all(b"\n")?;
             file.sync_all()?;
-            disk::rename(&unfinished, &path)?;
-            sync_folder(folder)
+            disk::rename(&unfinished, &path)
+        };
+        let write = || {
+            let previous = disk::exists(&path).then(|| disk::read_to_string(&path)).transpose()?;
+            let opened = OpenFolder::open(folder)?;
+            put(&format!("{text}\n"))?;
+            opened.sync().inspect_err(|_| {
+                // The change is reported as failed, so readers must not see it.
+                if let Some(Err(error)) = previous.map(|previous| put(&previous)) {
+                    tracing::error!("{}: the change failed, but it cannot be undone: {error}", path.display());
+                }
+            })
         };
         write().map_err(write_error)
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 
 use super::claim::Claim;
 use super::clock::now_s;
-use super::disk::{self, sync_folder};
+use super::disk::{self, OpenFolder};
 use super::layer::StoredLayer;
 use super::lock::lock_layer;
 use super::manifest::{self, Description, Manifest, Space};
@@ -189,8 +189,15 @@ impl Store {
         let layer = StoredLayer::open(staging.path(), name, &self.claim)?;
         let filled = fill(&layer.ok_or_else(|| Error::input(&staged, "it was removed concurrently"))?)?;
         self.claim.check()?;
+        let opened = OpenFolder::open(&self.folder).map_err(failed)?;
         disk::rename(&staged, &folder).map_err(failed)?;
-        sync_folder(&self.folder).map_err(failed)?;
+        if let Err(error) = opened.sync() {
+            // The layer is reported as missing. A power cut could bring it back, so its files must stay until a sync.
+            if disk::rename(&folder, &staged).is_err() || opened.sync().is_err() {
+                staging.leave_to_sweep();
+            }
+            return Err(Error::io(&folder, "create", error));
+        }
         Ok(filled)
     }
 
@@ -208,8 +215,9 @@ impl Store {
         self.claim.check()?;
         let staging = StagingDir::new(&self.folder)?;
         let removed = staging.path().join(name);
+        let opened = OpenFolder::open(&self.folder).map_err(failed)?;
         disk::rename(&folder, &removed).map_err(failed)?;
-        if let Err(error) = sync_folder(&self.folder) {
+        if let Err(error) = opened.sync() {
             // A power cut could bring the folder back, so its files must stay.
             if disk::rename(&removed, &folder).is_err() {
                 staging.leave_to_sweep();

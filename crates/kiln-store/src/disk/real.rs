@@ -50,6 +50,31 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// A folder that was opened to sync its entries later, so that too many open files cannot fail the sync.
+#[cfg(not(test))]
+pub(crate) struct OpenFolder(#[cfg(unix)] File);
+
+#[cfg(not(test))]
+impl OpenFolder {
+    /// Opens a folder.
+    pub(crate) fn open(folder: &Path) -> io::Result<Self> {
+        #[cfg(unix)]
+        return File::open(folder).map(Self);
+        #[cfg(not(unix))]
+        {
+            let _ = folder;
+            Ok(Self())
+        }
+    }
+
+    /// Syncs the entries of the folder to disk.
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        #[cfg(unix)]
+        self.0.sync_all()?;
+        Ok(())
+    }
+}
+
 /// A random ID of eight characters.
 pub(crate) fn random_id() -> String {
     uuid::Uuid::new_v4().simple().to_string()[..8].to_owned()

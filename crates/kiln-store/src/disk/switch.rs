@@ -26,6 +26,20 @@ operation!(create_dir(path: &Path) -> ());
 operation!(create_unique_dir(parent: &Path, prefix: &str) -> PathBuf);
 operation!(sync_folder(path: &Path) -> ());
 
+/// A folder whose entries are synced later.
+pub(crate) struct OpenFolder(PathBuf);
+
+impl OpenFolder {
+    #[allow(clippy::unnecessary_wraps, reason = "as the one of the real disk")]
+    pub(crate) fn open(folder: &Path) -> io::Result<Self> {
+        Ok(Self(folder.to_owned()))
+    }
+
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        sync_folder(&self.0)
+    }
+}
+
 pub(crate) fn rename(from: impl AsRef<Path>, to: impl AsRef<Path>) -> io::Result<()> {
     match World::current() {
         Some(context) => context.rename(from.as_ref(), to.as_ref()),
