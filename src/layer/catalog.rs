@@ -117,7 +117,7 @@ impl Catalog {
         let selected = self.selected.read().unwrap_or_else(PoisonError::into_inner);
         let exists = |name: &String| names.binary_search(name).is_ok() || selected.contains_key(name);
         self.cached.write().unwrap_or_else(PoisonError::into_inner).retain(|name, _| exists(name));
-        self.protected.retain(&exists);
+        self.protected.retain(exists);
         self.views.retain(exists);
         drop(selected);
         names

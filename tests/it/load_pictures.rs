@@ -60,7 +60,7 @@ fn a_cancelled_polygon_of_many_corners_frees_its_thread() {
     // Each parallel crosses most of the edges.
     let corner = |i: u32| {
         let angle = f64::from(i) / 99_998.0 * std::f64::consts::TAU;
-        let radius = if i % 2 == 0 { 60.0 } else { 20.0 };
+        let radius = if i.is_multiple_of(2) { 60.0 } else { 20.0 };
         json!([2.5 * radius * angle.cos(), radius * angle.sin()])
     };
     let ring: Vec<_> = (0..99_998).chain([0]).map(corner).collect();

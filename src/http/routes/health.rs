@@ -51,7 +51,7 @@ fn wants_readiness(query: &str) -> HttpResult<bool> {
 fn form_urlencoded_value<'q>(query: &'q str, name: &str) -> Option<Cow<'q, str>> {
     let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     let decode = |text: &'q str| percent_encoding::percent_decode_str(text).decode_utf8_lossy();
-    pairs.filter(|(key, _)| decode(key) == name).last().map(|(_, value)| decode(value))
+    pairs.filter(|(key, _)| decode(key) == name).next_back().map(|(_, value)| decode(value))
 }
 
 /// Returns the problem of damaged layers.

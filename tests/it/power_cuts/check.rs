@@ -77,7 +77,9 @@ impl Change {
                 state.get_mut(*layer).map(|layer| layer.points.remove(weight));
             }
             Self::Rooms { layer, name } => {
-                state.get_mut(*layer).map(|layer| layer.rooms.clone_from(name));
+                if let Some(layer) = state.get_mut(*layer) {
+                    layer.rooms.clone_from(name)
+                }
             }
             Self::FloorPlan { layer, is_there } => {
                 state.get_mut(*layer).map(|layer| layer.has_floor_plan = *is_there);

@@ -72,7 +72,7 @@ pub(super) enum Ignored {
 /// Files by path, and `None` for folders.
 pub(crate) type Tree = BTreeMap<String, Option<Vec<u8>>>;
 
-/// A random generator with a fixed sequence for each seed (SplitMix64).
+/// A random generator with a fixed sequence for each seed (`SplitMix64`).
 #[derive(Debug)]
 pub(crate) struct Random(pub(crate) u64);
 
