@@ -55,6 +55,7 @@ const ROOT_ITEMS: &[&str] = &[
     "postgis",
     "protection",
     "raster",
+    "redact",
     "simd",
     "source",
     "spelling",
