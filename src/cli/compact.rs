@@ -18,6 +18,7 @@ use crate::store::{Progress, StoredLayer};
 /// The server merges small segments in the background. It can serve the layer during compaction. Damaged segments are
 /// kept as they are, so that their files can be restored from a copy; --drop-damaged removes them.
 #[derive(Debug, ClapArgs)]
+#[allow(clippy::struct_excessive_bools)] // Each is a flag.
 #[command(after_help = "Examples:
   kiln compact trips
   kiln compact --all

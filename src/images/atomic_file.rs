@@ -219,7 +219,9 @@ mod tests {
         let path = |name: &str| folder.path().join(name);
         let running = AtomicFile::create(path("other.png")).unwrap();
         let kept = ["notes.part", ".kiln-locked-mine", ".kiln-old.part", "out.png.part"];
-        kept.iter().for_each(|name| fs::write(path(name), "").unwrap());
+        for name in kept {
+            fs::write(path(name), "").unwrap();
+        }
         fs::write(path(".kiln-locked-a1B2c3.part"), "half").unwrap();
         fs::create_dir(path(".kiln-locked-folder.part")).unwrap();
         let mut file = AtomicFile::create_output(path("out.png")).unwrap();

@@ -132,7 +132,9 @@ impl Catalog {
         let mut selected = self.selected.write().unwrap_or_else(PoisonError::into_inner);
         let removed = selected.insert(name, entry, now_s, limits);
         let mut cached = self.cached.write().unwrap_or_else(PoisonError::into_inner);
-        removed.iter().for_each(|name| drop(cached.remove(name)));
+        for name in &removed {
+            cached.remove(name);
+        }
     }
 
     /// The current state of the temporary layer `name`; `None` if there is none, or it has expired at `now_s`.

@@ -60,7 +60,9 @@ impl Selections {
         self.0.insert(name.to_owned(), entry);
         let mut removed: Vec<String> =
             self.0.iter().filter(|(_, entry)| entry.expires_s <= now_s).map(|(name, _)| name.clone()).collect();
-        removed.iter().for_each(|name| drop(self.0.remove(name)));
+        for name in &removed {
+            self.0.remove(name);
+        }
         let mut shares: HashMap<Option<String>, Share> = HashMap::new();
         let mut all = Share::default();
         for entry in self.0.values() {

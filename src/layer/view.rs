@@ -77,7 +77,9 @@ fn scan(points: &dyn PointSet, query: &Query<'_>, threads: usize) -> Result<(u64
         query.flow()
     })?;
     let mut extent = Extent::default();
-    parts.iter().for_each(|(_, part)| extent.merge(part));
+    for (_, part) in &parts {
+        extent.merge(part);
+    }
     Ok((parts.iter().map(|(count, _)| count).sum(), extent))
 }
 

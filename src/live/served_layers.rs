@@ -96,13 +96,12 @@ fn open_configured(
     let outcomes = if is_away { Vec::new() } else { database.look_at(&opened) };
     for ((name, _), outcome) in layers.iter().zip(outcomes) {
         match outcome {
-            Ok(()) => {}
+            // The table, or the values in its rows, do not prevent the other layers from being served.
+            // The failure is logged.
+            Ok(()) | Err(Error::Database { kind: AccessDenied | InvalidData | Timeout | Unreachable, .. }) => {}
             Err(Error::Database { kind: Missing | Unsuitable, message, .. }) => {
                 return Err(Error::config(format!("layers.{name}"), message));
             }
-            // The table, or the values in its rows, do not prevent the other layers from being served.
-            // The failure is logged.
-            Err(Error::Database { kind: AccessDenied | InvalidData | Timeout | Unreachable, .. }) => {}
             Err(Error::Database { database, kind, message }) => {
                 return Err(Error::database(database, kind, format!("layer `{name}`: {message}")));
             }

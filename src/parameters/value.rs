@@ -216,11 +216,11 @@ impl Value for CategorySet {
 
 /// Passes each element of a list to `add`: of a JSON array of texts, or of texts separated by commas.
 fn read_list(text: &str, mut add: impl FnMut(Cow<'_, str>) -> Result<(), Message>) -> Result<(), Message> {
+    const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
     if !text.starts_with('[') {
         let mut parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
         return parts.try_for_each(|part| add(part.into()));
     }
-    const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
     let invalid = || Message::from("neither a text nor a list of texts");
     let mut rest = text[1..].trim_start_matches(SPACE);
     while !rest.starts_with(']') {

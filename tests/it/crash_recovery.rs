@@ -325,8 +325,8 @@ fn killed_expiries_remove_all_old_points_or_none() {
         write_rows(&home.join(file), count, weight);
         let rows = fs::read_to_string(home.join(file)).unwrap().replacen('\n', ",time\n", 1);
         let (head, rows) = rows.split_once('\n').unwrap();
-        let rows: String = rows.lines().map(|row| format!("{row},{year}-02-03T04:05:06Z\n")).collect();
-        fs::write(home.join(file), format!("{head}\n{rows}")).unwrap();
+        let rows: Vec<_> = rows.lines().map(|row| format!("{row},{year}-02-03T04:05:06Z")).collect();
+        fs::write(home.join(file), format!("{head}\n{}\n", rows.join("\n"))).unwrap();
     }
     let append = ["import", "old.csv", "--layer", "aged", "--append", "-q"];
     kiln(home, ["import", "new.csv", "--layer", "aged"]).done();

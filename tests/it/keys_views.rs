@@ -60,8 +60,8 @@ fn without_versions(value: &mut Value, server: &Server, name: &str) {
         Value::Array(values) => values.iter_mut().for_each(|value| without_versions(value, server, name)),
         Value::String(text) => {
             let mut kept = text.replace(server.address(), "HOST").replace(name, "NAME");
-            if let Some((start, _)) = kept.split_once("v=") {
-                kept = start.to_owned();
+            if let Some(start) = kept.find("v=") {
+                kept.truncate(start);
             }
             *text = kept;
         }

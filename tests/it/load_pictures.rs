@@ -48,7 +48,7 @@ fn a_cancelled_picture_frees_its_thread() {
         ["kernel=cone&vmin=0&vmax=1", "kernel=cone", "kernel=gaussian&agg=mean&vmin=0&vmax=1", "agg=max&vmin=0&vmax=1"]
     {
         let stream = begin(&server, &picture(parameters));
-        eventually("the picture is rendered", || renders(&server).0 == 1.0);
+        eventually("the picture is rendered", || renders(&server).0 > 0.5);
         drop(stream);
         eventually(parameters, || renders(&server) == (0.0, 0.0));
     }
@@ -69,7 +69,7 @@ fn a_cancelled_polygon_of_many_corners_frees_its_thread() {
     let head = format!("POST /cities/statistics HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\r\n", body.len());
     stream.write_all(head.as_bytes()).unwrap();
     stream.write_all(body.as_bytes()).unwrap();
-    eventually("the points are compared", || renders(&server).0 == 1.0);
+    eventually("the points are compared", || renders(&server).0 > 0.5);
     drop(stream);
     eventually("the thread is free", || renders(&server) == (0.0, 0.0));
 }

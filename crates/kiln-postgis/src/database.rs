@@ -166,7 +166,9 @@ impl Database {
 
     /// Discards all connections, because one of them does not answer.
     pub(super) fn distrust(&self) {
-        [&self.pool, &self.unlimited_pool, &self.look_pool].into_iter().for_each(|pool| pool.distrust());
+        for pool in [&self.pool, &self.unlimited_pool, &self.look_pool] {
+            pool.distrust();
+        }
     }
 
     /// Wakes the task that watches the tables, after an error that a changed table may have caused.

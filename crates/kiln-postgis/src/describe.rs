@@ -1,5 +1,7 @@
 //! Descriptions of the columns of a relation.
 
+use std::fmt::Write as _;
+
 use super::relation::{Column, Relation};
 
 impl Relation {
@@ -29,7 +31,7 @@ impl Relation {
         let mut text = geometry.unwrap_or_else(|| "rows without positions".to_owned());
         for (word, column) in [("weight", &self.weight), ("time", &self.time), ("category", &self.category)] {
             if let Some(Column { name, type_name, .. }) = column {
-                text.push_str(&format!(", {word} {name} ({type_name})"));
+                let _ = write!(text, ", {word} {name} ({type_name})");
             }
         }
         text

@@ -73,7 +73,7 @@ impl LiveSnapshot {
         };
         stream(
             &self.database,
-            (self.database.pool(), self.database.places()),
+            (self.database.pool(), Some(self.database.places())),
             query,
             |pool, send| async move {
                 let mut connection = pool.get().await?;

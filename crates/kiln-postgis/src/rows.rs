@@ -206,7 +206,7 @@ pub(super) fn fetch(
     relation.push_conditions(&mut sql, query, boxes);
     stream(
         database,
-        (database.pool(), database.places()),
+        (database.pool(), Some(database.places())),
         query,
         |pool, send| async move {
             let mut connection = pool.get().await?;

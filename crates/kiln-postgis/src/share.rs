@@ -27,8 +27,8 @@ impl Share {
     }
 
     /// The places for statements.
-    pub(super) fn places(&self) -> Option<Arc<Semaphore>> {
-        Some(Arc::clone(&self.connections))
+    pub(super) fn places(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.connections)
     }
 
     /// As [`Database::run`], within the share.
@@ -41,7 +41,7 @@ impl Share {
         T: Send + 'static,
         F: Future<Output = Result<T>> + Send,
     {
-        self.database.run_within(self.places(), stop, work)
+        self.database.run_within(Some(self.places()), stop, work)
     }
 }
 

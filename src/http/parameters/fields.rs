@@ -228,15 +228,15 @@ fn joined(texts: &[String]) -> String {
         joined.push_str(elements);
     };
     for text in texts.iter().map(|text| text.trim()) {
-        match text.strip_prefix('[') {
+        if let Some(elements) = text.strip_prefix('[') {
             // Without its end the array stays invalid.
-            Some(elements) => match elements.strip_suffix(']').unwrap_or(text).trim() {
-                "" => {}
-                elements => add(elements),
-            },
-            None => {
-                let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-                parts.for_each(|part| add(&serde_json::Value::from(part).to_string()));
+            let elements = elements.strip_suffix(']').unwrap_or(text).trim();
+            if !elements.is_empty() {
+                add(elements);
+            }
+        } else {
+            for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
+                add(&serde_json::Value::from(part).to_string());
             }
         }
     }

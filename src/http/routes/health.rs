@@ -49,9 +49,9 @@ fn wants_readiness(query: &str) -> HttpResult<bool> {
 
 /// The last value of a parameter of a query string.
 fn form_urlencoded_value<'q>(query: &'q str, name: &str) -> Option<Cow<'q, str>> {
-    let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+    let mut pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
     let decode = |text: &'q str| percent_encoding::percent_decode_str(text).decode_utf8_lossy();
-    pairs.filter(|(key, _)| decode(key) == name).next_back().map(|(_, value)| decode(value))
+    pairs.rfind(|(key, _)| decode(key) == name).map(|(_, value)| decode(value))
 }
 
 /// Returns the problem of damaged layers.

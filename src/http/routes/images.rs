@@ -36,7 +36,7 @@ pub(crate) async fn image(
         bytes
     } else {
         let bytes = read(app.images.path_of(name)).await?.ok_or_else(not_found)?;
-        app.bytes.insert(filename.clone(), bytes.clone());
+        app.bytes.insert(filename.clone(), &bytes);
         bytes
     };
     let ttl_s = app.config.images.ttl.as_secs();

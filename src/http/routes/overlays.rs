@@ -251,7 +251,7 @@ pub(crate) async fn overlay(app: &Arc<App>, request: RenderRequest) -> HttpResul
         .await?;
     let name = name.ok_or_else(|| no_room(&app.config.images, image.png.len() as u64))?;
     let filename = name.to_string();
-    app.bytes.insert(filename.clone(), image.png);
+    app.bytes.insert(filename.clone(), &image.png);
     let canvas = &request.canvas;
     let overlay = Arc::new(Overlay {
         url: format!("imgs/{filename}"),

@@ -37,8 +37,8 @@ impl ByteCache {
         self.cache.get(key)
     }
 
-    pub(crate) fn insert(&self, key: String, bytes: Bytes) {
-        self.cache.insert(key, Bytes::copy_from_slice(&bytes));
+    pub(crate) fn insert(&self, key: String, bytes: &[u8]) {
+        self.cache.insert(key, Bytes::copy_from_slice(bytes));
     }
 
     /// Returns the bytes of `key`, cached or made by `make`, and whether they were cached. Concurrent callers wait for
@@ -99,7 +99,7 @@ mod tests {
         let failed = cache.get_or_make("key", || async { Err(Problem::internal("on purpose")) }).await;
         assert!(failed.is_err() && cache.get("key").is_none());
         for key in 0..100 {
-            cache.insert(key.to_string(), Bytes::from(vec![0; 10_000]));
+            cache.insert(key.to_string(), &[0; 10_000]);
         }
         assert!(cache.bytes() <= 100_000);
     }

@@ -129,10 +129,10 @@ mod tests {
     async fn a_client_that_reads_gets_all_bytes() {
         let (server, mut client) = duplex(64);
         let mut stream = ConnectionStream::new(server, connection(), 0, Duration::from_secs(600));
-        let write = tokio::spawn(async move { stream.write_all(&[7; 100_000]).await });
+        let write = tokio::spawn(async move { stream.write_all(&vec![7; 100_000]).await });
         let mut bytes = Vec::new();
         client.read_to_end(&mut bytes).await.unwrap();
         write.await.unwrap().unwrap();
-        assert_eq!(bytes, [7; 100_000]);
+        assert_eq!(bytes, vec![7; 100_000]);
     }
 }

@@ -12,7 +12,9 @@ pub(crate) fn digest(bytes: impl AsRef<[u8]>) -> u128 {
 /// Returns the [`digest`] of the concatenation of `parts`.
 pub(crate) fn digest_of_parts(parts: &[&[u8]]) -> u128 {
     let mut hasher = Sha256::new();
-    parts.iter().for_each(|part| hasher.update(part));
+    for part in parts {
+        hasher.update(part);
+    }
     let hash = hasher.finalize();
     hash.iter().take(size_of::<u128>()).fold(0, |digest, byte| digest << 8 | u128::from(*byte))
 }

@@ -141,7 +141,9 @@ mod tests {
         given_up.abort();
         assert!(given_up.await.unwrap_err().is_cancelled());
         assert_eq!(pool.places("locked").waiting.load(Ordering::Relaxed), 1);
-        releases.iter().for_each(|release| release.send(()).unwrap());
+        for release in &releases {
+            release.send(()).unwrap();
+        }
         for locked in locked {
             assert!(locked.await.unwrap().unwrap());
         }

@@ -370,7 +370,7 @@ mod tests {
             let (log, shared) = (log.clone(), Arc::clone(&pool));
             tasks.push(tokio::spawn(async move {
                 let work = move |_: &AtomicBool| {
-                    log.send(ms).unwrap();
+                    log.send(ms as u64).unwrap();
                     Ok(())
                 };
                 shared.run_at(Price::of_ms(ms), work).await.unwrap();
@@ -380,9 +380,9 @@ mod tests {
         let [(heavy, _), (light, _)] = blockers;
         // The thread of light work runs all of the light tasks, and the other one then the heavy ones.
         drop(light);
-        assert_eq!([order.recv().unwrap(), order.recv().unwrap()], [1.0, 1e2]);
+        assert_eq!([order.recv().unwrap(), order.recv().unwrap()], [1, 100]);
         drop(heavy);
-        assert_eq!([order.recv().unwrap(), order.recv().unwrap(), order.recv().unwrap()], [1e4, 1e4, 1e6]);
+        assert_eq!([order.recv().unwrap(), order.recv().unwrap(), order.recv().unwrap()], [10_000, 10_000, 1_000_000]);
         for task in tasks {
             task.await.unwrap();
         }

@@ -1,5 +1,7 @@
 //! Points without an area: a single one, or all of the same longitude or latitude.
 
+use std::fmt::Write as _;
+
 use serde_json::json;
 
 use super::cluster::Cluster;
@@ -30,7 +32,7 @@ fn points_without_an_area_are_read_without_bounds() {
             ] {
                 let name = format!("{table}-{number}-{kind}");
                 let sql = format!("SELECT {geometry} FROM {table} WHERE n = {number}");
-                config += &format!("[layers.{name}]\nsql = \"{sql}\"\n");
+                write!(config, "[layers.{name}]\nsql = \"{sql}\"\n").unwrap();
                 layers.push((name, points));
             }
         }

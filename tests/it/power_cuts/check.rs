@@ -74,15 +74,19 @@ impl Change {
                 state.entry((*layer).to_owned()).or_default().points = BTreeMap::from([(*weight, *count)]);
             }
             Self::Expire { layer, weight } => {
-                state.get_mut(*layer).map(|layer| layer.points.remove(weight));
+                if let Some(layer) = state.get_mut(*layer) {
+                    layer.points.remove(weight);
+                }
             }
             Self::Rooms { layer, name } => {
                 if let Some(layer) = state.get_mut(*layer) {
-                    layer.rooms.clone_from(name)
+                    layer.rooms.clone_from(name);
                 }
             }
             Self::FloorPlan { layer, is_there } => {
-                state.get_mut(*layer).map(|layer| layer.has_floor_plan = *is_there);
+                if let Some(layer) = state.get_mut(*layer) {
+                    layer.has_floor_plan = *is_there;
+                }
             }
             Self::Drop { layer } => drop(state.remove(*layer)),
             Self::Compact => {}
@@ -101,12 +105,16 @@ impl Workload {
         let changes: BTreeMap<&str, &Change> =
             self.0.iter().flatten().map(|(name, change)| (name.as_str(), change)).collect();
         let mut state = State::new();
-        acknowledged.iter().for_each(|name| changes[name].apply(&mut state));
+        for name in acknowledged {
+            changes[name].apply(&mut state);
+        }
         let is_open = |(name, _): &&(String, Change)| !acknowledged.contains(&name.as_str());
         let mut allowed = vec![state];
         for (_, change) in self.0.iter().filter_map(|client| client.iter().find(is_open)) {
             let mut with = allowed.clone();
-            with.iter_mut().for_each(|state| change.apply(state));
+            for state in &mut with {
+                change.apply(state);
+            }
             allowed.extend(with);
         }
         allowed

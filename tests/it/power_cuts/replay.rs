@@ -98,7 +98,6 @@ impl Replay {
             }
             "dup" | "dup2" | "dup3" => self.duplicated(call, result),
             "fcntl" if call.has("F_DUPFD") => self.duplicated(call, result),
-            "fcntl" => {}
             "mkdir" | "mkdirat" => {
                 let folder = if call.name == "mkdirat" { call.number(0) } else { None };
                 if let Some((folder, name)) = self.place(folder, &call.path(0)) {
@@ -128,7 +127,7 @@ impl Replay {
                 assert!(!is_shared || file.is_none(), "a file is written through memory: {}", call.shortened());
             }
             // The end of a call of `close` can follow the next `openat`, which reuses the number.
-            "close" | "sendto" | "sendmsg" => {}
+            "close" | "fcntl" | "sendto" | "sendmsg" => {}
             // Would change files in a way that the replay does not know.
             _ => {
                 let is_ours = call.is_inside(&self.home) || self.handle(call).is_some();

@@ -62,8 +62,8 @@ pub(crate) fn points_of(count: u64, weight: u32) -> String {
 pub(crate) fn plane_changes(round: u32) -> Vec<LayerRequest> {
     let layer = "floor";
     let points = |weight: u32| {
-        let rows: String = (0..30).map(|i| format!("{i},{},{weight}\n", i % 7)).collect();
-        format!("x,y,weight\n{rows}")
+        let rows: Vec<_> = (0..30).map(|i| format!("{i},{},{weight}\n", i % 7)).collect();
+        format!("x,y,weight\n{}", rows.concat())
     };
     let room = format!("Hall {round}");
     let ring = [[0, 0], [10, 0], [10, 10], [0, 10], [0, 0]];

@@ -20,14 +20,18 @@ impl Filter {
         if let Some(end_us) = end_us {
             add("end", format_args!("{end_us}"));
         }
-        time_parts.iter().for_each(|filter| add("times", format_args!("{filter}")));
+        for filter in time_parts {
+            add("times", format_args!("{filter}"));
+        }
         if !categories.is_empty() {
             add("categories", format_args!("{:x}", categories.digest()));
         }
         if let Some(polygon) = polygon {
             add("polygon", format_args!("{:x}", polygon.digest()));
         }
-        comparisons.iter().for_each(|comparison| add("where", format_args!("{comparison}")));
+        for comparison in comparisons {
+            add("where", format_args!("{comparison}"));
+        }
         key
     }
 }

@@ -1,5 +1,7 @@
 //! Credentials that the URLs in a response carry on, so that a client can follow them.
 
+use std::fmt::Write as _;
+
 use super::credentials::SignedParameters;
 use super::signature::{Signed, encode};
 
@@ -26,14 +28,16 @@ impl Carried {
 
     /// A verified signature.
     pub(super) fn signature(signed: &Signed, sent: &SignedParameters) -> Self {
-        let pinned = signed.pinned.iter().map(|(name, value)| format!("{}={}&", encode(name), encode(value)));
         let SignedParameters { key, expires, prefix, pinned: names, sig } = sent;
-        let mut query: String = pinned.collect();
-        query += &format!("key={}&expires={}&prefix={}&", encode(key), encode(expires), encode(prefix));
-        if !names.is_empty() {
-            query += &format!("pinned={}&", encode(names));
+        let mut query = String::new();
+        for (name, value) in &signed.pinned {
+            let _ = write!(query, "{}={}&", encode(name), encode(value));
         }
-        query += &format!("sig={}", encode(sig));
+        let _ = write!(query, "key={}&expires={}&prefix={}&", encode(key), encode(expires), encode(prefix));
+        if !names.is_empty() {
+            let _ = write!(query, "pinned={}&", encode(names));
+        }
+        let _ = write!(query, "sig={}", encode(sig));
         Self { query, pinned: signed.pinned.iter().map(|(name, _)| name.clone()).collect() }
     }
 

@@ -127,7 +127,7 @@ mod tests {
         }
         let (rest, signed) = taken("/a?key=n&radius=5&sig=x&expires=7&prefix=%2Fa");
         assert_eq!(rest, "/a?radius=5");
-        let Some(Credentials::Signature(signed)) = signed else { panic!("{signed:?}") };
+        let Some(Credentials::Signature(signed)) = signed else { unreachable!("{signed:?}") };
         assert_eq!((&*signed.key, &*signed.expires, &*signed.prefix, &*signed.sig), ("n", "7", "/a", "x"));
         for invalid in ["/a?key=1&key=2", "/a?key=", "/a?key", "/a?sig=x", "/a?key=n&sig=x&sig=y"] {
             let (rest, found) = taken(invalid);

@@ -1,5 +1,7 @@
 //! Signed URLs: the access of a key to a part of the paths, until a time.
 
+use std::fmt::Write as _;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -63,11 +65,13 @@ impl Signed {
     pub fn query(&self, secret: &str) -> Result<String, SigningError> {
         self.check()?;
         let sig = URL_SAFE_NO_PAD.encode(sign(&key_of(secret, &self.key), self.text().as_bytes()));
-        let mut query: String =
-            self.pinned.iter().map(|(name, value)| format!("{}={}&", encode(name), encode(value))).collect();
-        query += &format!("key={}&expires={}&prefix={}&", self.key, self.expires_s, encode(&self.prefix));
+        let mut query = String::new();
+        for (name, value) in &self.pinned {
+            let _ = write!(query, "{}={}&", encode(name), encode(value));
+        }
+        let _ = write!(query, "key={}&expires={}&prefix={}&", self.key, self.expires_s, encode(&self.prefix));
         if !self.pinned.is_empty() {
-            query += &format!("pinned={}&", encode(&self.names()));
+            let _ = write!(query, "pinned={}&", encode(&self.names()));
         }
         Ok(query + "sig=" + &sig)
     }
@@ -99,9 +103,11 @@ impl Signed {
     /// The text that is signed. Its parts are escaped, so that different URLs have different texts.
     fn text(&self) -> String {
         let Self { prefix, expires_s, pinned, .. } = self;
-        let pinned: String =
-            pinned.iter().map(|(name, value)| format!("\n{}={}", encode(name), encode(value))).collect();
-        format!("kiln-url-1\n{}\n{expires_s}{pinned}", encode(prefix))
+        let mut text = format!("kiln-url-1\n{}\n{expires_s}", encode(prefix));
+        for (name, value) in pinned {
+            let _ = write!(text, "\n{}={}", encode(name), encode(value));
+        }
+        text
     }
 
     /// Verifies the signature of a request whose query string is `query`, without the credentials. `None` if it is invalid.

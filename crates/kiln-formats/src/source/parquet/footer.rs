@@ -124,7 +124,7 @@ impl Walk<'_> {
             }
             Self::STRUCT => loop {
                 let header = self.byte()?;
-                if header & 15 == 0 {
+                if header % 16 == 0 {
                     return Ok(());
                 }
                 // Without a difference to the last one, the id of the field follows.
