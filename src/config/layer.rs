@@ -17,7 +17,7 @@ use crate::layer_name;
 use crate::source::{Columns, CoordinateSpace, ReadOptions};
 
 /// Reserved names: the server's own routes use them.
-pub const RESERVED: [&str; 19] = [
+pub const RESERVED: [&str; 18] = [
     "health",
     "catalog",
     "docs",
@@ -35,7 +35,6 @@ pub const RESERVED: [&str; 19] = [
     "favicon.ico",
     "assets",
     "static",
-    "sign",
     "tiles",
 ];
 

@@ -417,3 +417,15 @@ fn contradictory_keys_are_an_error() {
         kiln(home.path(), ["config", "check"]).failed(2, words);
     }
 }
+
+#[test]
+fn a_layer_may_have_the_name_of_the_route_that_signs() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::write(home.path().join("points.csv"), "lon,lat\n1,2\n").unwrap();
+    std::fs::write(home.path().join("kiln.toml"), "[layers.sign]\ninput = \"points.csv\"\n").unwrap();
+    let server = Server::at(home, &[]);
+    assert_eq!(get(&server, "/sign", &[]).ok(200).json()["name"], "sign");
+    get(&server, "/sign/statistics", &[]).ok(200);
+    server.send("POST", "/sign", &[], b"{}").rejected(409, &["no keys"]);
+    server.send("POST", "/signs", &[], b"{}").rejected(405, &[]);
+}

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::body::{Body, Bytes};
-use axum::http::{Response, header};
+use axum::extract::Path;
+use axum::http::{Response, StatusCode, header};
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -68,7 +69,15 @@ pub(crate) struct SignReply {
         (status = 409, description = "The server has no keys, or no signing secret", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The body exceeds a limit", body = Problem, content_type = "application/problem+json"),
     ))]
-pub(crate) async fn sign(app: Session, base: BaseUrl, body: Bytes) -> HttpResult<Response<Body>> {
+pub(crate) async fn sign(
+    app: Session,
+    Path(name): Path<String>,
+    base: BaseUrl,
+    body: Bytes,
+) -> HttpResult<Response<Body>> {
+    if name != "sign" {
+        return Ok((StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "GET,HEAD,PUT,DELETE")]).into_response());
+    }
     if !app.keys.has_keys() {
         return Err(Problem::conflict("the server has no keys, so its URLs need no signature"));
     }

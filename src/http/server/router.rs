@@ -66,10 +66,10 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/matrix", post(matrix_body::draw))
         .route("/overlays", post(overlays::create))
         .route("/queries", post(queries::create))
-        .route("/sign", post(sign::sign))
         .route("/v3/detections", post(detections::detections))
         .route("/twine.heatmap.php", get(bridge::bridge).post(bridge::bridge))
-        .route("/{layer}", put(layer_changes::put).delete(layer_changes::delete))
+        // A layer may be called `sign`: stores and configs of earlier versions can have one.
+        .route("/{layer}", put(layer_changes::put).delete(layer_changes::delete).post(sign::sign))
         .route("/{layer}/rooms", put(rooms::put).delete(rooms::delete))
         .route("/{layer}/bbox/{bounds}/{size}", post(bbox::picture_within))
         .route("/{layer}/grid", post(grid::grid_of_body))

@@ -33,7 +33,9 @@ pub(crate) fn rule(method: &Method, route: &str) -> Rule {
             }
         }
         "/queries" => Rule::Needs(Right::Queries),
+        // The router has `POST /sign` as a method of the second pattern.
         "/sign" => Rule::Needs(Right::Sign),
+        "/{layer}" if *method == Method::POST => Rule::Needs(Right::Sign),
         "/_/metrics" => Rule::Needs(Right::Metrics),
         "/jobs" | "/jobs/{name}/run" => Rule::Needs(Right::Jobs),
         // These have their parameters in a body.
