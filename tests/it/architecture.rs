@@ -60,6 +60,8 @@ const ROOT_ITEMS: &[&str] = &[
     "source",
     "spelling",
     "store",
+    "unwind",
+    "workers",
 ];
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {

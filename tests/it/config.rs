@@ -122,14 +122,14 @@ fn flags_override_variables_and_variables_override_the_file() {
         ("KILN_IMAGES_TTL", "3h"),
         ("KILN_IMAGES_MAX_COUNT", "6"),
         ("KILN_SCHEMES", "mine"),
-        ("DATABASE_URL", "postgres://kiln:secret@db/kiln"),
+        ("DATABASE_URL", "postgres://kiln:hunter2@db/kiln"),
     ];
     let run = kiln_with_env(home.path(), ["config", "check", "--ttl", "4h"], &env);
     let text = printed(run);
     for line in ["ttl = \"4h\"", "max_count = 6", "folder = \"here\"", "folders = [\"mine\"]"] {
         assert!(has_line(&text, line), "{line} is missing:\n{text}");
     }
-    assert!(!text.contains("secret"));
+    assert!(!text.contains("hunter2"));
     let run = kiln_with_env(home.path(), ["config", "check"], &[("KILN_SERVER_PORT", "80")]);
     run.failed(2, &["KILN_SERVER_PORT", "KILN_SERVER_LISTEN"]);
     // Errors that are found only after all sources are merged are reported at their source.

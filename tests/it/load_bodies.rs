@@ -37,7 +37,7 @@ fn endless() -> Vec<u8> {
 fn begin(server: &Server, path: &str, headers: &str, start: &[u8]) -> TcpStream {
     let mut stream = server.connect();
     let length = start.len() + 9;
-    let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\n{headers}content-length: {length}\r\n\r\n");
+    let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\n{headers}content-length: {length}\r\n\r\n");
     stream.write_all(head.as_bytes()).unwrap();
     let _ = stream.write_all(start);
     stream

@@ -9,7 +9,7 @@ use crate::server::{Server, eventually, receive};
 /// Opens a connection with a request in progress, whose body does not end.
 fn busy(server: &Server) -> TcpStream {
     let mut stream = server.connect();
-    let head = "POST /overlays HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n";
+    let head = "POST /overlays HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n";
     stream.write_all(head.as_bytes()).unwrap();
     let expected = b"HTTP/1.1 100 Continue\r\n\r\n";
     let mut answer = [0; 25];
@@ -29,7 +29,7 @@ fn silent_connections_are_closed_for_new_ones_the_longest_idle_first() {
     assert!(matches!(silent[0].read(&mut [0]), Ok(0) | Err(_)));
     assert!(matches!(silent[99].read(&mut [0]), Ok(0) | Err(_)));
     let last = silent.last_mut().unwrap();
-    last.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    last.write_all(b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
     assert_eq!(receive(last).status, 200);
     assert!(metric(&server, "kiln_connections") <= 16.0);
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
 use super::disk::{self, File, FileIdentity};
-use super::lock::is_at;
+use super::lock::{is_at, try_is_at};
 use super::manifest::create_folder;
 use super::sync::Mutex;
 use kiln_core::error::{Error, Result};
@@ -79,7 +79,10 @@ impl Claim {
     fn ensure(&self) -> Result<(), Refusal> {
         let mut claimed = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         let path = self.path();
-        if claimed.as_ref().is_some_and(|lock| is_at(lock, &path)) {
+        // If it cannot be known, the lock of this process would look like that of another server.
+        if let Some(lock) = &*claimed
+            && try_is_at(lock, &path).map_err(Refusal::Io)?
+        {
             return Ok(());
         }
         create_folder(&self.folder).map_err(Refusal::Io)?;

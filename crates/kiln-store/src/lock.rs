@@ -27,8 +27,16 @@ pub(super) fn lock_layer(folder: &Path) -> Result<File> {
 
 /// Whether an open file is still the one at `path`.
 pub(super) fn is_at(file: &File, path: &Path) -> bool {
-    let current = FileIdentity::at(path);
-    current.is_ok_and(|current| FileIdentity::of_file(file).is_ok_and(|own| own.is_same_file(&current)))
+    try_is_at(file, path).unwrap_or(false)
+}
+
+/// Whether an open file is still the one at `path`; an error if it cannot be known.
+pub(super) fn try_is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let current = match FileIdentity::at(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        current => current?,
+    };
+    Ok(FileIdentity::of_file(file)?.is_same_file(&current))
 }
 
 #[cfg(test)]

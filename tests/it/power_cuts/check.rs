@@ -211,7 +211,7 @@ pub(crate) fn leftovers(store: &Path) -> Result<(), String> {
         let folder = entry.unwrap().path();
         let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
         let Ok(manifest) = fs::read_to_string(folder.join("manifest.json")) else {
-            unused.extend((name != "server.lock").then_some(name));
+            unused.extend((!["server.lock", "server.clock"].contains(&name.as_str())).then_some(name));
             continue;
         };
         let manifest: Value = serde_json::from_str(&manifest).map_err(|error| error.to_string())?;
