@@ -37,9 +37,10 @@ pub struct Database {
     connections: usize,
     /// Connections without a statement timeout, for statements that read an entire table.
     unlimited_pool: Arc<Pool>,
-    /// Connections for the columns and the statistics of tables: without a statement timeout, but they wait for the lock
-    /// of a table only briefly.
+    /// Connections for the columns of tables, which wait for the lock of a table only briefly.
     look_pool: Arc<Pool>,
+    /// Connections for the statistics of tables: without a statement timeout, but they, too, wait for a lock only briefly.
+    statistics_pool: Arc<Pool>,
     /// Set once PostGIS is known to be installed.
     has_postgis: AtomicBool,
     /// Wakes the task that watches the tables.
@@ -80,11 +81,13 @@ impl Database {
             let options = PoolOptions { connections, timeout, lock_timeout };
             Pool::new(&name, &address.config, tls.clone(), options).map(Arc::new)
         };
+        let look_connections = (options.connections / 2).max(2);
         Ok(Arc::new(Self {
             pool: pool(options.connections, options.timeout, Duration::ZERO)?,
             connections: options.connections,
             unlimited_pool: pool(UNLIMITED_CONNECTIONS, Duration::ZERO, Duration::ZERO)?,
-            look_pool: pool((options.connections / 2).max(2), Duration::ZERO, LOOK_LOCK_TIMEOUT)?,
+            look_pool: pool(look_connections, options.timeout, LOOK_LOCK_TIMEOUT)?,
+            statistics_pool: pool(look_connections, Duration::ZERO, LOOK_LOCK_TIMEOUT)?,
             has_postgis: AtomicBool::new(false),
             wake: Arc::default(),
             address: address.clone(),
@@ -166,7 +169,7 @@ impl Database {
 
     /// Discards all connections, because one of them does not answer.
     pub(super) fn distrust(&self) {
-        for pool in [&self.pool, &self.unlimited_pool, &self.look_pool] {
+        for pool in [&self.pool, &self.unlimited_pool, &self.look_pool, &self.statistics_pool] {
             pool.distrust();
         }
     }
@@ -200,9 +203,9 @@ impl Database {
         &self.unlimited_pool
     }
 
-    /// Connections for the columns and the statistics of tables.
-    pub(super) fn look_pool(&self) -> &Arc<Pool> {
-        &self.look_pool
+    /// Connections for the statistics of tables.
+    pub(super) fn statistics_pool(&self) -> &Arc<Pool> {
+        &self.statistics_pool
     }
 
     /// Runs `work` with a connection for the columns of tables, within the statement timeout.

@@ -76,7 +76,7 @@ impl TableStatistics {
         let rows = window.lat.len() as u64 + 1;
         let sql = statement(relation, &window, rows);
         let (has_weight, has_time) = (relation.weight.is_some(), relation.time.is_some());
-        let mut connection = database.look_pool().get().await?;
+        let mut connection = database.statistics_pool().get().await?;
         let cells = all(&mut connection, &sql.text, &sql.values, move |row| CellRow::read(row, has_weight, has_time));
         let mut cells = cells.await?;
         drop(connection);

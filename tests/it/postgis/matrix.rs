@@ -571,5 +571,5 @@ fn a_server_reports_invalid_values_of_a_layer_and_serves_the_others() {
     reply.rejected(400, &["x_bins", "5 bins from -1e308 to 1e308 are invalid"]);
     // The layer is opened once its values are valid.
     database.sql("UPDATE extremes SET low = 2 WHERE low > 0; CREATE OR REPLACE VIEW broken AS SELECT low AS amount FROM extremes");
-    server.eventually("/broken/matrix?x=amount", 200);
+    server.eventually("/broken/matrix?x=amount&y=none", 200);
 }
