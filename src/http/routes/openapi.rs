@@ -93,7 +93,19 @@ pub(crate) async fn openapi() -> impl IntoResponse {
     ([(header::CACHE_CONTROL, "no-cache")], Json(document()))
 }
 
-/// The complete document: that of the macros with the security scheme, the schemas of path parameters and of binary bodies.
+/// The errors that the server may return for any request, before the operation runs or while it waits: the status and the
+/// description.
+pub(crate) const COMMON_ERRORS: [(&str, &str); 6] = [
+    ("401", "The key, the token or the signature is missing, unknown or expired"),
+    ("403", "The key does not allow the request, or the server does not"),
+    ("408", "The body arrived too slowly"),
+    ("421", "The host is not a name of the server"),
+    ("429", "The client or its key has used its quota"),
+    ("503", "The server is busy, or the request exceeded a timeout"),
+];
+
+/// The complete document: that of the macros with the security scheme, the common errors, the schemas of path parameters and of
+/// binary bodies.
 pub(crate) fn document() -> Value {
     let mut document = serde_json::to_value(ApiDoc::openapi()).unwrap_or_default();
     document["components"]["securitySchemes"] = json!({
@@ -106,12 +118,23 @@ pub(crate) fn document() -> Value {
         parameters.into_iter().flatten().for_each(describe_path_parameter);
         let body = operation.get_mut("requestBody").and_then(|body| body.get_mut("content"));
         body.into_iter().for_each(describe_binary);
-        let responses = operation.get_mut("responses").and_then(Value::as_object_mut);
+        let has_body = operation.get("requestBody").is_some();
+        let mut responses = operation.get_mut("responses").and_then(Value::as_object_mut);
+        for (status, description) in COMMON_ERRORS.iter().filter(|(status, _)| has_body || *status != "408") {
+            let Some(responses) = &mut responses else { continue };
+            responses.entry(*status).or_insert_with(|| problem(description));
+        }
         let contents = responses.into_iter().flat_map(|responses| responses.values_mut());
         contents.filter_map(|response| response.get_mut("content")).for_each(describe_binary);
     }
     describe_items(&mut document);
     document
+}
+
+/// A response with a problem.
+fn problem(description: &str) -> Value {
+    let schema = json!({"$ref": "#/components/schemas/Problem"});
+    json!({"description": description, "content": {"application/problem+json": {"schema": schema}}})
 }
 
 /// Adds the schema of items to arrays without one, which code generators require: any value.
@@ -280,6 +303,18 @@ mod tests {
             "image/webp",
         ];
         assert_eq!(binary.into_iter().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn every_operation_has_the_common_errors() {
+        let document = document();
+        for (name, operation) in operations(&document) {
+            let has_body = operation["requestBody"].is_object();
+            for (status, _) in COMMON_ERRORS {
+                let is_listed = operation["responses"][status].is_object();
+                assert!(is_listed == (has_body || status != "408"), "{name}, {status}");
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use crate::http::routes::openapi::document;
+use crate::http::routes::openapi::{COMMON_ERRORS, document};
 use crate::layer::{ColumnOptions, FilterOptions, InputOptions, StyleOptions};
 use crate::matrix::{MatrixOptions, MatrixStyleOptions, MatrixTableOptions};
 use crate::occupancy::{GridOptions, GridStyleOptions};
@@ -46,16 +46,18 @@ parameter, and `request_id` is the id of the request in the server's log.
 | 400 | `urn:kiln:invalid-parameter` | a parameter is unknown, malformed or out of range |
 | 400 | `urn:kiln:invalid-body` | the request body cannot be parsed |
 | 400 | `urn:kiln:bad-request` | the request is malformed |
-| 401 | `urn:kiln:unauthorized` | the token of a write request is missing or wrong |
-| 403 | `urn:kiln:forbidden` | write requests are not allowed, or not from this client |
+| 401 | `urn:kiln:unauthorized` | the token of a write request is missing or wrong; on a server with keys, the key of any request is missing, unknown or expired |
+| 403 | `urn:kiln:forbidden` | write requests are not allowed, or not from this client; the key or the signed URL does not have the right, or not on this page |
 | 404 | `urn:kiln:not-found` | the layer, tile, picture or route does not exist |
 | 405 | `urn:kiln:method-not-allowed` | the route does not support the method; `Allow` lists the supported ones |
+| 408 | `urn:kiln:slow-body` | the body arrived more slowly than `limits.body_rate`; the connection is closed |
 | 409 | `urn:kiln:conflict` | the layer cannot be changed, the job is running, or several layers have the space |
 | 412 | `urn:kiln:precondition-failed` | the layer exists, and the request has `If-None-Match: *` |
 | 413 | `urn:kiln:too-large` | the request exceeds a limit of the configuration |
 | 415 | `urn:kiln:unsupported-media-type` | the media type or encoding of the body is not supported |
 | 421 | `urn:kiln:misdirected-request` | the `Host` is not a name of the server (`server.hosts`) |
 | 422 | `urn:kiln:idempotency-key-used` | the `Idempotency-Key` was used with other content |
+| 429 | `urn:kiln:too-many-requests` | the client exceeds `limits.client_price`, or its key its `rate`; retry after `Retry-After` |
 | 500 | `urn:kiln:internal` | the server failed; the log has the cause under the `request_id` |
 | 503 | `urn:kiln:busy` | too many requests wait; retry after `Retry-After` |
 | 503 | `urn:kiln:timeout` | the request exceeded `server.timeout` or `postgis.timeout` |
@@ -64,6 +66,9 @@ parameter, and `request_id` is the id of the request in the server's log.
 | 503 | `urn:kiln:store-read-only` | the disk of the server is read-only, or access is denied; nothing was written |
 | 503 | `urn:kiln:store-unavailable` | the folder of the store was replaced; nothing was written |
 | 507 | `urn:kiln:disk-full` | the disk of the server is full; nothing was written |
+
+Any request may have 401, 403, 421, 429 or 503, and one with a body 408; the lists below have the others. A URI of more than 64 KiB gets 414, and a head of more than 128 KiB or 100 headers
+431: these two have no body.
 
 ## Names and lists
 
@@ -87,6 +92,10 @@ openapi-python-client reads JSON and text only. Its configuration [openapi-pytho
 ## Authorization
 
 Write requests send the token of `server.token`, or that of the link which the server prints when it starts, as `Authorization: Bearer TOKEN` ([Layers](layers.md#who-may-write)).
+
+On a server with [keys](keys.md), requests for layers, GET requests too, send a key: its secret as `Authorization: Bearer SECRET`, or as the query parameter `key=SECRET` where a client cannot send
+headers, or the query string of a [signed URL](keys.md#signed-urls). The token has all rights of a key. Without a key, a request has the rights of `[keys.anonymous]`, or gets 401.
+[The right of each route](keys.md#the-right-of-each-route) lists what a key needs.
 "#;
 
 /// The sections, by their tags.
@@ -167,7 +176,10 @@ fn operation(method: &str, path: &str, operation: &Value) -> String {
     let mut errors = Vec::new();
     for (status, response) in operation["responses"].as_object().unwrap() {
         if status.starts_with(['4', '5']) {
-            errors.push(status.as_str());
+            // Those of every operation are described once.
+            if !COMMON_ERRORS.iter().any(|(common, _)| common == status) {
+                errors.push(status.as_str());
+            }
             continue;
         }
         let types = response["content"].as_object().into_iter().flat_map(|types| types.keys());
