@@ -116,6 +116,7 @@ pub(crate) struct Metrics {
     requests: Family<RequestLabels, Counter>,
     request_seconds: Family<RouteLabels, Histogram>,
     render_seconds: Histogram,
+    price_ms: Histogram,
     cache: Family<CacheLabels, Counter>,
     removed: Family<RemovalLabels, Counter>,
     removed_bytes: Counter,
@@ -145,6 +146,9 @@ impl RenderTimer<'_> {
 /// The upper bounds of the histogram buckets in seconds.
 const SECONDS: [f64; 15] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
+/// The upper bounds of the histogram buckets of prices in milliseconds.
+const PRICES_MS: [f64; 12] = [1.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 2e6];
+
 impl Metrics {
     /// Creates and registers all metrics, at 0.
     pub(crate) fn new() -> Self {
@@ -167,6 +171,7 @@ impl Metrics {
             requests: Family::default(),
             request_seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
             render_seconds: Histogram::new(SECONDS),
+            price_ms: Histogram::new(PRICES_MS),
             cache: Family::default(),
             removed: Family::default(),
             removed_bytes: Counter::default(),
@@ -212,6 +217,9 @@ impl Metrics {
         registry.register_with_unit("http_request", help, Unit::Seconds, new.request_seconds.clone());
         let help = "Time to render and encode a picture, without queueing";
         registry.register_with_unit("render", help, Unit::Seconds, new.render_seconds.clone());
+        let help =
+            "Price of each request with work for the render threads, in milliseconds of estimated processor time";
+        registry.register("request_price", help, new.price_ms.clone());
         registry.register("render_working", "Renders in progress", new.working.clone());
         registry.register("render_waiting", "Renders waiting in the queue", new.waiting.clone());
         registry.register("cache_requests", "Cache lookups, by hit or miss", new.cache.clone());
@@ -248,6 +256,11 @@ impl Metrics {
     /// Starts the timer of a render.
     pub(crate) fn render(&self) -> RenderTimer<'_> {
         RenderTimer { start: Instant::now(), histogram: &self.render_seconds }
+    }
+
+    /// Records the price of a request in milliseconds.
+    pub(crate) fn price(&self, ms: u64) {
+        self.price_ms.observe(ms as f64);
     }
 
     /// Records a cache lookup.

@@ -14,6 +14,7 @@ use super::app::App;
 use super::body_budget::BodyLease;
 use super::client::ClientId;
 use super::keys::KeyName;
+use super::price::WorkPrices;
 use super::problem::Problem;
 use crate::http::parameters::fields::has_deprecated;
 
@@ -39,12 +40,13 @@ pub(crate) async fn access(State(app): State<Arc<App>>, request: Request, next: 
     let client = ClientId::of_request(&app.config.server, request.headers(), request.extensions().get());
     let lease = BodyLease::new(&app.bodies, client.as_ref());
     let request = lease.attach(request);
-    let run = async {
+    let prices = WorkPrices::default();
+    let run = prices.scope(async {
         match client {
             Some(client) => client.scope(next.run(request)).await,
             None => next.run(request).await,
         }
-    };
+    });
     let mut response = match tokio::time::timeout(limit.duration(), run).await {
         Ok(response) => response,
         Err(_) => {
@@ -70,10 +72,14 @@ pub(crate) async fn access(State(app): State<Arc<App>>, request: Request, next: 
     }
     let (status, seconds) = (response.status().as_u16(), start.elapsed().as_secs_f64());
     app.metrics.request(&route, &method, status, seconds);
+    let price = prices.sum_ms();
+    if let Some(ms) = price {
+        app.metrics.price(ms);
+    }
     if let Some(uri) = uri {
         let ms = (seconds * 1e5).round() / 100.0;
         let bytes = response.headers().get(header::CONTENT_LENGTH).and_then(|bytes| bytes.to_str().ok());
-        tracing::info!(%method, %uri, status, ms, bytes, id, key, "request");
+        tracing::info!(%method, %uri, status, ms, price, bytes, id, key, "request");
     }
     response
 }

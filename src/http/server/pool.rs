@@ -192,8 +192,9 @@ impl Pool {
         }
     }
 
-    /// Checks a price against the limits.
+    /// Checks a price against the limits, and records it for the log and the metrics, also if it exceeds them.
     pub(super) fn admit(&self, price: Price) -> HttpResult<()> {
+        price.record();
         if price.ms() > self.max_price {
             let (price, limit) = (price.ms(), self.max_price);
             let detail = format!(

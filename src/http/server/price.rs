@@ -4,7 +4,8 @@
 //! `docs/server.md` has the measurements. A price is an upper estimate, since the position of the points in the picture is
 //! not known: it orders requests and limits them, and is no promise of a time.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::geo::Canvas;
 use crate::http::parameters::filter::Filter;
@@ -12,6 +13,27 @@ use crate::http::parameters::render_request::{RenderRequest, Subject};
 use crate::layer::{Blend, Layer, Style};
 use crate::raster::{Aggregation, Shape};
 use crate::source::{self, PointSet};
+
+tokio::task_local! {
+    /// The prices of the work of the request that the task serves.
+    static WORK: WorkPrices;
+}
+
+/// The sum of the prices of the work of a request, for the log and the metrics.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WorkPrices(Arc<AtomicU64>);
+
+impl WorkPrices {
+    /// Runs `future`, and adds the prices of its work.
+    pub(crate) async fn scope<F: Future>(&self, future: F) -> F::Output {
+        WORK.scope(self.clone(), future).await
+    }
+
+    /// The sum in milliseconds; `None` without work, as in a response of the cache.
+    pub(crate) fn sum_ms(&self) -> Option<u64> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|ms| *ms > 0)
+    }
+}
 
 /// An estimate of processor time, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +54,14 @@ impl Price {
     /// The price in milliseconds.
     pub(crate) fn ms(self) -> u64 {
         self.0
+    }
+
+    /// Adds the price to those of the current request, if there is one.
+    pub(super) fn record(self) {
+        let _ = WORK.try_with(|WorkPrices(sum)| {
+            let add = |ms: u64| Some(ms.saturating_add(self.0));
+            let _ = sum.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        });
     }
 
     /// Whether the work is heavy: only a part of the threads run such work.
@@ -180,6 +210,15 @@ mod tests {
                 assert!(at(1e12, 512.0, 256.0) <= at(1e9, 512.0, 256.0));
             }
         }
+    }
+
+    #[tokio::test]
+    async fn the_prices_of_a_request_are_added() {
+        let [work, other] = [WorkPrices::default(), WorkPrices::default()];
+        Price(9).record();
+        work.scope(async { Price(300).record() }).await;
+        work.scope(async { Price(u64::MAX).record() }).await;
+        assert_eq!((work.sum_ms(), other.sum_ms()), (Some(u64::MAX), None));
     }
 
     #[test]
