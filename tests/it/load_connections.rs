@@ -62,3 +62,16 @@ fn the_health_check_and_the_metrics_are_served_if_all_places_are_taken() {
     drop((taken, silent));
     eventually("a place is free", || server.get("/cities/7/66/44.png").status == 200);
 }
+
+#[test]
+fn a_head_of_128_kib_is_served_and_a_longer_one_is_not() {
+    let server = Server::with(&[], "");
+    let status = |bytes: usize| {
+        let start = "GET /health HTTP/1.1\r\nhost: localhost\r\nx: ";
+        let rest = "a".repeat(bytes - start.len() - 4);
+        let mut stream = server.connect();
+        stream.write_all(format!("{start}{rest}\r\n\r\n").as_bytes()).unwrap();
+        receive(&mut stream).status
+    };
+    assert_eq!((status(128 << 10), status((128 << 10) + 1), status(140_000)), (200, 431, 431));
+}

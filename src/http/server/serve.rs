@@ -40,8 +40,11 @@ use crate::layer::Layer;
 /// The timeout for the headers of a request, including the time since the previous one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// The maximum size of the head of a request, and of the part of a body that is read ahead. A URI has at most 64 KiB.
+/// The maximum size of the head of an HTTP/1.1 request. A URI has at most 64 KiB.
 const MAX_HEAD_BYTES: usize = 128 << 10;
+
+/// The part of a body that is read ahead. Alone, it would limit a head only to the first multiple of what is read at once.
+const MAX_READ_BYTES: usize = MAX_HEAD_BYTES;
 
 /// The paths that are served to connections beyond `server.max_connections`.
 const RESERVED_PATHS: [&str; 2] = ["/health", "/_/metrics"];
@@ -150,7 +153,8 @@ async fn serve(
     let min_rate = app.config.limits.body_rate.bytes();
     let timeout = app.config.server.timeout.duration();
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MAX_HEAD_BYTES);
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT);
+    builder.max_header_size(MAX_HEAD_BYTES).max_buf_size(MAX_READ_BYTES);
     let mut reserved = builder.clone();
     reserved.keep_alive(false);
     tokio::pin!(shutdown);
