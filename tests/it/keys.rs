@@ -196,6 +196,27 @@ fn a_key_has_the_rights_of_its_section_alone() {
 }
 
 #[test]
+fn a_form_on_a_page_uploads_with_a_key_in_its_url() {
+    let page = "https://shop.example";
+    let key = format!(
+        "[keys.form]\nhash = \"{HASH_OF_WRITER}\"\nlayers = [\"mine\"]\nrights = [\"write\"]\norigins = [\"{page}\"]\n"
+    );
+    let server = serve_with(&(config() + &key));
+    server.send("PUT", "/mine", &[OWNER], b"{}").ok(201);
+    let part = "Content-Disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\nContent-Type: text/csv";
+    let form = format!("--b\r\n{part}\r\n\r\n{POINTS}\r\n--b--\r\n");
+    let submit = |path: &str, origin: &str| {
+        let headers = [("content-type", "multipart/form-data; boundary=b"), ("origin", origin)];
+        server.send("POST", path, &[&headers[..], &[("sec-fetch-site", "cross-site")]].concat(), form.as_bytes())
+    };
+    submit("/mine/points", page).rejected(401, &["key"]);
+    submit("/mine/points?key=kiln_of_writer", "https://other.example").rejected(403, &["page"]);
+    submit("/stored/points?key=kiln_of_writer", page).rejected(403, &[]);
+    submit("/mine/points?key=kiln_of_writer", page).ok(200);
+    assert_eq!(points(get(&server, "/mine/statistics", &[OWNER])), 4);
+}
+
+#[test]
 fn every_route_rejects_a_key_without_its_right() {
     let config = config()
         + &format!(
