@@ -38,9 +38,8 @@ pub(crate) async fn run(app: Arc<App>) {
 /// Limits the heaps that glibc creates for threads, which keep what was freed in each of them. It must be called before other
 /// threads run, and does nothing if the environment sets these parameters.
 ///
-/// By default there are eight heaps per processor, and large blocks stay in them after the first one was freed: with two heaps and
-/// blocks beyond 4 MB returned at once, tiles take the same processor time, 5.9 ms instead of 6.2, and 25 MB instead of 37 after 150
-/// tiles. A smaller threshold, 128 KiB, made tiles 60 % slower, and so did allocators with a shorter memory.
+/// By default there are eight heaps per processor, and large blocks stay in them after the first one was freed. Blocks beyond 4 MB
+/// are returned at once. The threshold must not be much smaller: each tile would map the buffers of the previous one again.
 #[cfg(feature = "cli")]
 pub(crate) fn limit_heaps() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
