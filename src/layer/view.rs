@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::geo::{Extent, Points, Projection};
 use crate::protection::{ProtectedPoints, Protection};
 use crate::raster::{Grid, Reduction};
-use crate::source::{CoordinateSpace, Filter, FilteredPoints, PointSet, Query, scan_each};
+use crate::source::{CoordinateSpace, Filter, FilteredPoints, PointDigest, PointSet, Query, scan_each};
 
 /// What a client sees of a layer: the points that pass a filter, or groups of at least so many of them.
 #[derive(Clone, Debug, Default)]
@@ -52,8 +52,8 @@ impl View {
         let mut points = Arc::clone(all.point_set());
         if self.filter.is_active() {
             let query = spec.query().with_filter(self.filter.clone());
-            let (count, extent) = scan(&*points, &query, threads)?;
-            points = Arc::new(FilteredPoints::new(points, self.filter.clone(), count, extent));
+            let Seen { count, extent, digest } = Seen::of(&*points, &query, threads)?;
+            points = Arc::new(FilteredPoints::new(points, self.filter.clone(), count, extent, digest));
         }
         let Some(protection) = &self.protection else { return Ok(Layer::new(spec.clone(), points)) };
         let released = ProtectedPoints::of(&*points, &spec.query(), protection, threads)?;
@@ -62,25 +62,41 @@ impl View {
     }
 }
 
-/// The number and the extent of the points that pass `query`.
-fn scan(points: &dyn PointSet, query: &Query<'_>, threads: usize) -> Result<(u64, Extent)> {
-    if points.is_remote() {
-        let count = points.count(query)?;
-        let extent = if points.has_positions() { occupied_extent(points, query)? } else { Extent::default() };
-        return Ok((count, extent));
+/// What is known of the points that pass a filter.
+struct Seen {
+    count: u64,
+    extent: Extent,
+    /// `None` in a database, which computes none.
+    digest: Option<PointDigest>,
+}
+
+impl Seen {
+    /// Scans the points that pass `query`.
+    fn of(points: &dyn PointSet, query: &Query<'_>, threads: usize) -> Result<Self> {
+        if points.is_remote() {
+            let count = points.count(query)?;
+            let extent = if points.has_positions() { occupied_extent(points, query)? } else { Extent::default() };
+            return Ok(Self { count, extent, digest: None });
+        }
+        // The columns that responses show.
+        let query = query.clone().with_weights(true).with_times(true).with_required_times(false);
+        let query = query.with_categories(true).with_tracks(true);
+        let mut parts = vec![(0, Extent::default(), PointDigest::default()); points.concurrency(threads).max(1)];
+        // The report of a store counts all points of the parts that it reads.
+        scan_each(points, &query, &mut parts, |(count, extent, digest), points| {
+            *count += points.len() as u64;
+            extent.add(points);
+            digest.add(points);
+            query.flow()
+        })?;
+        let (mut count, mut extent, mut digest) = (0, Extent::default(), PointDigest::default());
+        for (part_count, part_extent, part_digest) in &parts {
+            count += part_count;
+            extent.merge(part_extent);
+            digest.merge(*part_digest);
+        }
+        Ok(Self { count, extent, digest: Some(digest) })
     }
-    let mut parts = vec![(0, Extent::default()); points.concurrency(threads).max(1)];
-    // The report of a store counts all points of the parts that it reads.
-    scan_each(points, query, &mut parts, |(count, extent), points| {
-        *count += points.len() as u64;
-        extent.add(points);
-        query.flow()
-    })?;
-    let mut extent = Extent::default();
-    for (_, part) in &parts {
-        extent.merge(part);
-    }
-    Ok((parts.iter().map(|(count, _)| count).sum(), extent))
 }
 
 /// The extent of the occupied pixels of a picture of the points. A database sums its points in milliseconds, and sends them

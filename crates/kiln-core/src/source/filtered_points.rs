@@ -3,14 +3,15 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use twox_hash::XxHash64;
+use twox_hash::XxHash3_128;
 
 use super::{
-    CategoryList, Comparison, CoordinateSpace, DamagedPoints, Description, Filter, PointSet, Query, ScanReport, Sink,
-    Source, TableColumn, Totals, scan_range,
+    CategoryList, Comparison, CoordinateSpace, DamagedPoints, Description, Filter, PointDigest, PointSet, Query,
+    ScanReport, Sink, Source, TableColumn, Totals, scan_range,
 };
 use crate::error::{Error, Result};
 use crate::geo::{Canvas, Extent};
+use crate::keyed_digest::keyed_digest;
 use crate::matrix::{BinQuantity, MatrixRequest, PointMatrix};
 use crate::occupancy::{OccupancyGrid, OccupancyRequest};
 use crate::parameter::Parameter;
@@ -19,7 +20,8 @@ use crate::raster::{Cells, Reduction};
 /// The points of a set that pass a filter, without a trace of the other points: every query is limited by the filter,
 /// and number, extent and report are those of the points that pass.
 ///
-/// Its version changes with the points of the whole set, of which it is a digest.
+/// Its version changes with the points that pass, the filter and the description, and says nothing of the other points, not
+/// even that they have changed. That of a set whose points are not read, which is in a database, changes with all points.
 #[derive(Debug)]
 pub struct FilteredPoints {
     all: Arc<dyn PointSet>,
@@ -30,11 +32,25 @@ pub struct FilteredPoints {
 }
 
 impl FilteredPoints {
-    /// The points of `all` that pass `filter`; `points` and `extent` are their number and bounding box.
-    pub fn new(all: Arc<dyn PointSet>, filter: Filter, points: u64, extent: Extent) -> Self {
-        let text = format!("{}\n{filter}", all.version());
-        let version = format!("{:016x}", XxHash64::oneshot(0, text.as_bytes()));
-        Self { all, filter, extent, points, version }
+    /// The points of `all` that pass `filter`; `points`, `extent` and `digest` are their number, bounding box and digest.
+    ///
+    /// Without a digest, the version is one of this process: it is a hash of that of `all` under a random key, so that clients
+    /// cannot count the changes.
+    pub fn new(
+        all: Arc<dyn PointSet>,
+        filter: Filter,
+        points: u64,
+        extent: Extent,
+        digest: Option<PointDigest>,
+    ) -> Self {
+        let version = match digest {
+            Some(digest) => {
+                let text = format!("\n{points}\n{filter}\n{:?}", all.description());
+                XxHash3_128::oneshot(&[&digest.to_bytes(), text.as_bytes()].concat())
+            }
+            None => keyed_digest((all.version(), filter.to_string())),
+        };
+        Self { all, filter, extent, points, version: format!("{version:032x}") }
     }
 
     /// Returns `query` with the filter added.
@@ -200,7 +216,7 @@ mod tests {
         let filter = Filter { categories: vec!["a".to_owned()].into(), ..Filter::default() };
         let mut extent = Extent::default();
         extent.add(Points::new(&[1.0, 2.0], &[1.0, 2.0]).unwrap());
-        FilteredPoints::new(Arc::new(all), filter, 2, extent)
+        FilteredPoints::new(Arc::new(all), filter, 2, extent, Some(PointDigest::default()))
     }
 
     #[test]
@@ -240,9 +256,18 @@ mod tests {
     #[test]
     fn the_version_depends_on_the_points_and_on_the_filter() {
         let (one, same) = (seen(), seen());
-        let other = FilteredPoints::new(Arc::clone(&one.all), Filter::default(), 3, Extent::default());
         assert_eq!(one.version(), same.version());
-        assert_ne!(one.version(), other.version());
         assert_ne!(one.version(), one.all.version());
+        let of = |filter: &Filter, digest| {
+            FilteredPoints::new(Arc::clone(&one.all), filter.clone(), 2, Extent::default(), digest).version()
+        };
+        let mut digest = PointDigest::default();
+        assert_eq!(of(&one.filter, Some(digest)), one.version());
+        assert_ne!(of(&Filter::default(), Some(digest)), one.version());
+        digest.add(Points::new(&[1.0], &[1.0]).unwrap());
+        assert_ne!(of(&one.filter, Some(digest)), one.version());
+        // Without a digest, they depend on the version of the set.
+        assert_eq!(of(&one.filter, None), of(&one.filter, None));
+        assert_ne!(of(&one.filter, None), of(&Filter::default(), None));
     }
 }

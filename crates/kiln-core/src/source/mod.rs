@@ -14,6 +14,7 @@ mod filtered_points;
 pub(crate) mod memory_source;
 pub mod parts;
 mod point_columns;
+mod point_digest;
 mod point_set;
 mod points_within;
 mod progress;
@@ -35,6 +36,7 @@ pub use damaged_points::DamagedPoints;
 pub use filtered_points::FilteredPoints;
 pub use memory_source::MemorySource;
 pub use point_columns::PointColumns;
+pub use point_digest::PointDigest;
 pub use point_set::{
     CategoryList, Description, PointSet, Provider, TableColumn, Totals, scan_cells, scan_count, scan_each, scan_range,
     scan_sample,
