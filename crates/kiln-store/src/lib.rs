@@ -45,6 +45,7 @@ mod lock;
 mod manifest;
 mod matrix;
 mod merge;
+mod missing_manifest;
 mod occupancy;
 mod point_set;
 mod points;

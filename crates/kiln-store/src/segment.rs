@@ -118,9 +118,12 @@ pub(super) struct SegmentWriter {
     rows: u64,
 }
 
+/// What the name of the file of a segment's points ends in.
+pub(super) const POINTS_SUFFIX: &str = ".points.arrow";
+
 /// The name of the file of a segment's points.
 pub(super) fn points_name(name: &str) -> String {
-    format!("{name}.points.arrow")
+    format!("{name}{POINTS_SUFFIX}")
 }
 
 /// The name of the file of a segment's bins.

@@ -11,6 +11,7 @@ use super::disk::{self, OpenFolder};
 use super::layer::StoredLayer;
 use super::lock::lock_layer;
 use super::manifest::{self, Description, Manifest, Space};
+use super::missing_manifest::{check_manifest, lacks_manifest};
 use super::retention::{ClockCheck, RetentionClock};
 use super::snapshot::Snapshot;
 use super::staging::StagingDir;
@@ -91,7 +92,7 @@ impl Store {
         &self.folder
     }
 
-    /// The names of all layers, sorted.
+    /// The names of all layers, sorted. A folder with points, but without a manifest, is a damaged layer.
     ///
     /// # Errors
     /// [`Error::Io`] if the folder cannot be read.
@@ -106,7 +107,9 @@ impl Store {
         for entry in entries {
             let entry = entry.map_err(failed)?;
             let Ok(name) = entry.file_name().into_string() else { continue };
-            if layer_name::is_valid(&name) && disk::exists(&entry.path().join(manifest::FILE)) {
+            let folder = entry.path();
+            let is_layer = || disk::exists(&folder.join(manifest::FILE)) || lacks_manifest(&folder);
+            if layer_name::is_valid(&name) && is_layer() {
                 names.push(name);
             }
         }
@@ -120,15 +123,17 @@ impl Store {
     /// The layer `name`; `None` if it does not exist.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the [name](layer_name) is invalid; [`Error::Input`] if the manifest is damaged;
+    /// [`Error::Invalid`] if the [name](layer_name) is invalid; [`Error::Input`] if the manifest is damaged or missing;
     /// [`Error::Io`] if it cannot be read.
     pub fn layer(&self, name: &str) -> Result<Option<Arc<StoredLayer>>> {
-        let path = self.layer_folder(name)?.join(manifest::FILE);
+        let folder = self.layer_folder(name)?;
+        let path = folder.join(manifest::FILE);
         let exists = disk::try_exists(&path).map_err(|error| Error::io(&path, "read", error))?;
         let mut layers = self.layers.write().unwrap_or_else(PoisonError::into_inner);
         if !exists {
             layers.remove(name);
-            return Ok(None);
+            drop(layers);
+            return check_manifest(&folder).map(|()| None);
         }
         if let Some(layer) = layers.get(name) {
             return Ok(Some(Arc::clone(layer)));
