@@ -23,7 +23,13 @@ async fn reload(app: &Arc<App>, load: &LoadConfig) {
     let (shared, load) = (Arc::clone(app), Arc::clone(load));
     let work = tokio::task::spawn_blocking(move || {
         let config = load()?;
-        shared.replace_keys(&config)
+        let keys = shared.replace_keys(&config)?;
+        if config.server.token != shared.config.server.token {
+            tracing::warn!(
+                "server.token has changed, but the previous token remains valid until the server is restarted"
+            );
+        }
+        Ok(keys)
     });
     let outcome =
         work.await.unwrap_or_else(|error| Err(Error::io("the configuration", "read", std::io::Error::other(error))));

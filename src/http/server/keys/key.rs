@@ -166,9 +166,15 @@ impl KeyRing {
     /// Replaces the keys, and returns their number. After an error, the previous ones stay.
     ///
     /// # Errors
-    /// As [`new`](Self::new).
+    /// As [`new`](Self::new), and if the configuration has no keys although there are some: its file may be missing, or
+    /// an editor may have truncated it before it writes, and everybody could read.
     pub(crate) fn replace(&self, config: &Config) -> Result<usize> {
         let keys = Arc::new(Keys::new(config)?);
+        if keys.is_empty() && self.has_keys() {
+            let message = "the configuration has no keys, so that everybody could read all layers; restart the server to \
+                           open it, or restore the file";
+            return Err(Error::config("keys", message));
+        }
         let count = keys.by_name.len();
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = keys;
         Ok(count)
@@ -229,6 +235,19 @@ pub(super) mod tests {
         let key = keys.named("a").unwrap();
         assert!(key.sees("x") && !key.sees("y") && key.may(Right::Read) && !key.may(Right::Write));
         assert!(!format!("{keys:?}").contains(one.reveal()));
+    }
+
+    #[test]
+    fn keys_are_never_replaced_by_none() {
+        let config = |text: &str| Config::from_toml(Path::new("kiln.toml"), text).unwrap();
+        let with_key = config(&format!("[keys.a]\nhash = \"{}\"\n", Secret::new().unwrap().hash()));
+        let ring = KeyRing::new(&config("")).unwrap();
+        assert_eq!(ring.replace(&config("")).unwrap(), 0);
+        assert_eq!(ring.replace(&with_key).unwrap(), 1);
+        for without in ["", "# empty", "[server]\ntoken = \"t\"\n"] {
+            let error = ring.replace(&config(without)).unwrap_err().to_string();
+            assert!(error.contains("restart") && ring.has_keys() && ring.named("a").is_some(), "{error}");
+        }
     }
 
     #[test]
