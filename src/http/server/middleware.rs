@@ -14,6 +14,7 @@ use super::app::App;
 use super::body_budget::BodyLease;
 use super::client::ClientId;
 use super::keys::KeyName;
+use super::masked_uri::masked;
 use super::price::WorkPrices;
 use super::problem::Problem;
 use crate::http::parameters::fields::has_deprecated;
@@ -77,6 +78,7 @@ pub(crate) async fn access(State(app): State<Arc<App>>, request: Request, next: 
         app.metrics.price(ms);
     }
     if let Some(uri) = uri {
+        let uri = masked(&uri.to_string(), app.token()).into_owned();
         let ms = (seconds * 1e5).round() / 100.0;
         let bytes = response.headers().get(header::CONTENT_LENGTH).and_then(|bytes| bytes.to_str().ok());
         tracing::info!(%method, %uri, status, ms, price, bytes, id, key, "request");

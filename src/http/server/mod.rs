@@ -21,6 +21,7 @@ pub(crate) mod form;
 mod host;
 pub(crate) mod keys;
 mod live_pool;
+mod masked_uri;
 pub(crate) mod masks;
 pub(crate) mod metrics;
 mod middleware;

@@ -47,7 +47,7 @@ pub(super) fn one_time_token(config: &Config) -> Option<Token> {
 
 impl App {
     /// The token that writes must send: the configured one, or the [one-time token](one_time_token).
-    fn token(&self) -> Option<&Token> {
+    pub(super) fn token(&self) -> Option<&Token> {
         self.config.server.token.as_ref().or(self.one_time_token.as_ref())
     }
 

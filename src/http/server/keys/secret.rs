@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 pub struct Secret(String);
 
 /// What secrets start with, so that scanners for leaked secrets recognize them.
-const PREFIX: &str = "kiln_";
+pub(in crate::http::server) const PREFIX: &str = "kiln_";
 
 impl Secret {
     /// Makes a new secret.
