@@ -15,12 +15,12 @@ impl Store {
     /// Reads the rooms of the layer `name`; `None` if there is no such layer, or it has none.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the name is invalid; [`Error::Io`] if the file cannot be read; [`Error::Input`] if it
-    /// is damaged.
+    /// [`Error::Invalid`] if the name is invalid; [`Error::Io`] if the file cannot be read; [`Error::Damaged`] if
+    /// it is damaged.
     pub fn rooms(&self, name: &str) -> Result<Option<String>> {
         let Some(mut file) = FILE.open(self, name)? else { return Ok(None) };
         let path = || self.folder().join(name).join(FILE.name);
-        let damaged = |reason: &str| Error::input(path(), format!("it is damaged: {reason}"));
+        let damaged = |reason: &str| Error::damaged(path(), reason);
         let mut text = String::new();
         file.read_to_string(&mut text).map_err(|error| match error.kind() {
             ErrorKind::InvalidData => damaged("it is not valid UTF-8"),
@@ -35,7 +35,7 @@ impl Store {
     /// # Errors
     /// [`Error::Invalid`] if the name is invalid; [`Error::Io`] if writing fails. The previous rooms are then unchanged.
     pub fn set_rooms(&self, name: &str, text: &str) -> Result<Option<bool>> {
-        FILE.replace(self, name, &[text.as_bytes(), &seal(text)])
+        FILE.replace(self, name, &[&seal(text), text.as_bytes()])
     }
 
     /// Removes the rooms of the layer `name`. Returns whether it had rooms.

@@ -37,7 +37,7 @@ impl DamageReply {
 /// A damaged layer of the store.
 pub(super) struct DamagedLayer {
     pub(super) name: String,
-    /// Number of damaged segments; 1 if the manifest is damaged.
+    /// Number of damaged segments; 1 if the manifest is damaged, 0 if a file next to it is.
     pub(super) segments: u64,
     /// Number of points in these segments.
     pub(super) points: u64,
@@ -59,6 +59,13 @@ impl App {
             }
             Err(error) => Some(DamagedLayer { name, segments: 1, points: 0, reason: Damage::public_reason_of(&error) }),
         };
-        names.into_iter().filter(|name| !self.is_input_layer(name)).filter_map(damage).collect()
+        let mut layers: Vec<_> =
+            names.into_iter().filter(|name| !self.is_input_layer(name)).filter_map(damage).collect();
+        for (name, reason) in self.damaged_files() {
+            if layers.iter().all(|layer| layer.name != name) {
+                layers.push(DamagedLayer { name, segments: 0, points: 0, reason });
+            }
+        }
+        layers
     }
 }

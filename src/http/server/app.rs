@@ -11,6 +11,7 @@ use super::body_budget::BodyBudget;
 use super::bundled;
 use super::cache::ByteCache;
 use super::cache_shares::CacheShares;
+use super::damaged_files::DamagedFiles;
 use super::floor_plans::{self, ConfiguredPlans};
 use super::keys::KeyRing;
 use super::live_pool::LivePool;
@@ -55,6 +56,8 @@ pub(crate) struct App {
     pub(crate) floor_plans: ConfiguredPlans,
     /// The rooms of layers.
     pub(crate) rooms: LayerRooms,
+    /// The rooms and floor plans that are damaged.
+    pub(super) damaged_files: DamagedFiles,
     /// The spaces of plane layers.
     pub(crate) spaces: Spaces,
     pub(crate) schemes: Schemes,
@@ -133,6 +136,7 @@ impl App {
             scheduler: Scheduler::new(&config, images.path(), threads)?,
             images,
             rooms: LayerRooms::open(&config)?,
+            damaged_files: DamagedFiles::default(),
             spaces: Spaces::new(),
             schemes: Schemes::read(&config.schemes.folders)?,
             pool: Pool::new(threads, config.server.queue, &config.limits),

@@ -14,6 +14,7 @@ pub(crate) mod clock;
 mod connection_stream;
 mod connections;
 pub(crate) mod corners;
+mod damaged_files;
 pub(crate) mod digest;
 pub(crate) mod etag;
 pub(crate) mod floor_plans;

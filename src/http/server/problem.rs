@@ -341,6 +341,15 @@ impl From<Error> for Box<Problem> {
             Error::Database { kind: DatabaseErrorKind::MissingColumn, .. } => {
                 (ProblemType::NotFound, "a column of the layer's table no longer exists")
             }
+            Error::Damaged { file, .. } if file.ends_with("rooms.geojson") => {
+                let detail =
+                    "the rooms of the layer are damaged; upload them again, or remove them by DELETE /{layer}/rooms";
+                return Box::new(Problem { cause: Some(text), ..*Problem::damaged(detail) });
+            }
+            Error::Damaged { file, .. } if file.ends_with("floorplan") => {
+                let detail = "the floor plan of the layer is damaged; upload it again, or remove it by DELETE /{layer}/floorplan";
+                return Box::new(Problem { cause: Some(text), ..*Problem::damaged(detail) });
+            }
             Error::Damaged { .. } => (
                 ProblemType::LayerDamaged,
                 "a segment of the layer is damaged; repeat the request, later responses leave it out",

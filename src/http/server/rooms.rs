@@ -8,6 +8,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::app::App;
+use super::damaged_files::LayerFile;
 use super::digest::keyed_digest;
 use crate::config::{Config, LayerConfig};
 use crate::error::{Error, Result};
@@ -83,7 +84,7 @@ impl LayerRooms {
             let rooms = Rooms::parse(text, space);
             rooms
                 .map(Arc::new)
-                .map_err(|error| Error::input(format!("{layer}/rooms"), error.into_message().with_keys()))
+                .map_err(|error| Error::damaged(format!("{layer}/rooms.geojson"), error.into_message().with_keys()))
         })
     }
 }
@@ -98,7 +99,9 @@ impl App {
         if self.is_input_layer(name) {
             return Ok(None);
         }
-        let text = self.store.rooms(name)?;
-        text.map(|text| self.rooms.parse(name, &text, layer.coordinate_space())).transpose()
+        let parse = |text: String| self.rooms.parse(name, &text, layer.coordinate_space());
+        let rooms = self.store.rooms(name).and_then(|text| text.map(parse).transpose());
+        self.damaged_files.record(name, LayerFile::Rooms, &rooms);
+        rooms
     }
 }

@@ -9,6 +9,7 @@ use std::io::Read;
 use axum::body::Bytes;
 
 use super::app::App;
+use super::damaged_files::LayerFile;
 use crate::config::{Config, FloorPlanConfig};
 use crate::error::{Error, Result};
 use crate::geo::Bounds;
@@ -72,7 +73,10 @@ impl App {
         if self.is_input_layer(name) {
             return Ok(None);
         }
-        self.store.floor_plan(name)?.map(|file| stored::read_plan(name, &mut std::io::BufReader::new(file))).transpose()
+        let file = self.store.floor_plan(name)?;
+        let plan = file.map(|file| stored::read_plan(name, &mut std::io::BufReader::new(file))).transpose();
+        self.damaged_files.record(name, LayerFile::FloorPlan, &plan);
+        plan
     }
 
     /// The floor plan of a layer with its image. It may read a file.
@@ -84,7 +88,9 @@ impl App {
         if self.is_input_layer(name) {
             return Ok(None);
         }
-        self.store.floor_plan(name)?.map(|file| stored::read_image(name, file)).transpose()
+        let plan = self.store.floor_plan(name)?.map(|file| stored::read_image(name, file)).transpose();
+        self.damaged_files.record(name, LayerFile::FloorPlan, &plan);
+        plan
     }
 
     /// Stores the floor plan of a layer of the store. Returns whether the layer had one; `None` if it was removed.

@@ -51,7 +51,7 @@ pub(super) fn read_plan(layer: &str, file: &mut impl BufRead) -> Result<FloorPla
 
 /// Reads the first line of the file of `layer`: the plan, and the checksum of the image with the text of the plan.
 fn read_header(layer: &str, file: &mut impl BufRead) -> Result<(FloorPlan, Option<(u32, String)>)> {
-    let damaged = |why: String| Error::input(format!("{layer}/floorplan"), format!("it is damaged: {why}"));
+    let damaged = |why: String| Error::damaged(format!("{layer}/floorplan"), why);
     let mut line = Vec::new();
     let read = file.by_ref().take(MAX_HEADER_BYTES).read_until(b'\n', &mut line);
     read.map_err(|error| Error::io(format!("{layer}/floorplan"), "read", error))?;
@@ -76,12 +76,11 @@ pub(super) fn read_image(layer: &str, file: File) -> Result<(FloorPlan, Bytes)> 
     let read = file.take(plan.bytes + 1).read_to_end(&mut image);
     read.map_err(|error| Error::io(format!("{layer}/floorplan"), "read", error))?;
     if image.len() as u64 != plan.bytes {
-        let why = format!("it is damaged: the image does not have {} bytes", plan.bytes);
-        return Err(Error::input(format!("{layer}/floorplan"), why));
+        let why = format!("the image does not have {} bytes", plan.bytes);
+        return Err(Error::damaged(format!("{layer}/floorplan"), why));
     }
     if crc32.is_some_and(|(crc32, text)| crc32 != image_crc32(&image, &text)) {
-        let why = "it is damaged: the checksum of the image does not match";
-        return Err(Error::input(format!("{layer}/floorplan"), why));
+        return Err(Error::damaged(format!("{layer}/floorplan"), "the checksum of the image does not match"));
     }
     Ok((plan, image.into()))
 }
