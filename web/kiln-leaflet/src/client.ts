@@ -61,16 +61,35 @@ export function urlOf(base: string, path: string, parameters?: URLSearchParams):
   return `${base.replace(/\/+$/, '')}/${path}${text ? `?${text}` : ''}`;
 }
 
+let headersOf: (url: string) => Record<string, string> = () => ({});
+let refused: (url: string, error: KilnError) => void = () => undefined;
+
+/**
+ * Sets the headers that requests to a URL send, such as `Authorization` with a key. Tiles with headers are loaded by `fetch`.
+ * `unauthorized` is called for each response with the status 401.
+ */
+export function sendHeaders(headers: (url: string) => Record<string, string>, unauthorized: (url: string, error: KilnError) => void): void {
+  headersOf = headers;
+  refused = unauthorized;
+}
+
+/** Whether requests to a URL send headers, which images cannot. */
+export const hasHeaders = (url: string) => Object.keys(headersOf(url)).length > 0;
+
 /** Sends a request and returns the response. Throws a {@link KilnError} for a problem or a failed connection. */
 export async function request(url: string, init?: RequestInit): Promise<Response> {
-  const response = await fetch(url, init).catch((error: unknown) => {
+  const headers = new Headers({ ...headersOf(url) });
+  new Headers(init?.headers).forEach((value, name) => headers.set(name, value));
+  const response = await fetch(url, { ...init, headers }).catch((error: unknown) => {
     throw (error as Error).name === 'AbortError' ? error : new KilnError('The server cannot be reached.');
   });
   if (response.ok) return response;
   const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json');
   const problem = (isProblem ? await response.json() : {}) as { title?: string; detail?: string };
   const title = problem.title ?? `The server returned status ${response.status} ${response.statusText}`.trim();
-  throw new KilnError(problem.detail ?? title, response.status);
+  const error = new KilnError(problem.detail ?? title, response.status);
+  if (error.status === 401) refused(url, error);
+  throw error;
 }
 
 /** Sends a request and returns the JSON of the response. */

@@ -36,7 +36,7 @@ declare module 'leaflet' {
 // A module namespace object is read-only. Where Leaflet is one, import `kiln` by its name.
 if (Object.isExtensible(L)) (L as { kiln: Kiln }).kiln = kiln;
 
-export { fetchJson, legendOf, request, tileJson, valueAt, KilnError, type Legend, type TileJson, type Value } from './client.js';
+export { fetchJson, hasHeaders, legendOf, request, sendHeaders, tileJson, valueAt, KilnError, type Legend, type TileJson, type Value } from './client.js';
 export { HeatLayer, KilnLegend, KilnOverlay, KilnTileLayer, KilnValue };
 export { readableLegend, readableUnit, type ReadableUnit } from './readable.js';
 export { amountOf, describe, type ValueEvent } from './value.js';

@@ -1,6 +1,7 @@
 import L from 'leaflet';
 
-import { tileJson, type TileJson } from './client.js';
+import { hasHeaders, tileJson, type TileJson } from './client.js';
+import { FetchedTiles, reload, urlOfTile } from './fetched-tiles.js';
 import { HeatLayer } from './heat-layer.js';
 import type { HeatStyle } from './style.js';
 
@@ -48,7 +49,7 @@ export class KilnTileLayer extends HeatLayer {
 
   /** The URLs of the tiles on the map that have failed to load. */
   failedTiles(): string[] {
-    return [...this.failed.values()].flatMap((images) => [...images.values()].map(({ src }) => src));
+    return [...this.failed.values()].flatMap((images) => [...images.values()].map(urlOfTile));
   }
 
   override isComplete(): boolean {
@@ -66,8 +67,7 @@ export class KilnTileLayer extends HeatLayer {
   /** Requests the failed tiles again, or all tiles if the metadata of the layer has failed. */
   override retry(): void {
     if (this.hasFailed || (!this.current && !this.loading)) return this.refresh();
-    // Leaflet listens to the events of the image, which loads again.
-    for (const images of this.failed.values()) for (const image of images.values()) image.src = image.src;
+    for (const images of this.failed.values()) for (const image of images.values()) reload(image);
   }
 
   private show(metadata: TileJson, signal: AbortSignal): void {
@@ -83,7 +83,8 @@ export class KilnTileLayer extends HeatLayer {
       return;
     }
     const options = { attribution: metadata.attribution ?? '', ...this.options } as L.TileLayerOptions;
-    const next = L.tileLayer(url, { ...options, maxNativeZoom: metadata.maxzoom, maxZoom: options.maxZoom ?? 30 });
+    const settings = { ...options, maxNativeZoom: metadata.maxzoom, maxZoom: options.maxZoom ?? 30 };
+    const next = hasHeaders(url) ? new FetchedTiles(url, settings) : L.tileLayer(url, settings);
     this.watch(next);
     next.on('load', () => this.swap(next));
     this.loading = next;

@@ -1,4 +1,4 @@
-import { fetchJson, type HeatStyle } from 'kiln-leaflet';
+import { fetchJson, hasHeaders, type HeatStyle } from 'kiln-leaflet';
 
 import type { Damage } from './damage.js';
 import { showNotice } from './dom.js';
@@ -68,7 +68,10 @@ export interface Statistics {
   zooms: { z: number; vmin: number; vmax: number; unit: string; histogram: number[] | null }[];
 }
 
-export const fetchCatalog = () => fetchJson<Catalog>(`${BASE}/catalog`, { cache: 'no-cache' });
+const CATALOG = `${BASE}/catalog`;
+
+/** Loads the catalog. A request with headers has another URL than the preloaded one, whose response browsers would use for it. */
+export const fetchCatalog = () => fetchJson<Catalog>(hasHeaders(CATALOG) ? `${CATALOG}?_=1` : CATALOG, { cache: 'no-cache' });
 
 /** The layers with positions in geographic coordinates. */
 export const onGlobe = ({ layers }: Catalog) => layers.filter(({ positions, projections }) => positions && projections.includes('mercator'));

@@ -20,6 +20,14 @@ export interface Failure {
  * is left.
  */
 export class Failures {
+  /** Whether all wait for the visitor: without a key, requests would fail for ever. */
+  private static isStopped = false;
+
+  /** Stops the retries, until the page loads again. */
+  static stop(): void {
+    Failures.isStopped = true;
+  }
+
   /** By source, in the order of their importance. */
   private readonly current = new Map<string, Failure>();
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -69,7 +77,8 @@ export class Failures {
     void this.retry();
   }
 
-  private schedule(): ReturnType<typeof setTimeout> {
+  private schedule(): ReturnType<typeof setTimeout> | undefined {
+    if (Failures.isStopped) return undefined;
     const timer = setTimeout(() => void this.retry(), this.delay);
     this.delay = Math.min(this.delay * GROWTH, MAX_MS);
     return timer;
@@ -91,6 +100,7 @@ export class Failures {
     };
     put('banner-title', failure?.title);
     put('banner-reason', failure && sentence(failure.reason));
+    byId('banner-retries').hidden = Failures.isStopped;
     byId('banner').hidden = !failure;
   }
 }

@@ -13,7 +13,7 @@ import './area/area.css';
 import './view/view.css';
 import './sheet/sheet.css';
 
-import { takeToken } from './add/access.js';
+import { askKey, catalogWithCredentials, needsKey, sendCredentials, takeToken } from './add/access.js';
 import { acceptFiles } from './add/drop.js';
 import { fetchCatalog, isPlane, layerOf, matrixPage, openLayer, reportMissingLayer, type Catalog, type LayerEntry } from './catalog.js';
 import { byId, showNotice, showStatus } from './dom.js';
@@ -72,12 +72,19 @@ function reloadLater({ message }: Error): void {
 async function start(): Promise<void> {
   // Before anything else reads the fragment.
   takeToken();
+  sendCredentials();
   addEventListener('hashchange', takeToken);
   markKeyboardUse();
   for (const [target, event] of [[byId('controls'), 'input'], [window, 'hashchange']] as const) target.addEventListener(event, () => showNotice());
-  const catalog = await fetchCatalog().catch(async (error: Error) => {
+  const catalog = await catalogWithCredentials().catch(async (error: Error) => {
     await startGlobe(null);
-    reloadLater(error);
+    if (needsKey(error)) {
+      askKey(error.message);
+      const reason = 'Its layers are visible with a key only';
+      new Failures(['catalog']).set('catalog', { title: 'This server needs a key', reason, retry: () => location.reload() });
+    } else {
+      reloadLater(error);
+    }
     return null;
   });
   if (!catalog) return;

@@ -1,11 +1,14 @@
-import type { Catalog } from '../catalog.js';
+import { KilnError, sendHeaders } from 'kiln-leaflet';
+
+import { BASE, fetchCatalog, type Catalog } from '../catalog.js';
+import { Failures } from '../failures.js';
 
 const KEY = 'kiln.token';
 
 /** Where the token is while session storage is not available. */
 let kept = '';
 
-/** The token of the server that the visitor has entered: in session storage, which ends with the tab. */
+/** The token of the server, or the key, that the visitor has entered or that was in the link: in session storage, which ends with the tab. */
 export function token(): string {
   try {
     return sessionStorage.getItem(KEY) ?? kept;
@@ -34,8 +37,8 @@ export function takeToken(): void {
   history.replaceState(history.state, '', `${location.pathname}${location.search}${rest && `#${rest}`}`);
 }
 
-/** The headers of a write request. */
-export const writeHeaders = (): Record<string, string> => (token() ? { Authorization: `Bearer ${token()}` } : {});
+/** The headers of requests: the server knows its owner, and clients with a key, by them. */
+export const credentials = (): Record<string, string> => (token() ? { Authorization: `Bearer ${token()}` } : {});
 
 /** Why the server accepts no layers from this page; empty if it does. */
 export function closedReason({ writes }: Catalog): string {
@@ -44,3 +47,37 @@ export function closedReason({ writes }: Catalog): string {
   const reason = writes.reason ?? '';
   return `This server does not accept layers from the page: ${reason}${reason.endsWith('.') ? '' : '.'}`;
 }
+
+/** Sends the token with all requests to the server, and asks for a key if the server refuses one without. */
+export function sendCredentials(): void {
+  sendHeaders(
+    (url) => (new URL(url, location.href).href.startsWith(`${BASE}/`) ? credentials() : {}),
+    (url, error) => {
+      // The start of the page and the dialog of files have their own responses to it.
+      if (!/[/](catalog|_[/]inspect)([?]|$)/.test(url)) askKey(error.message);
+    },
+  );
+}
+
+let isAsked = false;
+
+/** Asks for a key, once, and stops the retries of what has failed. */
+export function askKey(reason: string): void {
+  Failures.stop();
+  if (isAsked) return;
+  isAsked = true;
+  void import('./key-dialog.js').then(({ openKeyDialog }) => openKeyDialog(reason));
+}
+
+/** Whether a request has failed for want of a valid key. */
+export const needsKey = (error: unknown) => error instanceof KilnError && error.status === 401;
+
+/** The catalog. A token that the server does not know, such as that of a link before its restart, is dropped. */
+export const catalogWithCredentials = (): Promise<Catalog> =>
+  fetchCatalog().catch((error: unknown) => {
+    if (!needsKey(error) || !token()) throw error;
+    keepToken('');
+    return fetchCatalog().catch(() => {
+      throw error;
+    });
+  });

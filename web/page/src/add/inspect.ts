@@ -1,7 +1,7 @@
 import { fetchJson, KilnError } from 'kiln-leaflet';
 
 import { BASE } from '../catalog.js';
-import { writeHeaders } from './access.js';
+import { credentials } from './access.js';
 
 export const ROLES = ['lon', 'lat', 'geometry', 'weight', 'time', 'category', 'track'] as const;
 export type Role = (typeof ROLES)[number];
@@ -40,7 +40,7 @@ async function send(file: File, parameters: URLSearchParams, { whole, part }: (t
   query.set('filename', file.name.slice(-100));
   query.set('file_bytes', String(file.size));
   if (!isWhole) query.set('end_bytes', String(part));
-  const headers = { ...writeHeaders(), 'Content-Type': 'application/octet-stream' };
+  const headers = { ...credentials(), 'Content-Type': 'application/octet-stream' };
   return fetchJson(`${BASE}/_/inspect?${query}`, { method: 'POST', headers, body: new Blob(parts), signal });
 }
 

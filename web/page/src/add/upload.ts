@@ -1,7 +1,7 @@
 import { KilnError } from 'kiln-leaflet';
 
 import { BASE } from '../catalog.js';
-import { writeHeaders } from './access.js';
+import { credentials } from './access.js';
 import { readable } from './inspect.js';
 
 /** What happens to the points of a layer with the same name. */
@@ -34,7 +34,7 @@ export function upload({ file, layer, mode, parameters, key }: Upload, sent: (sh
   return new Promise((done, fail) => {
     const request = new XMLHttpRequest();
     request.open(mode === 'append' ? 'POST' : 'PUT', `${BASE}/${encodeURIComponent(layer)}/points?${parameters}`);
-    const headers = { ...writeHeaders(), 'Content-Type': 'application/octet-stream' };
+    const headers = { ...credentials(), 'Content-Type': 'application/octet-stream' };
     for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
     if (mode === 'create') request.setRequestHeader('If-None-Match', '*');
     if (mode === 'append') request.setRequestHeader('Idempotency-Key', key);

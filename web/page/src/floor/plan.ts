@@ -1,5 +1,5 @@
 import L from 'leaflet';
-import { fetchJson } from 'kiln-leaflet';
+import { fetchJson, hasHeaders, request } from 'kiln-leaflet';
 import type { FeatureCollection, MultiPolygon, Polygon } from 'geojson';
 
 import { BASE, type LayerEntry } from '../catalog.js';
@@ -19,10 +19,16 @@ export class Plan {
     const bounds = L.latLngBounds(floorplan.bounds);
     // The URL that the server reports may be that of another host.
     const url = `${BASE}/${name}/floorplan${new URL(floorplan.url, location.href).search}`;
-    L.imageOverlay(url, bounds, { pane: 'plan', className: 'plan', alt: 'Floor plan' })
-      .on('error', () => showStatus('The floor plan failed to load.', true))
-      .addTo(this.map);
+    const failed = () => showStatus('The floor plan failed to load.', true);
+    const show = (picture: string) => L.imageOverlay(picture, bounds, { pane: 'plan', className: 'plan', alt: 'Floor plan' }).on('error', failed).addTo(this.map);
+    if (hasHeaders(url)) void this.fetchPlan(url).then(show, failed);
+    else show(url);
     return bounds;
+  }
+
+  /** Loads a plan with the headers of the other requests, which an image cannot send. */
+  private async fetchPlan(url: string): Promise<string> {
+    return URL.createObjectURL(await (await request(url)).blob());
   }
 
   /** Loads and draws the outlines of the rooms. */

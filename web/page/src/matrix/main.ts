@@ -10,7 +10,8 @@ import './matrix.css';
 
 import { fetchJson, KilnError } from 'kiln-leaflet';
 
-import { BASE, fetchCatalog, type Statistics } from '../catalog.js';
+import { BASE, type Statistics } from '../catalog.js';
+import { catalogWithCredentials, sendCredentials } from '../add/access.js';
 import { byId } from '../dom.js';
 import { Failures } from '../failures.js';
 import { markKeyboardUse } from '../keys.js';
@@ -18,6 +19,7 @@ import { theme } from '../theme.js';
 import { MatrixPage } from './matrix-page.js';
 
 async function start(): Promise<void> {
+  sendCredentials();
   markKeyboardUse();
   let page: MatrixPage | undefined;
   theme(() => page?.redraw());
@@ -40,7 +42,7 @@ async function start(): Promise<void> {
 /** Loads the layer of the URL and makes its page. */
 async function open(failures: Failures): Promise<MatrixPage> {
   const name = decodeURIComponent(location.pathname.split('/').at(-1) ?? '');
-  const [catalog, statistics] = await Promise.all([fetchCatalog(), fetchJson<Statistics>(`${BASE}/${encodeURIComponent(name)}/statistics?zoom=0`)]);
+  const [catalog, statistics] = await Promise.all([catalogWithCredentials(), fetchJson<Statistics>(`${BASE}/${encodeURIComponent(name)}/statistics?zoom=0`)]);
   const layer = catalog.layers.find((each) => each.name === name);
   if (!layer) throw new Error(`There is no layer \`${name}\`.`);
   return new MatrixPage(catalog, layer, statistics, failures);

@@ -1,0 +1,40 @@
+import L from 'leaflet';
+
+import { request } from './client.js';
+
+/** The URLs of the tiles on the map; the images have those of blobs. */
+const urls = new WeakMap<HTMLImageElement, string>();
+
+/** Tiles that are loaded by `fetch`, with the headers of the other requests. */
+export class FetchedTiles extends L.TileLayer {
+  protected override createTile(coords: L.Coords, done: L.DoneCallback): HTMLImageElement {
+    const image = document.createElement('img');
+    image.alt = '';
+    image.addEventListener('load', () => done(undefined, image));
+    image.addEventListener('error', () => done(new Error('The picture cannot be decoded.'), image));
+    urls.set(image, this.getTileUrl(coords));
+    void load(image);
+    return image;
+  }
+}
+
+/** The URL of a tile. */
+export const urlOfTile = (image: HTMLImageElement) => urls.get(image) ?? image.src;
+
+/** Loads a tile again. Leaflet listens to the events of the image. */
+export function reload(image: HTMLImageElement): void {
+  if (urls.has(image)) void load(image);
+  else image.src = image.src;
+}
+
+async function load(image: HTMLImageElement): Promise<void> {
+  try {
+    const blob = URL.createObjectURL(await (await request(urlOfTile(image))).blob());
+    const release = () => URL.revokeObjectURL(blob);
+    image.addEventListener('load', release, { once: true });
+    image.addEventListener('error', release, { once: true });
+    image.src = blob;
+  } catch {
+    image.dispatchEvent(new Event('error'));
+  }
+}
