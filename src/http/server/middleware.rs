@@ -14,6 +14,7 @@ use super::app::App;
 use super::body_budget::BodyLease;
 use super::client::ClientId;
 use super::keys::KeyName;
+use super::logged_uri::without_secrets;
 use super::masked_uri::masked;
 use super::price::WorkPrices;
 use super::problem::Problem;
@@ -35,7 +36,7 @@ pub(crate) async fn access(State(app): State<Arc<App>>, request: Request, next: 
     let id = request_id(&request);
     let has_deprecated = request.uri().query().is_some_and(has_deprecated);
     let logs = tracing::enabled!(tracing::Level::INFO);
-    let uri = logs.then(|| request.uri().clone());
+    let uri = logs.then(|| without_secrets(request.uri()));
 
     let limit = app.config.server.timeout;
     let client = ClientId::of_request(&app.config.server, request.headers(), request.extensions().get());
@@ -78,7 +79,7 @@ pub(crate) async fn access(State(app): State<Arc<App>>, request: Request, next: 
         app.metrics.price(ms);
     }
     if let Some(uri) = uri {
-        let uri = masked(&uri.to_string(), app.token()).into_owned();
+        let uri = masked(&uri, app.token()).into_owned();
         let ms = (seconds * 1e5).round() / 100.0;
         let bytes = response.headers().get(header::CONTENT_LENGTH).and_then(|bytes| bytes.to_str().ok());
         tracing::info!(%method, %uri, status, ms, price, bytes, id, key, "request");

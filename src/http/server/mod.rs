@@ -22,6 +22,7 @@ pub(crate) mod form;
 mod host;
 pub(crate) mod keys;
 mod live_pool;
+mod logged_uri;
 mod masked_uri;
 pub(crate) mod masks;
 pub(crate) mod metrics;

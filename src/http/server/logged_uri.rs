@@ -1,0 +1,52 @@
+//! URIs in the log.
+
+use axum::http::Uri;
+use percent_encoding::percent_decode_str;
+
+/// The names of parameters whose values are not logged. The API has none of them, except those of keys, which are removed
+/// before: clients send their secrets in them by mistake.
+const SECRETS: [&str; 9] =
+    ["access_token", "api_key", "apikey", "authorization", "key", "password", "secret", "sig", "token"];
+
+/// The URI without the values of parameters that may be secrets.
+pub(super) fn without_secrets(uri: &Uri) -> String {
+    let Some(query) = uri.query() else { return uri.to_string() };
+    let mask = |pair: &str| match pair.split_once('=') {
+        Some((name, _)) if is_secret(name) => format!("{name}=***"),
+        _ => pair.to_owned(),
+    };
+    let masked = query.split('&').map(mask).collect::<Vec<_>>().join("&");
+    if masked == query {
+        return uri.to_string();
+    }
+    let text = uri.to_string();
+    let path = text.split_once('?').map_or(text.as_str(), |(path, _)| path);
+    format!("{path}?{masked}")
+}
+
+fn is_secret(name: &str) -> bool {
+    let name = percent_decode_str(name).decode_utf8_lossy().to_ascii_lowercase();
+    SECRETS.contains(&name.replace('-', "_").as_str())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_values_of_secrets_are_masked() {
+        let logged = |uri: &str| without_secrets(&uri.parse().unwrap());
+        for name in SECRETS {
+            assert_eq!(logged(&format!("/a/b?{name}=s3cret&radius=5")), format!("/a/b?{name}=***&radius=5"));
+            let upper = name.to_uppercase();
+            assert_eq!(logged(&format!("/?radius=5&{upper}=a=b")), format!("/?radius=5&{upper}=***"));
+        }
+        for name in ["%74oken", "to%6Ben", "api%5Fkey", "api-key", "Access%2DToken"] {
+            assert_eq!(logged(&format!("/a?{name}=s3cret")), format!("/a?{name}=***"));
+        }
+        for uri in ["/a", "/a?token", "/a?tokens=3&radius=5", "/token=5?x=1"] {
+            assert_eq!(logged(uri), uri);
+        }
+    }
+}
