@@ -156,18 +156,23 @@ fn broken_certificates_and_keys_are_reported_at_startup() {
     }
     let locked = ["pkey", "-in", "first.key", "-aes256", "-passout", "pass:x", "-out", "locked.key"];
     assert!(Command::new("openssl").args(locked).current_dir(folder.path()).status().unwrap().success());
+    // As `openssl ec -aes256` writes it.
+    let old = "-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n\
+               -----END EC PRIVATE KEY-----\n";
+    fs::write(folder.path().join("old.key"), old).unwrap();
     fs::write(folder.path().join("empty.pem"), "").unwrap();
     fs::write(folder.path().join("bad.pem"), "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n").unwrap();
     let serve = |args: &[&str]| kiln(folder.path(), ["serve", "-l", "127.0.0.1:0"].iter().chain(args));
     let with = |cert: &str, key: &str| serve(&["--tls-cert", cert, "--tls-key", key]);
-    with("none.pem", "first.key").failed(1, &["none.pem", "No such file"]);
-    with("first.pem", "none.key").failed(1, &["none.key", "No such file"]);
+    with("none.pem", "first.key").failed(1, &["none.pem", "server.tls_cert", "No such file"]);
+    with("first.pem", "none.key").failed(1, &["none.key", "server.tls_key", "No such file"]);
     for (cert, key, words) in [
         ("empty.pem", "first.key", ["server.tls_cert", "empty.pem", "no certificate"]),
         ("bad.pem", "first.key", ["server.tls_cert", "bad.pem", "not PEM"]),
         ("first.key", "first.key", ["server.tls_cert", "first.key", "no certificate"]),
         ("first.pem", "first.pem", ["server.tls_key", "first.pem", "no key"]),
-        ("first.pem", "locked.key", ["server.tls_key", "locked.key", "without a password"]),
+        ("first.pem", "locked.key", ["server.tls_key", "is encrypted", "without a password"]),
+        ("first.pem", "old.key", ["server.tls_key", "is encrypted", "without a password"]),
         ("first.pem", "second.key", ["server.tls_key", "second.key", "not the key of the certificate in first.pem"]),
     ] {
         with(cert, key).failed(2, &words);

@@ -89,19 +89,26 @@ impl CertificateFiles {
     /// # Errors
     /// [`Error::Io`] if a file cannot be read; [`Error::Config`] if it has no certificate or key, or if they do not match.
     fn read(&self, provider: &CryptoProvider) -> Result<CertifiedKey> {
-        let bytes = |path: &Path| std::fs::read(path).map_err(|error| Error::io(path, "read", error));
         let invalid = |key: &str, path: &Path, why: String| {
             Error::config(format!("server.{key}"), format!("{}: {why}", path.display()))
         };
+        let bytes = |key: &str, path: &Path| {
+            std::fs::read(path).map_err(|error| Error::io(format!("{} of server.{key}", path.display()), "read", error))
+        };
         let of_certificate = |why: String| invalid("tls_cert", &self.certificate, why);
         let of_key = |why: String| invalid("tls_key", &self.key, why);
-        let pem = bytes(&self.certificate)?;
+        let pem = bytes("tls_cert", &self.certificate)?;
         let chain: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
         let chain = chain.map_err(|error| of_certificate(format!("not PEM: {error}")))?;
         if chain.is_empty() {
             return Err(of_certificate("no certificate; expected PEM, -----BEGIN CERTIFICATE-----".to_owned()));
         }
-        let key = PrivateKeyDer::from_pem_slice(&bytes(&self.key)?).map_err(|error| match error {
+        let pem = bytes("tls_key", &self.key)?;
+        if is_encrypted(&pem) {
+            let why = "the key is encrypted; expected one without a password, as `openssl pkey -in FILE` prints it";
+            return Err(of_key(why.to_owned()));
+        }
+        let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|error| match error {
             rustls::pki_types::pem::Error::NoItemsFound => {
                 of_key("no key; expected PEM, -----BEGIN PRIVATE KEY-----, without a password".to_owned())
             }
@@ -115,6 +122,12 @@ impl CertificateFiles {
             error => of_key(format!("invalid key: {error}")),
         })
     }
+}
+
+/// Whether a PEM file has a key with a password, in the format of PKCS #8 or that of OpenSSL (RFC 1421).
+fn is_encrypted(pem: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(pem);
+    text.contains("-----BEGIN ENCRYPTED PRIVATE KEY-----") || text.contains("Proc-Type: 4,ENCRYPTED")
 }
 
 impl Tls {
