@@ -7,6 +7,7 @@ use clap::{Args as ClapArgs, Subcommand};
 use crate::config::{KeyConfig, check_layer_name};
 use crate::error::{Error, Result};
 use crate::http::Secret;
+use crate::layer_name;
 
 /// Make a key, by which a client may read layers
 #[derive(Debug, ClapArgs)]
@@ -41,7 +42,11 @@ struct NewArgs {
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
     let Command::New(args) = &args.command;
-    for name in [&args.name].into_iter().chain(&args.layers) {
+    if !layer_name::is_valid(&args.name) {
+        let message = "the name of a key has 1 to 64 letters A-Z, a-z, digits, _ or -";
+        return Err(Error::config(args.name.as_str(), message));
+    }
+    for name in &args.layers {
         check_layer_name(name).map_err(|message| Error::config(name.as_str(), message))?;
     }
     if args.name == KeyConfig::ANONYMOUS {

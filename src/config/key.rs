@@ -199,13 +199,14 @@ impl KeyConfig {
         }
         let is_filtered = !self.filter.is_empty();
         for right in &self.rights {
-            let reason = match right {
-                Right::Write if is_filtered => "a filter does not limit the points that are written",
-                Right::Jobs if is_filtered => "jobs draw all points of a layer, and no filter limits them",
-                Right::Metrics if is_filtered || !self.layers.is_empty() => "metrics count the points of all layers",
+            let (key, reason) = match right {
+                Right::Write if is_filtered => ("filter", "a filter does not limit the points that are written"),
+                Right::Jobs if is_filtered => ("filter", "jobs draw all points of a layer, and no filter limits them"),
+                Right::Metrics if is_filtered => ("filter", "metrics count the points of all layers"),
+                Right::Metrics if !self.layers.is_empty() => ("layers", "metrics count the points of all layers"),
                 _ => continue,
             };
-            let message = format!("the right `{}` cannot be combined with the other keys: {reason}", right.name());
+            let message = format!("a key with `{key}` cannot have the right `{}`: {reason}", right.name());
             return Err(Fault::value("rights", message));
         }
         if self.burst.is_some() && self.rate.is_none() {

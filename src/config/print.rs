@@ -23,7 +23,10 @@ impl Config {
             append(&mut out, format_args!("\n# {}\n[{section}]\n", keys.description()));
             for (name, key) in keys.keys() {
                 append(&mut out, format_args!("# {}\n# {}\n", one_line(key.description()), accepted(key)));
-                match table.get(section).and_then(|keys| keys.get(name)).filter(|_| !key.is_secret()) {
+                match table.get(section).and_then(|keys| keys.get(name)) {
+                    Some(_) if key.is_secret() => {
+                        append(&mut out, format_args!("# {name} = … (set, and not printed)\n"))
+                    }
                     Some(value) => append(&mut out, format_args!("{name} = {value}\n")),
                     None => append(&mut out, format_args!("# {name} = {}\n", key.example())),
                 }

@@ -222,6 +222,11 @@ fn the_token_is_never_printed() {
     let config = load("[server]\ntoken = \"s3cret\"\nqueue = 5\n", &[("KILN_IMAGES_TTL", "30m")]).unwrap();
     assert!(config.server.token.as_ref().unwrap().is(b"s3cret"));
     assert!(!format!("{config:?}{}", config.to_toml().unwrap()).contains("s3cret"));
+    // A printed configuration has whether a secret is set.
+    let config = load("[server]\nsigning_secret = \"s3cret-of-signatures\"", &[]).unwrap();
+    let printed = config.to_toml().unwrap();
+    assert!(printed.contains("\n# signing_secret = … (set, and not printed)\n"), "{printed}");
+    assert!(!printed.contains("s3cret") && !printed.contains("# token = …"), "{printed}");
     for outcome in [
         load("[server]\ntoken = \"s3cret with spaces\"", &[]),
         load("[server]\ntoken = \"s3cret\ntoken = 5", &[]),

@@ -277,8 +277,9 @@ impl HttpBody for MinRateBody {
         }
         if let Err(SlowRate { bytes, waited, min_rate }) = this.window.check(start.elapsed()) {
             let seconds = waited.as_secs();
+            let unit = if bytes == 1 { "byte" } else { "bytes" };
             let detail = format!(
-                "the body had {bytes} bytes in {seconds} s, which is below the minimum of {min_rate} bytes per second, \
+                "the body had {bytes} {unit} in {seconds} s, which is below the minimum of {min_rate} bytes per second, \
                  limits.body_rate"
             );
             return Poll::Ready(Some(Err(body_error(&this.lease.fail(Problem::slow_body(detail))))));

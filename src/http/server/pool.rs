@@ -223,8 +223,9 @@ impl Pool {
             (queue.waiting.len() - queue.heavy_waiting, self.max_waiting)
         };
         if waiting >= max {
-            let kind = if is_heavy { "heavy requests" } else { "requests" };
-            return Err(Problem::busy(format!("the render queue is full, {max} {kind} are waiting; retry later")));
+            let kind = if is_heavy { "heavy " } else { "" };
+            let waiting = if max == 1 { "request is waiting" } else { "requests are waiting" };
+            return Err(Problem::busy(format!("the render queue is full, {max} {kind}{waiting}; retry later")));
         }
         queue.last_id += 1;
         let key = (price.rank(), queue.last_id);
