@@ -73,6 +73,9 @@ pub(super) fn run(args: Args) -> Result<()> {
         if let Some(url) = write_url {
             let text = format!("To add layers, open {url} or send its token; it is valid until the server stops");
             print_message(&text);
+        } else if let Some(token) = server.write_token() {
+            let text = format!("To add layers, send the header Authorization: Bearer {token}");
+            print_message(&format!("{text}; the token is valid until the server stops"));
         }
         let shutdown = async {
             signal.received().await;

@@ -106,6 +106,13 @@ fn without_a_valid_key_nothing_is_read() {
     get(&server, "/trips?key=kiln_of_tenant_a&nonsense=1", &[]).rejected(400, &["nonsense"]);
     eventually("the request is logged with the key's name", || server.log().contains("key=\"tenant-a\""));
     assert!(server.log().contains("/trips/0/0/0.png?radius=9"), "{}", server.log());
+    // Secrets in parameters with other names.
+    for name in ["token", "ACCESS_TOKEN", "k%65y"] {
+        get(&server, &format!("/trips?{name}=kiln_of_tenant_a"), &[]).rejected(401, &["Authorization: Bearer"]);
+    }
+    get(&server, "/after", &[]);
+    eventually("the requests are logged", || server.log().contains("/after"));
+    assert!(server.log().contains("/trips?token=…"), "{}", server.log());
     assert!(!server.log().contains("kiln_of"), "{}", server.log());
 }
 
@@ -319,6 +326,8 @@ fn signed_urls_read_below_their_prefix_until_they_expire() {
     sign(with("key", json!("tenant-b")), OWNER).ok(200);
     sign(body.clone(), OWNER).rejected(400, &["key"]);
     sign(with("prefix", json!("trips")), A).rejected(400, &["path"]);
+    sign(with("prefix", json!("/trips/tiles")), A).rejected(400, &["no GET request"]);
+    sign(with("pinned", json!({"scheme": "fires"})), A).rejected(400, &["scheme", "fires"]);
     sign(with("more", json!(1)), A).rejected(400, &["more"]);
     let short = sign(with("expires_in", json!("1s")), A).ok(200).json();
     let path = format!("/trips?{}", short["query"].as_str().unwrap());
@@ -333,6 +342,15 @@ fn expiry_origins_and_rates_limit_a_key() {
     let server = serve_with(&(config + &expired));
     get(&server, "/trips", &[("authorization", "Bearer kiln_of_writer")]).rejected(401, &["expired"]);
     get(&server, "/trips", &[A]).rejected(403, &["page"]);
+    // The log has the names of known keys also for rejected requests.
+    eventually("the rejected requests are logged", || {
+        let of_key = |status: &str, key: &str| {
+            let log = server.log();
+            log.lines().any(|line| line.contains(status) && line.contains(&format!("key=\"{key}\"")))
+        };
+        of_key("status=401", "old") && of_key("status=403", "tenant-a")
+    });
+    assert!(server.log().contains("the key has expired key=\"old\""), "{}", server.log());
     get(&server, "/trips", &[A, ("origin", "https://b.example")]).rejected(403, &["page"]);
     let allowed = get(&server, "/trips", &[A, ("origin", "https://a.example")]).ok(200);
     assert_eq!(allowed.header("access-control-allow-origin"), Some("https://a.example"));
@@ -349,7 +367,7 @@ fn expiry_origins_and_rates_limit_a_key() {
         get(&server, "/trips", &[B]).ok(200);
     }
     let limited = get(&server, "/trips", &[B]);
-    limited.rejected(429, &["rate"]);
+    limited.rejected(429, &["keys.tenant-b.rate"]);
     let wait: u64 = limited.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=100).contains(&wait), "{wait}");
     // The others have rates of their own.
@@ -367,6 +385,10 @@ fn requests_without_a_key_have_the_access_of_the_anonymous_one() {
     get(&server, "/hidden", &[]).rejected(404, &["there is no layer"]);
     get(&server, "/trips", &[("authorization", "Bearer wrong")]).rejected(401, &["unknown"]);
     server.send("PUT", "/new", &[], b"").rejected(401, &["key"]);
+    // The map page asks for the token, which is accepted.
+    assert_eq!(get(&server, "/catalog", &[]).ok(200).json()["writes"]["access"], "token");
+    assert_eq!(get(&server, "/catalog", &[A]).ok(200).json()["writes"]["access"], "closed");
+    server.send("PUT", "/new", &[OWNER], b"").ok(201);
 }
 
 #[cfg(unix)]
@@ -395,6 +417,14 @@ fn keys_are_read_again_after_sighup() {
     std::fs::write(&file, config.split("[keys.tenant-b]").next().unwrap()).unwrap();
     hangup();
     eventually("the key is revoked", || get(&server, "/trips", &[B]).status == 401);
+    assert!(server.log().contains("other parts of the configuration need a restart"), "{}", server.log());
+    std::fs::write(&file, config.replace("layers = [\"trips\"]", "layers = [\"trpis\"]")).unwrap();
+    hangup();
+    eventually("the unknown layer is logged", || server.log().contains("layer=\"trpis\""));
+    std::fs::write(&file, config.split("[keys.").next().unwrap()).unwrap();
+    hangup();
+    eventually("open reads are logged", || server.log().contains("may read all layers"));
+    get(&server, "/trips", &[]).ok(200);
 }
 
 #[test]
@@ -408,7 +438,17 @@ fn keys_are_made_by_the_command() {
     let server = serve_with(&(config() + &table));
     assert_eq!(points(get(&server, "/trips/statistics", &[("authorization", &format!("Bearer {secret}"))])), 4);
     kiln(home.path(), ["key", "new", "anonymous"]).failed(2, &["anonymous", "no secret"]);
-    kiln(home.path(), ["key", "new", "a b"]).failed(2, &["a b"]);
+    kiln(home.path(), ["key", "new", "a b"]).failed(2, &["a b", "the name of a key has"]);
+    for (args, words) in [
+        (&["/trips", "--expires", "30"][..], &["--expires", "`30` has no unit"][..]),
+        (&["/trips/tiles", "--expires", "1h"], &["/trips/tiles", "no GET request"]),
+        (&["/trips", "--expires", "1h", "--pin", "scheme=fires"], &["scheme", "fires"]),
+        (&["/trips", "--expires", "1h", "--pin", "shceme=fire"], &["shceme", "unknown"]),
+    ] {
+        kiln(server.folder(), ["sign", "--key", "tenant-a"].iter().chain(args)).failed(2, words);
+    }
+    let all = kiln(server.folder(), ["sign", "/", "--key", "tenant-a", "--expires", "1h"]);
+    assert!(all.code == 0 && all.stderr.contains("all layers of the key"), "{}", all.stderr);
     kiln(server.folder(), ["sign", "/trips", "--key", "nobody", "--expires", "1h"]).failed(2, &["nobody", "tenant-a"]);
     kiln(home.path(), ["sign", "/trips", "--key", "a", "--expires", "1h"]).failed(2, &["no keys"]);
 }
@@ -424,7 +464,7 @@ fn contradictory_keys_are_an_error() {
         ("[keys.anonymous]\nrights = [\"write\"]\n", &["keys.anonymous.rights", "write"]),
         (
             "[keys.a]\nhash = \"HASH\"\nrights = [\"read\", \"write\"]\nfilter = { category = [\"x\"] }\n",
-            &["keys.a.rights", "filter"],
+            &["keys.a.rights", "a key with `filter` cannot have the right `write`"],
         ),
         ("[keys.a]\nhash = \"HASH\"\nrights = [\"metrics\"]\nlayers = [\"x\"]\n", &["keys.a.rights", "metrics"]),
         ("[keys.a]\nhash = \"HASH\"\nlayers = []\n", &["keys.a.layers"]),

@@ -67,6 +67,11 @@ fn built(name: &str) -> Option<&'static [u8]> {
     BUILT.iter().find(|(known, _)| *known == name).map(|(_, bytes)| *bytes)
 }
 
+/// Whether the binary contains the full map page, which can add layers.
+pub(crate) fn has_full_page() -> bool {
+    built("index.html").is_some()
+}
+
 /// The map page.
 pub(crate) async fn index(app: Session) -> Response<Body> {
     let html = built("index.html").unwrap_or(include_bytes!("../../../web/plain/index.html"));

@@ -25,7 +25,7 @@ use super::rooms::LayerRooms;
 use super::schemes::Schemes;
 use super::spaces::Spaces;
 use super::write_limiter::WriteLimiter;
-use crate::config::{Config, LayerConfig, StoreConfig, Token};
+use crate::config::{Config, KeyConfig, LayerConfig, StoreConfig, Token};
 use crate::error::{Error, Result};
 use crate::http::maintenance::queue::MaintenanceQueue;
 use crate::http::maintenance::scheduler::Scheduler;
@@ -42,7 +42,7 @@ use crate::store::Store;
 pub(crate) struct App {
     pub(crate) config: Config,
     /// The token for writes of a server without a configured one.
-    pub(super) one_time_token: Option<Token>,
+    pub(super) temporary_token: Option<Token>,
     pub(crate) store: Arc<Store>,
     /// All layers. Handlers find them through their [`Session`](super::session::Session).
     pub(super) catalog: Catalog,
@@ -131,7 +131,7 @@ impl App {
         let shares = CacheShares::of(&config.cache);
         set_shading_cache_bytes(shares.shadings);
         let app = Self {
-            one_time_token: auth::one_time_token(&config),
+            temporary_token: auth::temporary_token(&config),
             store,
             scheduler: Scheduler::new(&config, images.path(), threads)?,
             images,
@@ -240,9 +240,33 @@ impl App {
     /// # Errors
     /// [`Error::Config`] if a key is invalid.
     pub(super) fn replace_keys(&self, config: &Config) -> Result<usize> {
+        let had_keys = self.keys.has_keys();
         let count = self.keys.replace(config)?;
         self.catalog.clear_views();
+        if had_keys && count == 0 {
+            tracing::warn!(
+                "the configuration has no keys any more: everybody who reaches the server may read all layers"
+            );
+        }
+        self.warn_of_keys(config);
         Ok(count)
+    }
+
+    /// Logs the keys that allow nothing: expired ones, and those of layers that do not exist, which may come later.
+    pub(super) fn warn_of_keys(&self, config: &Config) {
+        let now_s = super::clock::now_s();
+        for (key, KeyConfig { layers, .. }) in &config.keys {
+            for layer in layers {
+                // Errors of a layer are reported where it is read.
+                if matches!(self.catalog.find(layer), Ok(None)) {
+                    tracing::warn!(key, layer, "the key names a layer that does not exist");
+                }
+            }
+        }
+        let expired = config.keys.iter().filter(|(_, key)| key.expires_s().is_some_and(|expires_s| expires_s <= now_s));
+        for (key, config) in expired {
+            tracing::warn!(key, expires = config.expires, "the key has expired");
+        }
     }
 
     /// The number of render threads.

@@ -34,7 +34,10 @@ async fn reload(app: &Arc<App>, load: &LoadConfig) {
     let outcome =
         work.await.unwrap_or_else(|error| Err(Error::io("the configuration", "read", std::io::Error::other(error))));
     match outcome {
-        Ok(keys) => tracing::info!(keys, "the configuration was read again"),
+        Ok(keys) => tracing::info!(
+            keys,
+            "the keys and server.signing_secret were read again; changes of other parts of the configuration need a restart"
+        ),
         Err(error) => tracing::error!(%error, "the configuration is invalid; the previous keys remain"),
     }
 }

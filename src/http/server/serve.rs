@@ -32,9 +32,10 @@ use super::request_uri::normalize;
 use super::router::router;
 use super::tls::Tls;
 use super::tracked_body::TrackedBody;
-use crate::config::Config;
+use crate::config::{Config, Token};
 use crate::error::{Error, Result};
 use crate::http::maintenance::{image_gc, jobs, mask_gc, memory, store};
+use crate::http::routes::pages::has_full_page;
 use crate::layer::Layer;
 
 /// The timeout for the headers of a request, including the time since the previous one.
@@ -96,14 +97,20 @@ impl Server {
         self.listener.local_addr().map_err(|error| Error::io("listener", "read the address of", error))
     }
 
-    /// Returns the URL of the map page with the one-time token for writes: for a server without a configured token
+    /// Returns the URL of the map page with the temporary token for writes: for a server without a configured token
     /// that listens on a loopback address and has a writable store.
+    /// `None` also without the full map page, since the plain one cannot add layers.
     ///
     /// # Errors
     /// [`Error::Io`] if the system does not report the address.
     pub fn write_url(&self) -> Result<Option<String>> {
         let url = self.url()?;
-        Ok(self.app.one_time_token.as_ref().map(|token| format!("{url}#token={}", token.reveal())))
+        Ok(self.write_token().filter(|_| has_full_page()).map(|token| format!("{url}#token={token}")))
+    }
+
+    /// Returns the temporary token for writes, if the server has one.
+    pub fn write_token(&self) -> Option<&str> {
+        self.app.temporary_token.as_ref().map(Token::reveal)
     }
 
     /// Returns the URL of the map page at the [address](Self::address) of the server.
@@ -122,6 +129,7 @@ impl Server {
     /// Serves requests until `shutdown` completes, then completes the requests in progress.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self { app, listener, tls, reload: load } = self;
+        app.warn_of_keys(&app.config);
         let reload = tls.clone().map(|tls| tokio::spawn(tls.reload()));
         let background = [
             tokio::spawn(image_gc::run(Arc::clone(&app))),

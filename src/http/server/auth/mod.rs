@@ -29,26 +29,29 @@ const NO_TOKEN: &str = "writes are disabled: the server has no token; set server
 const NOT_LOCAL: &str = "with server.local_writes, writes without a token are accepted only from programs and pages on this \
                          machine, at localhost or 127.0.0.1 and not through a proxy; set server.token of the config, or \
                          KILN_TOKEN, for others";
-const MISSING: &str = "write requests must send the server's token: Authorization: Bearer TOKEN";
+const MISSING: &str =
+    "write requests must send the server's token as a header, not in the URL: Authorization: Bearer TOKEN";
 const INVALID: &str = "invalid token; expected the one in server.token of the config, or KILN_TOKEN";
-const MISSING_ONE_TIME: &str = "write requests must send a token: Authorization: Bearer TOKEN, with the token of the link that \
-                                the server printed when it started, or that of server.token of the config (KILN_TOKEN); \
-                                with server.local_writes = true, programs on this machine need none";
-const INVALID_ONE_TIME: &str = "invalid token; expected the one of the link that the server printed when it last started. \
-                                server.token of the config, or KILN_TOKEN, sets a token that stays the same";
+const NONE_EXPECTED: &str = "invalid token; the server has none, and with server.local_writes, requests from this machine \
+                             need none: leave out the header Authorization";
+const MISSING_TEMPORARY: &str = "write requests must send a token as a header, not in the URL: Authorization: Bearer TOKEN, \
+                                 with the token that the server printed when it started, or that of server.token of the \
+                                 config (KILN_TOKEN); with server.local_writes = true, programs on this machine need none";
+const INVALID_TEMPORARY: &str = "invalid token; expected the one that the server printed when it last started. \
+                                 server.token of the config, or KILN_TOKEN, sets a token that stays the same";
 
 /// The token of a server without a configured one: random, and only in memory. `None` if a token is configured, if
 /// writes are disabled, or if local clients need no token.
-pub(super) fn one_time_token(config: &Config) -> Option<Token> {
+pub(super) fn temporary_token(config: &Config) -> Option<Token> {
     let server = &config.server;
     let is_used = server.token.is_none() && !server.local_writes && !config.store.read_only;
     (is_used && server.listen.ip().is_loopback()).then(Token::random)
 }
 
 impl App {
-    /// The token that writes must send: the configured one, or the [one-time token](one_time_token).
+    /// The token that writes must send: the configured one, or the [temporary token](temporary_token).
     pub(super) fn token(&self) -> Option<&Token> {
-        self.config.server.token.as_ref().or(self.one_time_token.as_ref())
+        self.config.server.token.as_ref().or(self.temporary_token.as_ref())
     }
 
     /// Whether a request may write without a token.
@@ -102,22 +105,28 @@ impl App {
 
     /// Checks that a request with `headers` is authorized to write.
     ///
-    /// It must send the token: the configured one, or the one-time token that the server has printed. With
-    /// `server.local_writes`, requests from this machine need none, except those through a proxy or from a page of
-    /// another origin.
+    /// It must send the token: the configured one, or the temporary token that the server has printed. With
+    /// `server.local_writes`, requests from this machine may send none, except those through a proxy or from a page of
+    /// another origin. A token that is sent must be valid.
     pub(crate) fn authorize_write(&self, headers: &HeaderMap) -> HttpResult<()> {
-        if self.is_local_write(headers) {
+        let sent = bearer_token(headers);
+        if sent.is_none() && self.is_local_write(headers) {
             return Ok(());
         }
-        let Some(token) = self.token() else { return Err(Problem::forbidden(self.closed_reason())) };
-        let is_one_time = self.one_time_token.is_some();
-        match bearer_token(headers) {
+        let Some(token) = self.token() else {
+            if self.is_local_write(headers) {
+                return Err(Problem::unauthorized("Bearer realm=\"kiln\", error=\"invalid_token\"", NONE_EXPECTED));
+            }
+            return Err(Problem::forbidden(self.closed_reason()));
+        };
+        let is_temporary = self.temporary_token.is_some();
+        match sent {
             None => {
-                let detail = if is_one_time { MISSING_ONE_TIME } else { MISSING };
+                let detail = if is_temporary { MISSING_TEMPORARY } else { MISSING };
                 Err(Problem::unauthorized("Bearer realm=\"kiln\"", detail))
             }
             Some(sent) if !token.is(sent.as_bytes()) => {
-                let detail = if is_one_time { INVALID_ONE_TIME } else { INVALID };
+                let detail = if is_temporary { INVALID_TEMPORARY } else { INVALID };
                 Err(Problem::unauthorized("Bearer realm=\"kiln\", error=\"invalid_token\"", detail))
             }
             Some(_) => Ok(()),

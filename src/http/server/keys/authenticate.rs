@@ -38,7 +38,13 @@ pub(in crate::http::server) async fn authenticate(
     }
     let access = match access_of(&app, &keys, &request) {
         Ok(access) => access,
-        Err(problem) => return private(problem.into_response(), true),
+        Err(Refusal { problem, key }) => {
+            let mut response = private(problem.into_response(), true);
+            if let Some(key) = key {
+                response.extensions_mut().insert(KeyName(key));
+            }
+            return response;
+        }
     };
     let name = match &access {
         Access::Key(access) => Some(KeyName(Arc::clone(&access.key))),
@@ -77,8 +83,20 @@ fn private(mut response: Response<Body>, is_private: bool) -> Response<Body> {
 const CHALLENGE: &str = "Bearer realm=\"kiln\"";
 const INVALID: &str = "Bearer realm=\"kiln\", error=\"invalid_token\"";
 
+/// Why a request is rejected, and its key, if that is known.
+struct Refusal {
+    problem: Box<Problem>,
+    key: Option<Arc<Key>>,
+}
+
+impl From<Box<Problem>> for Refusal {
+    fn from(problem: Box<Problem>) -> Self {
+        Self { problem, key: None }
+    }
+}
+
 /// The access of a request, if its route allows it.
-fn access_of(app: &App, keys: &Keys, request: &Request) -> HttpResult<Access> {
+fn access_of(app: &App, keys: &Keys, request: &Request) -> Result<Access, Refusal> {
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     // An unknown path is 404.
     let Some(route) = route else { return Ok(Access::Nobody) };
@@ -87,7 +105,14 @@ fn access_of(app: &App, keys: &Keys, request: &Request) -> HttpResult<Access> {
     let Sent::Key(access) = sent else {
         return Ok(if keys.is_empty() { Access::NoKeys } else { Access::Owner });
     };
-    let KeyAccess { key, signed, .. } = &access;
+    let checked = check(&access, request, right);
+    checked.map_err(|problem| Refusal { problem, key: Some(Arc::clone(&access.key)) })?;
+    Ok(Access::Key(Arc::new(access)))
+}
+
+/// Checks that a known key allows a request.
+fn check(access: &KeyAccess, request: &Request, right: Right) -> HttpResult<()> {
+    let KeyAccess { key, signed, .. } = access;
     let now_s = now_s();
     if key.has_expired(now_s) {
         return Err(Problem::unauthorized(INVALID, "the key has expired"));
@@ -103,9 +128,11 @@ fn access_of(app: &App, keys: &Keys, request: &Request) -> HttpResult<Access> {
     }
     key.take().map_err(|wait| {
         let seconds = u32::try_from(wait.saturating_add(Duration::from_millis(999)).as_secs()).unwrap_or(u32::MAX);
-        Problem::too_many(seconds.max(1), "the rate of the key is exceeded, keys.NAME.rate of the config")
-    })?;
-    Ok(Access::Key(Arc::new(access)))
+        Problem::too_many(
+            seconds.max(1),
+            format!("the rate of the key is exceeded, keys.{}.rate of the config", key.name),
+        )
+    })
 }
 
 /// Who sent a request.
@@ -138,7 +165,8 @@ impl Sent {
             (Some(secret), _) if !keys.is_empty() => by_secret(&secret, None),
             _ if keys.is_empty() || is_local_write() => Ok(Self::Owner),
             _ => {
-                let detail = "the server needs a key: Authorization: Bearer KEY, or the parameter key";
+                let detail = "the server needs a key: the header Authorization: Bearer KEY, or the parameter key; its token is sent \
+                              in the header only";
                 let key = keys.anonymous().ok_or_else(|| Problem::unauthorized(CHALLENGE, detail))?;
                 if !key.may(right) {
                     return Err(Problem::unauthorized(CHALLENGE, detail));
