@@ -9,7 +9,8 @@ use super::config::ConfigArgs;
 use super::rows::InputArgs;
 use crate::config::{KeyConfig, TimeSpan, Token};
 use crate::error::{Error, Result};
-use crate::http::Signed;
+use crate::http::{Signed, check_signable};
+use crate::layer::SchemeFolders;
 
 /// Sign a URL, for map libraries that send no headers.
 ///
@@ -27,7 +28,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "NAME")]
     key: String,
     /// Time until the URL expires: 90s, 30m, 1h, 2d
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = TimeSpan::parse_with_unit)]
     expires: TimeSpan,
     /// Parameter that requests must have with this value; repeatable
     #[arg(long = "pin", value_name = "NAME=VALUE")]
@@ -64,6 +65,12 @@ pub(super) fn run(args: &Args) -> Result<()> {
         pinned: args.pinned.iter().map(pin).collect::<Result<_>>()?,
     };
     let query = signed.query(secret).map_err(|error| Error::config("sign", error.message()))?;
+    let schemes = SchemeFolders::open(&config.schemes.folders)?;
+    let check_scheme = |name: &str| schemes.find(name).map(drop).map_err(|error| error.to_string());
+    check_signable(&signed, check_scheme).map_err(|why| Error::config("sign", why))?;
+    if args.path.trim_end_matches('/').is_empty() {
+        super::print_message(&format!("warning: the URL allows all layers of the key `{}`", args.key));
+    }
     let base = config.server.base_url.as_deref().unwrap_or_default();
     let mut out = std::io::stdout().lock();
     writeln!(out, "{base}{}?{query}", args.path).map_err(|error| Error::io("-", "write", error))

@@ -37,16 +37,27 @@ impl TimeSpan {
     /// # Errors
     /// [`Error::Invalid`](crate::error::Error::Invalid) if `text` is not a duration with a unit, or is 0.
     pub fn parse_age(text: &str) -> crate::error::Result<Self> {
-        let invalid =
-            |detail: String| Err(crate::error::Error::invalid(crate::parameter::Parameter::new("time"), detail));
-        match text.parse::<Self>()? {
-            _ if !text.contains(|c: char| c.is_ascii_alphabetic()) => {
-                let text = text.trim();
-                invalid(format!("`{text}` has no unit; expected a time such as 90s, 30m, 1h or 30d"))
-            }
-            Self(0) => invalid("0 would remove all points; expected 1s or more".into()),
+        match Self::parse_with_unit(text)? {
+            Self(0) => Err(Self::invalid("0 would remove all points; expected 1s or more".into())),
             age => Ok(age),
         }
+    }
+
+    /// Reads a duration whose unit is required.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](crate::error::Error::Invalid) if `text` is not a duration with a unit.
+    pub fn parse_with_unit(text: &str) -> crate::error::Result<Self> {
+        let span = text.parse::<Self>()?;
+        if text.contains(|c: char| c.is_ascii_alphabetic()) {
+            return Ok(span);
+        }
+        let text = text.trim();
+        Err(Self::invalid(format!("`{text}` has no unit; expected a time such as 90s, 30m, 1h or 30d")))
+    }
+
+    fn invalid(detail: String) -> crate::error::Error {
+        crate::error::Error::invalid(crate::parameter::Parameter::new("time"), detail)
     }
 
     /// The duration as the type of the standard library.

@@ -18,4 +18,5 @@ mod server;
 
 #[cfg(feature = "cli")]
 pub(crate) use maintenance::limit_heaps;
+pub use routes::signable::check_signable;
 pub use server::{Secret, Server, Signed, SigningError};

@@ -31,6 +31,7 @@ pub(crate) mod queries;
 pub(crate) mod replace_points;
 pub(crate) mod rooms;
 pub(crate) mod sign;
+pub(crate) mod signable;
 pub(crate) mod statistics;
 pub(crate) mod tile_json;
 pub(crate) mod tiles;

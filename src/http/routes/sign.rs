@@ -10,6 +10,7 @@ use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::signable::check_signable;
 use crate::config::{KeyConfig, TimeSpan};
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::clock::now_s;
@@ -95,6 +96,11 @@ pub(crate) async fn sign(
     let expires_s = now_s().saturating_add(request.expires_in.as_secs());
     let signed = Signed { key, prefix: request.prefix, expires_s, pinned };
     let query = signed.query(&secret).map_err(|error| Problem::body(error.message()))?;
+    let check_scheme = |name: &str| match app.schemes.find(Some(name)) {
+        Ok(_) => Ok(()),
+        Err(problem) => Err(problem.detail().to_owned()),
+    };
+    check_signable(&signed, check_scheme).map_err(Problem::body)?;
     let url = format!("{}{}?{query}", base.absolute()?, signed.prefix);
     let reply = SignReply { query, url, expires_at: expires_s };
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
