@@ -108,7 +108,7 @@ mod tests {
         for prefix in ["/", "/trips", "/trips/", "/trips/statistics", "/trips/3", "/trips/3/1/2.png", "/catalog"] {
             assert_eq!(check(prefix, &[]), Ok(()), "{prefix}");
         }
-        for prefix in ["/trips/tiles", "/trips/3/a", "/trips/statistics/1", "/queries", "/a b", "//", "/tr%69ps/x"] {
+        for prefix in ["/trips/tiles", "/trips/3/a", "/trips/statistics/1", "/queries", "/a b", "/tr%69ps/x"] {
             assert!(check(prefix, &[]).is_err_and(|why| why.contains("no GET request")), "{prefix}");
         }
     }
