@@ -68,6 +68,9 @@ impl FromStr for Address {
             percent_decoded(value).ok_or_else(|| invalid(format!("the value of {name} is not valid UTF-8")))
         };
         let (base, query) = text.split_once('?').unwrap_or((text, ""));
+        if !has_plain_credentials(base, query) {
+            return Err(invalid(NOT_ENCODED.into()));
+        }
         let (mut table, mut mode, mut authorities, mut others) = (None, None, None, Vec::new());
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -92,8 +95,27 @@ impl FromStr for Address {
                 return Err(invalid("sslmode must be disable, prefer, require, verify-ca or verify-full".into()));
             }
         };
+        // A URL that is percent-encoded as a whole has its password in the host.
+        if config.get_hosts().iter().any(|host| matches!(host, Host::Tcp(name) if name.contains(['@', '/']))) {
+            return Err(invalid(NOT_ENCODED.into()));
+        }
         config.ssl_mode(ssl).application_name("kiln");
         Ok(Self { config, verification, table })
+    }
+}
+
+const NOT_ENCODED: &str = "the URL has an @ that does not end the password; percent-encode special characters in the user \
+                           and the password: %40 for @, %2F for /, %3F for ?, %23 for #, %22 for \"";
+
+/// Whether the parts of a URL before and after its `?` have at most one `@`, that before the host.
+///
+/// With several of them, drivers disagree where the password ends, and the rest of it would be the host, which messages
+/// contain. A `?` in a password moves the `@` into the parameters.
+fn has_plain_credentials(base: &str, query: &str) -> bool {
+    let authority = base.split_once("://").map_or(base, |(_, rest)| rest);
+    match authority.matches('@').count() {
+        0 => !(query.contains('@') && authority.contains(':')),
+        count => count == 1,
     }
 }
 
@@ -175,6 +197,51 @@ mod tests {
         {
             assert!(!Address::is_database_url(file), "{file}");
         }
+    }
+
+    #[test]
+    fn special_characters_in_a_password_are_printed_neither_raw_nor_encoded() {
+        const SPECIAL: [&str; 14] = ["@", "/", "\"", "'", "`", "?", "#", ":", "%", " ", "[", "&", ",", "\\"];
+        let passwords = SPECIAL.iter().flat_map(|first| {
+            SPECIAL.iter().flat_map(move |second| {
+                [
+                    format!("hun{first}s3cret{second}s3cret"),
+                    format!("{first}s3cret{second}"),
+                    format!("1{first}2{second}s3cret"),
+                ]
+            })
+        });
+        for password in passwords {
+            for host in ["h:5432/d", "h", "[::1]:1/d?table=a", "h/d?sslmode=disable"] {
+                let text = format!("postgres://ann:{password}@{host}");
+                let printed = match text.parse::<Address>() {
+                    Ok(address) => address.to_string(),
+                    Err(error) => {
+                        assert!(error.is_usage(), "{text}: {error}");
+                        error.to_string()
+                    }
+                };
+                assert!(!printed.contains("s3cret"), "{text}: {printed}");
+            }
+            let encoded: String = password.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            let address: Address = format!("postgres://ann:{encoded}@h/d").parse().unwrap();
+            assert_eq!(
+                (address.config.get_password(), address.to_string()),
+                (Some(password.as_bytes()), "postgres://ann@h:5432/d".into())
+            );
+        }
+        for text in [
+            "postgres://ann:hun@s3cret@127.0.0.1:1/x",
+            "postgres://ann:a@b@s3cret@h/x",
+            "postgres://ann:hu/n@s3cret@h/x",
+            "postgres://ann:hu\"n@s3cret@h/x",
+            "postgres://ann:12?s3cret@h/x",
+            "postgres://ann%3As3cret%40h/x",
+        ] {
+            let error = text.parse::<Address>().unwrap_err().to_string();
+            assert!(error.contains("%40") && !error.contains("s3cret"), "{text}: {error}");
+        }
+        assert!("postgres://ann:pw@h/d?table=a@b".parse::<Address>().is_ok());
     }
 
     #[test]
