@@ -8,7 +8,7 @@ use crate::server::{Server, eventually};
 const PASSWORD: &str = "Sw0rdf1sh";
 
 /// Spellings of the URL of a database that nobody answers.
-const SPELLINGS: [&str; 16] = [
+const SPELLINGS: [&str; 20] = [
     "postgres://ann:Sw0rdf1sh@127.0.0.1:1/maps",
     "Postgres://ann:Sw0rdf1sh@127.0.0.1:1/maps",
     "POSTGRESQL://ann:Sw0rdf1sh@127.0.0.1:1/maps",
@@ -25,6 +25,10 @@ const SPELLINGS: [&str; 16] = [
     "ann:Sw0rdf1sh@127.0.0.1:1/maps",
     "postgres://ann:a/b Sw0rdf1sh@127.0.0.1:1/maps?sslmode=x",
     "postgres://ann@127.0.0.1:1/maps?password=Sw0rdf1sh",
+    "postgres://ann:hun@Sw0rdf1sh@127.0.0.1:1/maps",
+    "postgres://ann:a@b@Sw0rdf1sh@127.0.0.1:1/maps",
+    "postgres://ann:hu/n@Sw0rdf1sh@127.0.0.1:1/maps",
+    "postgres://ann%3ASw0rdf1sh%40127.0.0.1:1/maps",
 ];
 
 #[test]

@@ -108,6 +108,10 @@ fn requests_of_proxies_and_foreign_pages_need_a_token_even_with_local_writes() {
     server.send_raw(&nginx, "").rejected(403, &["server.token", "not through a proxy"]);
     let two = format!("PUT /some HTTP/1.1\r\nHost: {address}\r\nHost: {address}\r\nConnection: close\r\n");
     server.send_raw(&two, "").rejected(400, &["Host"]);
+    let absolute = "PUT http://localhost/some HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n";
+    server.send_raw(absolute, "").rejected(400, &["Host"]);
+    let user = "PUT http://evil@localhost/some HTTP/1.1\r\nHost: evil@localhost\r\nConnection: close\r\n";
+    server.send_raw(user, "").rejected(400, &["user"]);
     for header in [
         ("via", "1.1 proxy"),
         ("x-real-ip", "192.0.2.1"),
@@ -115,6 +119,10 @@ fn requests_of_proxies_and_foreign_pages_need_a_token_even_with_local_writes() {
         ("x-forwarded-for", "192.0.2.1"),
         ("x-forwarded-proto", "https"),
         ("cf-connecting-ip", "192.0.2.1"),
+        ("x_forwarded_for", "192.0.2.1"),
+        ("x-azure-clientip", "192.0.2.1"),
+        ("max-forwards", "10"),
+        ("referer", "http://evil.example/"),
         ("origin", "https://evil.example"),
         ("origin", "null"),
         ("sec-fetch-site", "cross-site"),

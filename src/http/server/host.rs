@@ -34,7 +34,7 @@ fn address(host: &str) -> Option<IpAddr> {
 }
 
 /// The host of an authority or of a URL, without user and port.
-fn host_of(text: &str) -> Option<String> {
+pub(super) fn host_of(text: &str) -> Option<String> {
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     let authority: Authority = rest.split('/').next().unwrap_or_default().parse().ok()?;
     Some(authority.host().to_ascii_lowercase())
@@ -50,7 +50,11 @@ pub(super) async fn check_host(State(app): State<Arc<App>>, request: Request, ne
 
 fn check(config: &ServerConfig, headers: &HeaderMap, peer: Option<&Peer>) -> HttpResult<()> {
     if headers.get_all(header::HOST).iter().count() > 1 {
-        return Err(Problem::bad_request("the request has several Host headers; send one"));
+        let detail = "the request has several Host headers, or one that differs from the host of its URL; send one";
+        return Err(Problem::bad_request(detail));
+    }
+    if headers.get(header::HOST).is_some_and(|host| host.as_bytes().contains(&b'@')) {
+        return Err(Problem::bad_request("the host of the request has a user; expected a name or an address"));
     }
     if config.hosts.is_none() && !config.listen.ip().is_loopback() {
         return Ok(());
@@ -176,10 +180,11 @@ mod tests {
     }
 
     #[test]
-    fn several_host_headers_are_rejected_everywhere() {
+    fn several_host_headers_and_users_are_rejected_everywhere() {
         let public = ServerConfig { listen: "0.0.0.0:3000".parse().unwrap(), ..ServerConfig::default() };
         for config in [ServerConfig::default(), public, hosts(&["*"])] {
             assert_eq!(status(&config, &[("host", "localhost"), ("host", "localhost")]), 400);
+            assert_eq!(status(&config, &[("host", "evil@localhost")]), 400);
         }
     }
 
