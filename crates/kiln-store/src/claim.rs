@@ -118,6 +118,11 @@ impl Claim {
                 "the folder is on another device than when the server started; mount the volume again, or restart the \
                  server to use the new one",
             ),
+            Refusal::Io(error) if error.kind() == ErrorKind::ReadOnlyFilesystem => {
+                let reason =
+                    "the file system is read-only; a server that only reads the store needs store.read_only = true";
+                Error::io(self.path(), "lock", io::Error::new(ErrorKind::ReadOnlyFilesystem, reason))
+            }
             Refusal::Io(error) => Error::io(self.path(), "lock", error),
         }
     }
