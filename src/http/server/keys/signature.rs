@@ -7,7 +7,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use ring::hmac::{HMAC_SHA256, Key, sign, verify};
 
-use super::credentials::SignedParameters;
+use super::credentials::{NAMES, SignedParameters};
+use crate::http::server::request_uri::CACHE_BUSTERS;
 use crate::layer_name;
 
 /// What a signed URL allows: to read what a key may read, below a path, until a time.
@@ -32,6 +33,8 @@ pub enum SigningError {
     Prefix,
     /// The name of a pinned parameter is invalid, or repeated.
     Pinned,
+    /// The server removes a pinned parameter from requests, so that no URL with it would be valid.
+    Removed,
 }
 
 impl SigningError {
@@ -41,6 +44,10 @@ impl SigningError {
             Self::Key => "the key is not a name; expected letters A-Z, a-z, digits, _ or -",
             Self::Prefix => "the path is invalid; expected one such as /trips, without a query",
             Self::Pinned => "a pinned parameter is invalid; expected each name once, with letters, digits, _ or - only",
+            Self::Removed => {
+                "a pinned parameter is one that the server removes from requests: key, expires, prefix, pinned, sig, or a \
+                 cache buster such as t, ts, cb or _; expected a parameter such as scheme"
+            }
         }
     }
 }
@@ -91,6 +98,10 @@ impl Signed {
         let are_valid = self.pinned.iter().enumerate().all(|(at, (name, _))| is_name(name) && is_first(at));
         if !are_valid || self.pinned.len() > Self::MAX_PINNED {
             return Err(SigningError::Pinned);
+        }
+        let is_removed = |name: &str| NAMES.contains(&name) || CACHE_BUSTERS.contains(&name);
+        if self.pinned.iter().any(|(name, _)| is_removed(name)) {
+            return Err(SigningError::Removed);
         }
         Ok(())
     }
@@ -224,6 +235,10 @@ mod tests {
         for names in [&["a,b"][..], &[""], &["a", "a"], &["a b"]] {
             let pinned = names.iter().map(|name| ((*name).to_owned(), "1".to_owned())).collect();
             assert_eq!(error(Signed { pinned, ..signed() }), SigningError::Pinned, "{names:?}");
+        }
+        for name in NAMES.iter().chain(&CACHE_BUSTERS) {
+            let pinned = vec![("scheme".to_owned(), "fire".to_owned()), ((*name).to_owned(), "1".to_owned())];
+            assert_eq!(error(Signed { pinned, ..signed() }), SigningError::Removed, "{name}");
         }
     }
 }
