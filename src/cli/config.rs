@@ -11,6 +11,7 @@ use super::rows::InputArgs;
 use super::{print_json, print_notes};
 use crate::config::{Config, ConfigBuilder};
 use crate::error::{Error, Result};
+use crate::http::check_keys;
 use crate::layer::SchemeFolders;
 use crate::parameter::Parameter;
 use crate::store::Store;
@@ -192,6 +193,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
             let config = args.config.resolve(&args.inputs, &args.rows)?;
             print_notes(&config.deprecations());
             config.check_input_columns()?;
+            check_keys(&config)?;
             if !config.jobs.is_empty() {
                 check_jobs(&config, &Store::open(&config.store.folder)?)?;
             }

@@ -15,12 +15,12 @@ use crate::source::parse_time_us;
 pub(super) type Format = (&'static str, &'static str, fn(&str) -> bool);
 
 /// The formats, except those of numbers.
-pub(super) const FORMATS: [Format; 26] = [
+pub(super) const FORMATS: [Format; 27] = [
     ("address", "an address and port such as 127.0.0.1:3000 or [::1]:3000, or a port such as 3000", |text| {
         read_listen(text).is_some()
     }),
-    ("url", "a URL such as https://maps.example.org/heat", |text| after_scheme(text).is_some()),
-    ("tile-url", "a URL of tiles such as https://tiles.example.org/{z}/{x}/{y}.png", is_tile_url),
+    ("url", "a URL such as https://maps.example.org/heat, without a user", |text| after_scheme(text).is_some()),
+    ("tile-url", "a URL of tiles such as https://tiles.example.org/{z}/{x}/{y}.png, without a user", is_tile_url),
     ("origins", r#"a list of origins such as ["https://example.org"], or ["*"] for all"#, |text| {
         text == "*" || text.lines().all(is_origin)
     }),
@@ -38,6 +38,9 @@ pub(super) const FORMATS: [Format; 26] = [
     ),
     ("token", "a token of 1 to 512 letters, digits and punctuation marks, without spaces", |text| {
         Token::new(text).is_some()
+    }),
+    ("signing-secret", "a secret of 16 to 512 letters, digits and punctuation marks, without spaces", |text| {
+        Token::new(text).is_some_and(|secret| secret.reveal().len() >= MIN_SECRET_BYTES)
     }),
     ("key-hash", "a hash that `kiln key new` prints, sha256: and 64 hexadecimal digits", |text| {
         read_hash(text).is_some()
@@ -62,11 +65,16 @@ pub(super) const FORMATS: [Format; 26] = [
     ("time", "a time such as \"2024-05-01\" or \"2024-05-01T12:00:00Z\"", |text| parse_time_us(text).is_some()),
 ];
 
-/// Returns the part of a URL after `http://` or `https://`.
+/// The minimum length of the secret of signed URLs: a client can test guesses against a signed URL without requests.
+const MIN_SECRET_BYTES: usize = 16;
+
+/// Returns the part of a URL after `http://` or `https://`. A user or a password, which every client of the server
+/// would read, is not valid.
 fn after_scheme(text: &str) -> Option<&str> {
     let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
     let is_plain = rest.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '"' | '<' | '>' | '\\' | '?' | '#'));
-    (is_plain && !rest.is_empty() && !rest.starts_with(['/', ':'])).then_some(rest)
+    let has_user = rest.split('/').next().is_some_and(|authority| authority.contains('@'));
+    (is_plain && !has_user && !rest.is_empty() && !rest.starts_with(['/', ':'])).then_some(rest)
 }
 
 /// Whether `text` is a URL, or a path on this server, with the placeholders of a tile.

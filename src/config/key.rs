@@ -1,5 +1,6 @@
 //! `[keys.NAME]`: what a client with a key may see and do.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -52,7 +53,7 @@ with_defaults! {
         pub burst: Option<u32>,
         /// Filter of the points, which the client cannot change: in every response, the layers have no other points.
         #[serde(skip_serializing_if = "KeyFilterConfig::is_empty")]
-        #[schemars(!skip_serializing_if)]
+        #[schemars(!skip_serializing_if, extend("minProperties" = 1))]
         pub filter: KeyFilterConfig,
     }
 
@@ -132,13 +133,13 @@ impl Right {
 #[derive(Clone, Debug, Default)]
 pub struct KeyViews {
     globe: Option<View>,
-    plane: View,
+    plane: Option<View>,
 }
 
 impl KeyViews {
     /// The view of a layer in a coordinate space; `None` if the key sees no such layers.
     pub fn of_space(&self, space: CoordinateSpace) -> Option<&View> {
-        if space.wraps() { self.globe.as_ref() } else { Some(&self.plane) }
+        if space.wraps() { self.globe.as_ref() } else { self.plane.as_ref() }
     }
 }
 
@@ -147,6 +148,8 @@ impl KeyConfig {
     pub const ANONYMOUS: &str = "anonymous";
     /// What hashes start with: the name of the algorithm.
     pub const HASH_PREFIX: &str = "sha256:";
+    /// What secrets start with, so that scanners for leaked secrets recognize them.
+    pub const SECRET_PREFIX: &str = "kiln_";
 
     /// The hash of the secret; `None` if it is missing or invalid.
     pub fn digest(&self) -> Option<[u8; 32]> {
@@ -212,9 +215,25 @@ impl KeyConfig {
         if self.burst.is_some() && self.rate.is_none() {
             return Err(Fault::key("burst", "no effect without a rate"));
         }
-        let within = |fault: Fault| fault.within("filter");
-        self.filter.options().map_err(within)?;
-        self.filter.protection().map(drop).map_err(within)
+        if is_filtered { self.filter.check().map_err(|fault| fault.within("filter")) } else { Ok(()) }
+    }
+
+    /// Checks that the filter limits the points of `layers`, those of the configuration.
+    pub(super) fn check_layers(&self, layers: &BTreeMap<String, LayerConfig>) -> std::result::Result<(), Fault> {
+        let Some(Ok(bounds)) = self.filter.bounds.as_ref().map(|bounds| bounds.parse::<Bounds>()) else {
+            return Ok(());
+        };
+        let is_seen = |name: &String| self.layers.is_empty() || self.layers.contains(name);
+        let mut planes = layers.iter().filter(|(_, layer)| layer.coordinate_space() == CoordinateSpace::Plane);
+        match planes.find(|(name, _)| is_seen(name)).filter(|_| bounds.east < bounds.west) {
+            Some((name, _)) => {
+                let message = format!(
+                    "west exceeds east, across the 180th meridian, which the layer `{name}` on a plane does not have"
+                );
+                Err(Fault::value("filter.bounds", message))
+            }
+            None => Ok(()),
+        }
     }
 
     /// Converts the path of the polygon, which is relative to `folder`.
@@ -229,6 +248,37 @@ impl KeyFilterConfig {
     /// Whether the filter has no condition.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// Checks the values, and that they limit the points.
+    fn check(&self) -> std::result::Result<(), Fault> {
+        let filter = self.options()?;
+        let protection = self.protection()?;
+        if self.bounds.is_some() && self.polygon.is_some() {
+            return Err(Fault::value("polygon", EITHER));
+        }
+        if let Some(bounds) = &self.bounds {
+            self.read_bounds(bounds)?;
+        }
+        let Filter { start_us, end_us, time_parts, categories, .. } = filter;
+        let is_unlimited = start_us.is_none() && end_us.is_none() && time_parts.is_empty() && categories.is_empty();
+        if is_unlimited && protection.is_none() && self.bounds.is_none() && self.polygon.is_none() {
+            return Err(Fault::key(
+                "tz",
+                "the key limits no points by itself; it needs hours, weekdays, months, start or end",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Reads the bounds, which must have an area.
+    fn read_bounds(&self, text: &str) -> std::result::Result<Bounds, Fault> {
+        let bounds: Bounds = text.parse().map_err(|error| Fault::value("bounds", parts(error).1))?;
+        let Bounds { west, south, east, north } = bounds;
+        if west == east || south == north {
+            return Err(Fault::value("bounds", "the bounds have no area; expected west, south, east, north"));
+        }
+        Ok(bounds)
     }
 
     /// The filter without the polygon.
@@ -258,27 +308,33 @@ impl KeyFilterConfig {
         let invalid = |key: &str, error: Error| Error::config(format!("filter.{key}"), parts(error).1);
         let view = |polygon| View::new(Filter { polygon, ..filter.clone() }, protection);
         match (&self.polygon, &self.bounds) {
-            (None, None) => Ok(KeyViews { globe: Some(view(None)), plane: view(None) }),
-            (Some(_), Some(_)) => Err(Error::config("filter.polygon", "expected either bounds or a polygon, not both")),
+            (None, None) => Ok(KeyViews { globe: Some(view(None)), plane: Some(view(None)) }),
+            (Some(_), Some(_)) => Err(Error::config("filter.polygon", EITHER)),
             (Some(path), None) => {
                 let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, "read", error))?;
                 let plane = Polygon::from_plane_geojson(&text).map_err(|error| invalid("polygon", error))?;
                 // Positions beyond those in degrees are in meters, so that no layer on the globe has points there.
                 let globe = Polygon::from_geojson(&text).ok().map(|polygon| view(Some(Arc::new(polygon))));
-                Ok(KeyViews { globe, plane: view(Some(Arc::new(plane))) })
+                Ok(KeyViews { globe, plane: Some(view(Some(Arc::new(plane)))) })
             }
             (None, Some(bounds)) => {
-                let Bounds { west, south, east, north } = bounds.parse().map_err(|error| invalid("bounds", error))?;
-                let east = if east <= west { east + 360.0 } else { east };
+                let fault = |Fault { path, message, .. }: Fault| Error::config(format!("filter.{path}"), message);
+                let Bounds { west, south, east, north } = self.read_bounds(bounds).map_err(fault)?;
+                let crosses = east < west;
+                let east = if crosses { east + 360.0 } else { east };
                 let ring = vec![[west, south], [east, south], [east, north], [west, north], [west, south]];
                 let rings = [vec![ring]];
                 let globe = Polygon::new(&rings).map_err(|error| invalid("bounds", error))?;
                 let plane = Polygon::on_plane(&rings).map_err(|error| invalid("bounds", error))?;
-                Ok(KeyViews { globe: Some(view(Some(Arc::new(globe)))), plane: view(Some(Arc::new(plane))) })
+                // Only the globe has a 180th meridian to cross.
+                let plane = (!crosses).then(|| view(Some(Arc::new(plane))));
+                Ok(KeyViews { globe: Some(view(Some(Arc::new(globe)))), plane })
             }
         }
     }
 }
+
+const EITHER: &str = "expected either bounds or a polygon, not both";
 
 /// Reads a hash in the form `sha256:` and 64 hexadecimal digits.
 pub(super) fn read_hash(text: &str) -> Option<[u8; 32]> {

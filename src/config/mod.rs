@@ -205,7 +205,7 @@ impl Config {
         let check_key = |(name, key): (&String, &KeyConfig)| {
             let path = format!("keys.{name}");
             check_layer_name(name).map_err(|message| Fault::key(&path, message))?;
-            key.check(name).map_err(|fault| fault.within(&path))
+            key.check(name).and_then(|()| key.check_layers(&self.layers)).map_err(|fault| fault.within(&path))
         };
         let checked = self.layers.iter().try_for_each(check_layer).and_then(|()| job::check_jobs(&self.jobs));
         let checked = checked.and_then(|()| self.keys.iter().try_for_each(check_key));

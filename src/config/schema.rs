@@ -12,7 +12,7 @@ use toml::Value;
 
 use super::format::{FORMATS, Format};
 use super::origin::Fault;
-use super::{ByteSize, Config, TimeSpan};
+use super::{ByteSize, Config, KeyConfig, TimeSpan};
 use crate::spelling::{did_you_mean, nearest};
 
 static ROOT: LazyLock<Json> = LazyLock::new(|| {
@@ -43,7 +43,8 @@ fn adapt_to_toml(schema: &mut schemars::Schema) {
     }
     let is = |name: &str| has_type(schema.as_value(), name);
     if is("string") && !is("number") && schema.get("enum").is_none() && schema.get("const").is_none() {
-        schema.insert("minLength".into(), 1.into());
+        let min = schema.get("minLength").and_then(Json::as_u64).unwrap_or(1);
+        schema.insert("minLength".into(), min.into());
     }
 }
 
@@ -150,6 +151,12 @@ impl Schema {
     /// Validates `value`, whose key is `path`.
     pub(super) fn check(self, path: &str, value: &Value) -> Result<(), Fault> {
         match (value, self.items()) {
+            (Value::Table(table), _)
+                if self.is("object") && (table.len() as u64) < self.0["minProperties"].as_u64().unwrap_or(0) =>
+            {
+                let names: Vec<_> = self.keys().map(|(name, _)| name).collect();
+                Err(Fault::value(path, format!("empty; expected at least one of {}", names.join(", "))))
+            }
             (Value::Table(table), _) if self.is("object") => table.iter().try_for_each(|(name, value)| {
                 let inner = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
                 match self.key(name) {
@@ -236,6 +243,14 @@ impl Schema {
         }
     }
 
+    /// Whether an invalid value may contain a secret: that of a key in place of its hash, or a URL with a password.
+    fn may_hold_secret(self, value: &Value) -> bool {
+        let format = self.0["format"].as_str().unwrap_or_default();
+        self.is_secret()
+            || ["input", "key-hash"].contains(&format)
+            || texts(value).iter().any(|text| text.contains('@') || text.contains(KeyConfig::SECRET_PREFIX))
+    }
+
     /// The error message for an invalid `value` at `path`, with the accepted values.
     fn describe_invalid(self, path: &str, value: &Value) -> String {
         const MAX_CHARS: usize = 60;
@@ -246,8 +261,7 @@ impl Schema {
             "a table" if self.0.get("properties").is_none() => return format!("not a table; write [{path}.NAME]"),
             "a table" => return format!("not a table; write [{path}]"),
             "a list of tables" => return format!("not {accepted}; write [[{path}]] above each of them"),
-            // An input may be a URL with a password.
-            _ if self.is_secret() || self.0["format"] == "input" => return format!("the value is not {accepted}"),
+            _ if self.may_hold_secret(value) => return format!("the value is not {accepted}"),
             _ => {}
         }
         let mut text = value.to_string().replace('\n', " ");
@@ -366,12 +380,12 @@ mod tests {
         check(
             format(text, "url"),
             r#""https://a.example/heat" | "http://localhost:80""#,
-            r#""a.example" | "ftp://a" | "https://" | "https://a?b" | "https:///a" | 7 | "http://a b""#,
+            r#""a.example" | "ftp://a" | "https://" | "https://a?b" | "https:///a" | 7 | "http://a b" | "https://ann:pw@a" | "http://ann@a/b""#,
         );
         check(
             format(text, "tile-url"),
             r#""https://{s}.a.example/{z}/{x}/{y}.png?key=1" | "/base/{z}/{x}/{y}""#,
-            r#""https://a.example/{z}/{x}.png" | "a/{z}/{x}/{y}" | "//a/{z}/{x}/{y}" | "https://a;b/{z}/{x}/{y}" | 7"#,
+            r#""https://a.example/{z}/{x}.png" | "a/{z}/{x}/{y}" | "//a/{z}/{x}/{y}" | "https://a;b/{z}/{x}/{y}" | 7 | "https://ann:pw@a/{z}/{x}/{y}""#,
         );
         check(
             schema(json!({ "type": "array", "items": { "type": "string" }, "format": "origins" })),
@@ -394,6 +408,11 @@ mod tests {
         check(format(text, "name"), r#""docs" | "a-b_2""#, r#""a b" | "../a" | "" | 7"#);
         check(format(scalar, "pixels"), r#"1024 | "800x600""#, r#"0 | "wide" | -5 | 8.5"#);
         check(format(scalar, "time"), r#""2024-05-01" | 2024"#, r#""soon" | true | 2024-05-01"#);
+        check(
+            format(text, "signing-secret"),
+            r#""0123456789abcdef""#,
+            r#""0123456789abcde" | "" | "0123456789 abcdef" | 1234567890123456"#,
+        );
         check(format(text, "token"), r#""s3cret""#, r#""" | "a b" | 7"#);
         check(format(text, "layer"), r#""a""#, r#""docs" | "a b""#);
         let key = |path: &str, name: &str| Schema::root().key(path).unwrap().items().unwrap().key(name).unwrap();
@@ -410,6 +429,28 @@ mod tests {
         );
         check(key("layers", "title"), r#""a""#, r#""" | 5"#);
         check(key("jobs", "style"), r#"{ radius = 5, agg = "sum" }"#, "5 | { radius = true } | { radius = [5] }");
+    }
+
+    #[test]
+    fn secrets_in_the_wrong_place_are_not_printed() {
+        let table = |name: &str| Schema::root().key(name).unwrap().key("a").unwrap();
+        let section = |path: &str| Schema::find(path).unwrap();
+        for (schema, secret) in [
+            (table("keys").key("hash").unwrap(), "kiln_s3cret"),
+            (table("keys").key("hash").unwrap(), "s3cret"),
+            (table("keys").key("expires").unwrap(), "kiln_s3cret"),
+            (section("server.base_url"), "https://ann:s3cret@maps.example"),
+            (section("server.listen"), "https://ann:s3cret@maps.example"),
+            (section("server.cors_origins"), "https://ann:s3cret@maps.example"),
+            (section("server.signing_secret"), "s3cret"),
+            (section("server.token"), "my s3cret"),
+            (section("page.basemap"), "https://ann:s3cret@a/{z}/{x}/{y}.png"),
+            (section("masks.webhook_urls"), "http://ann:s3cret@a/"),
+        ] {
+            let value = if schema.is("array") { vec![secret].into() } else { Value::from(secret) };
+            let fault = schema.check("a", &value).unwrap_err();
+            assert!(!fault.message.contains("s3cret") && fault.message.contains(" is not "), "{}", fault.message);
+        }
     }
 
     #[test]

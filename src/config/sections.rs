@@ -104,8 +104,8 @@ with_defaults! {
         /// PEM file of the private key of `tls_cert`.
         #[schemars(extend("format" = "pem-file"), example = &"/etc/kiln/key.pem")]
         pub tls_key: Option<PathBuf>,
-        /// Secret of signed URLs. It is never printed. If it is missing, no URL can be signed.
-        #[schemars(extend("format" = "token"), example = &"another-long-random-text")]
+        /// Secret of signed URLs, at least 16 random characters. It is never printed. If it is missing, no URL can be signed.
+        #[schemars(extend("format" = "signing-secret"), example = &"another-long-random-text")]
         pub signing_secret: Option<Token>,
     }
 

@@ -71,7 +71,7 @@ fn every_key_can_be_set_by_its_variable() {
         ("KILN_SERVER_CACHE_CONTROL", "no-store"),
         ("KILN_SERVER_EMPTY_TILE", "204"),
         ("KILN_SERVER_TOKEN", "s3cret"),
-        ("KILN_SERVER_SIGNING_SECRET", "s3cret"),
+        ("KILN_SERVER_SIGNING_SECRET", "s3cret-s3cret-s3cret"),
         ("KILN_STORE_FOLDER", "kept"),
         ("KILN_STORE_READ_ONLY", "true"),
         ("KILN_POSTGIS_URL", "postgres://kiln:s3cret@db/maps"),

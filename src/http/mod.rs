@@ -19,4 +19,4 @@ mod server;
 #[cfg(feature = "cli")]
 pub(crate) use maintenance::limit_heaps;
 pub use routes::signable::check_signable;
-pub use server::{Secret, Server, Signed, SigningError};
+pub use server::{Secret, Server, Signed, SigningError, check_keys};

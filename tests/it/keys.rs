@@ -32,7 +32,7 @@ const B: (&str, &str) = ("authorization", SECRET_B.1);
 /// Two tenants of one layer, and a layer that neither sees.
 fn config() -> String {
     format!(
-        "[server]\ntoken = \"s3cret\"\nsigning_secret = \"sign-me\"\n[layers.trips]\ninput = \"points.csv\"\n\
+        "[server]\ntoken = \"s3cret\"\nsigning_secret = \"sign-me-sign-me-sign-me\"\n[layers.trips]\ninput = \"points.csv\"\n\
          [layers.hidden]\ninput = \"points.csv\"\n[layers.stored]\nstore = true\nmin_count = 2\n\
          [keys.tenant-a]\nhash = \"{}\"\nlayers = [\"trips\"]\nrights = [\"read\", \"queries\", \"sign\"]\n\
          filter = {{ category = [\"a\"] }}\n\
@@ -457,6 +457,7 @@ fn keys_are_made_by_the_command() {
 fn contradictory_keys_are_an_error() {
     let home = tempfile::tempdir().unwrap();
     let hash = hash_of_a();
+    std::fs::write(home.path().join("empty.json"), "{\"type\": \"FeatureCollection\", \"features\": []}").unwrap();
     for (keys, words) in [
         ("[keys.a]\n", &["keys.a.hash", "kiln key new"][..]),
         ("[keys.a]\nhash = \"sha256:12\"\n", &["keys.a.hash", "64 hexadecimal digits"]),
@@ -473,10 +474,40 @@ fn contradictory_keys_are_an_error() {
         ("[keys.a]\nhash = \"HASH\"\nfilter = { min_count = 1 }\n", &["keys.a.filter.min_count"]),
         ("[keys.a]\nhash = \"HASH\"\nfilter = { color = 1 }\n", &["keys.a.filter.color"]),
         ("[keys.a]\nhash = \"HASH\"\nrights = [\"fly\"]\n", &["keys.a.rights", "read, write"]),
+        ("[keys.a]\nhash = \"HASH\"\nfilter = {}\n", &["keys.a.filter", "empty", "category"]),
+        ("[keys.a]\nhash = \"HASH\"\nfilter = { tz = \"Europe/Berlin\" }\n", &["keys.a.filter.tz", "hours"]),
+        ("[keys.a]\nhash = \"HASH\"\nfilter = { bounds = [18.1, 59, 18.1, 60] }\n", &["keys.a.filter.bounds", "area"]),
+        (
+            "[layers.hall]\ninput = \"a.csv\"\nprojection = \"plane\"\n\
+             [keys.a]\nhash = \"HASH\"\nfilter = { bounds = [10, 0, 5, 10] }\n",
+            &["keys.a.filter.bounds", "hall", "plane"],
+        ),
+        ("[keys.a]\nhash = \"HASH\"\n[keys.b]\nhash = \"HASH\"\n", &["keys.b.hash", "`a`", "same secret"]),
+        ("[keys.a]\nhash = \"HASH\"\nfilter = { polygon = \"none.json\" }\n", &["none.json"]),
+        ("[keys.a]\nhash = \"HASH\"\nfilter = { polygon = \"empty.json\" }\n", &["keys.a.filter.polygon"]),
+        ("[server]\nsigning_secret = \"0123456789abcde\"\n", &["server.signing_secret", "16"]),
     ] {
         std::fs::write(home.path().join("kiln.toml"), keys.replace("HASH", hash)).unwrap();
-        kiln(home.path(), ["config", "check"]).failed(2, words);
+        kiln(home.path(), ["config", "check"]).failed(if words == ["none.json"] { 1 } else { 2 }, words);
     }
+    // The secret of a key in place of its hash is not printed.
+    std::fs::write(home.path().join("kiln.toml"), "[keys.a]\nhash = \"kiln_of_tenant_a\"\n").unwrap();
+    let run = kiln(home.path(), ["config", "check"]);
+    assert!(run.code == 2 && !run.stderr.contains("kiln_of") && run.stderr.contains("keys.a.hash"), "{}", run.stderr);
+    // Bounds across the 180th meridian limit layers on the globe.
+    let across = "[keys.a]\nhash = \"HASH\"\nfilter = { bounds = [170, 0, -170, 10] }\n";
+    std::fs::write(home.path().join("kiln.toml"), across.replace("HASH", hash)).unwrap();
+    kiln(home.path(), ["config", "check"]).done();
+}
+
+#[test]
+fn a_query_needs_the_right_to_read_too() {
+    let key = format!("[keys.asks]\nhash = \"{HASH_OF_WRITER}\"\nrights = [\"queries\"]\n");
+    let server = serve_with(&(config() + &key));
+    let body = json!({ "layer": "trips" }).to_string();
+    let ask = |key| server.send("POST", "/queries", &[key, ("content-type", "application/json")], body.as_bytes());
+    ask(("authorization", "Bearer kiln_of_writer")).rejected(403, &["`asks`", "`read`"]);
+    assert_eq!(ask(A).json()["points"], 2);
 }
 
 #[test]

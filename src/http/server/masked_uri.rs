@@ -6,9 +6,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::keys::PREFIX;
-use crate::config::Token;
+use crate::config::{KeyConfig, Token};
 
+/// What the secrets of keys start with.
+const PREFIX: &str = KeyConfig::SECRET_PREFIX;
 /// What stands for a secret.
 const MASK: &str = "***";
 /// The minimum length of the random part of a secret of a key; those of `kiln key new` have 43 characters.

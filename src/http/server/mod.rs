@@ -52,5 +52,5 @@ mod unread_body;
 pub(crate) mod write_limiter;
 
 pub(crate) use app::App;
-pub use keys::{Secret, Signed, SigningError};
+pub use keys::{Secret, Signed, SigningError, check_keys};
 pub use serve::Server;

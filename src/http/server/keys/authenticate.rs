@@ -100,7 +100,11 @@ fn access_of(app: &App, keys: &Keys, request: &Request) -> Result<Access, Refusa
     let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
     // An unknown path is 404.
     let Some(route) = route else { return Ok(Access::Nobody) };
-    let Rule::Needs(right) = rule(request.method(), route) else { return Ok(Access::Nobody) };
+    let (right, reads) = match rule(request.method(), route) {
+        Rule::Open => return Ok(Access::Nobody),
+        Rule::Needs(right) => (right, false),
+        Rule::NeedsAndReads(right) => (right, true),
+    };
     let sent = Sent::of(app, keys, request, right)?;
     let Sent::Key(access) = sent else {
         return Ok(if keys.is_empty() { Access::NoKeys } else { Access::Owner });
@@ -123,7 +127,8 @@ fn check(access: &KeyAccess, request: &Request, right: Right) -> HttpResult<()> 
     if !key.allows_origin(origin(request.headers()).as_deref()) {
         return Err(Problem::forbidden("the key may not be used by this page, or without a page"));
     }
-    if !key.may(right) {
+    let missing = [Some(right), reads.then_some(Right::Read)].into_iter().flatten().find(|right| !key.may(*right));
+    if let Some(right) = missing {
         return Err(missing_right(key, right));
     }
     key.take().map_err(|wait| {

@@ -150,6 +150,14 @@ fn is_same(one: &[u8; 32], other: &[u8; 32]) -> bool {
     std::hint::black_box(different) == 0
 }
 
+/// Checks the keys of a configuration as a server does when it starts.
+///
+/// # Errors
+/// As [`KeyRing::new`].
+pub fn check_keys(config: &Config) -> Result<()> {
+    Keys::new(config).map(drop)
+}
+
 /// The current keys, which change when the configuration is read again.
 #[derive(Debug, Default)]
 pub(crate) struct KeyRing(RwLock<Arc<Keys>>);

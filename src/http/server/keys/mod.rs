@@ -19,6 +19,6 @@ pub(super) use authenticate::{KeyName, authenticate};
 pub(crate) use carried::Carried;
 pub(super) use credentials::take_credentials;
 pub(crate) use key::KeyRing;
-pub(super) use secret::PREFIX;
+pub use key::check_keys;
 pub use secret::Secret;
 pub use signature::{Signed, SigningError};

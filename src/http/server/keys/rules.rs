@@ -11,6 +11,8 @@ pub(crate) enum Rule {
     Open,
     /// A right.
     Needs(Right),
+    /// A right, and that to read: the response has data of layers.
+    NeedsAndReads(Right),
 }
 
 /// The rule of a route, by its method and pattern. A route that is not listed here needs the right to read, and, if its
@@ -32,7 +34,8 @@ pub(crate) fn rule(method: &Method, route: &str) -> Rule {
                 Rule::Needs(Right::Queries)
             }
         }
-        "/queries" => Rule::Needs(Right::Queries),
+        // The response has the number of points.
+        "/queries" => Rule::NeedsAndReads(Right::Queries),
         // The router has `POST /sign` as a method of the second pattern.
         "/sign" => Rule::Needs(Right::Sign),
         "/{layer}" if *method == Method::POST => Rule::Needs(Right::Sign),
@@ -80,6 +83,7 @@ mod tests {
                 let right = match rule(&method.parse().unwrap(), &pattern(path)) {
                     Rule::Open => "–".to_owned(),
                     Rule::Needs(right) => format!("`{}`", right.name()),
+                    Rule::NeedsAndReads(right) => format!("`{}`, `read`", right.name()),
                 };
                 let line = format!("| `{method} {path}` | {right} |");
                 assert!(guide.contains(&line), "docs/keys.md lacks the line\n{line}");

@@ -15,9 +15,6 @@ use crate::error::{Error, Result};
 /// Servers know its SHA-256 hash only. A slow hash, as for passwords, would protect no better: nobody can try 2^256 values.
 pub struct Secret(String);
 
-/// What secrets start with, so that scanners for leaked secrets recognize them.
-pub(in crate::http::server) const PREFIX: &str = "kiln_";
-
 impl Secret {
     /// Makes a new secret.
     ///
@@ -27,7 +24,7 @@ impl Secret {
         let mut bytes = [0; 32];
         let unavailable = |_| Error::io("random numbers", "read", std::io::Error::other("the system has none"));
         SystemRandom::new().fill(&mut bytes).map_err(unavailable)?;
-        Ok(Self(format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes))))
+        Ok(Self(format!("{}{}", KeyConfig::SECRET_PREFIX, URL_SAFE_NO_PAD.encode(bytes))))
     }
 
     /// The text that clients send.
