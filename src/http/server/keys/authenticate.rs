@@ -109,13 +109,13 @@ fn access_of(app: &App, keys: &Keys, request: &Request) -> Result<Access, Refusa
     let Sent::Key(access) = sent else {
         return Ok(if keys.is_empty() { Access::NoKeys } else { Access::Owner });
     };
-    let checked = check(&access, request, right);
+    let checked = check(&access, request, right, reads);
     checked.map_err(|problem| Refusal { problem, key: Some(Arc::clone(&access.key)) })?;
     Ok(Access::Key(Arc::new(access)))
 }
 
-/// Checks that a known key allows a request.
-fn check(access: &KeyAccess, request: &Request, right: Right) -> HttpResult<()> {
+/// Checks that a known key allows a request: it has the right, and that to read if the request `reads`, too.
+fn check(access: &KeyAccess, request: &Request, right: Right, reads: bool) -> HttpResult<()> {
     let KeyAccess { key, signed, .. } = access;
     let now_s = now_s();
     if key.has_expired(now_s) {
