@@ -25,7 +25,7 @@ impl Config {
                 append(&mut out, format_args!("# {}\n# {}\n", one_line(key.description()), accepted(key)));
                 match table.get(section).and_then(|keys| keys.get(name)) {
                     Some(_) if key.is_secret() => {
-                        append(&mut out, format_args!("# {name} = … (set, and not printed)\n"))
+                        append(&mut out, format_args!("# {name} = … (set, and not printed)\n"));
                     }
                     Some(value) => append(&mut out, format_args!("{name} = {value}\n")),
                     None => append(&mut out, format_args!("# {name} = {}\n", key.example())),
