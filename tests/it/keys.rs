@@ -427,6 +427,65 @@ fn keys_are_read_again_after_sighup() {
     get(&server, "/trips", &[]).ok(200);
 }
 
+#[cfg(unix)]
+#[test]
+fn no_reload_opens_a_server_with_keys() {
+    let server = serve_with(&config());
+    let file = server.folder().join("kiln.toml");
+    let hangup = || assert!(Command::new("kill").args(["-HUP", &server.id().to_string()]).status().unwrap().success());
+    let errors = || server.log().matches("so that everybody could read all layers; restart the server").count();
+    let is_closed = || {
+        get(&server, "/trips", &[]).rejected(401, &["key"]);
+        get(&server, "/trips", &[A]).ok(200);
+        get(&server, "/hidden", &[A]).rejected(404, &["there is no layer"]);
+    };
+    is_closed();
+    // As an editor does that truncates the file before it writes, and one that moves it away.
+    for (index, change) in ["", "# nothing\n", "[server]\ntoken = \"s3cret\"\n"].into_iter().enumerate() {
+        std::fs::write(&file, change).unwrap();
+        hangup();
+        eventually("the error is logged", || errors() == index + 1);
+        is_closed();
+    }
+    std::fs::remove_file(&file).unwrap();
+    hangup();
+    eventually("the error is logged", || errors() == 4);
+    is_closed();
+    assert!(server.log().contains("ERROR") && !server.log().contains("keys=0"), "{}", server.log());
+    // The token of a running server stays the same.
+    std::fs::write(&file, config().replace("s3cret", "an0ther")).unwrap();
+    hangup();
+    eventually("the warning is logged", || server.log().contains("server.token has changed"));
+    get(&server, "/hidden", &[OWNER]).ok(200);
+    get(&server, "/hidden", &[("authorization", "Bearer an0ther")]).rejected(401, &["unknown"]);
+    assert!(!server.log().contains("an0ther"), "{}", server.log());
+}
+
+#[test]
+fn no_spelling_of_a_parameter_gets_a_secret_into_the_log() {
+    let home = tempfile::tempdir().unwrap();
+    let made = kiln(home.path(), ["key", "new", "tenant-c", "--layer", "trips"]);
+    let (table, secret) = (String::from_utf8(made.stdout).unwrap(), made.stderr.trim().rsplit(' ').next().unwrap());
+    let server = serve_with(&(config() + &table));
+    let paths = [
+        format!("/trips?%6bey={secret}"),
+        format!("/trips?KEY={secret}"),
+        format!("/trips?radius=9&amp;key={secret}"),
+        format!("/trips?radius=9;key={secret}"),
+        format!("/{secret}/trips"),
+        format!("/trips/{}", secret.replace('_', "%5f")),
+        "/trips?Token=s3cret".to_owned(),
+        "/s3cret".to_owned(),
+    ];
+    for path in &paths {
+        get(&server, path, &[]);
+    }
+    eventually("the requests are logged", || server.log().matches(" request ").count() >= paths.len());
+    let log = server.log();
+    assert!(!log.contains(&secret[10..]) && !log.contains("s3cret"), "{log}");
+    assert!(log.contains("***/trips"), "{log}");
+}
+
 #[test]
 fn keys_are_made_by_the_command() {
     let home = tempfile::tempdir().unwrap();

@@ -144,6 +144,49 @@ fn a_key_with_a_minimum_count_sees_a_layer_with_it() {
 }
 
 #[test]
+fn a_key_with_a_filter_does_not_notice_changes_of_other_points() {
+    let key = format!("[keys.a]\nhash = \"{}\"\nfilter = {{ category = [\"north\"] }}\n", hash_of_a());
+    let home = tempfile::tempdir().unwrap();
+    let (token, csv) = ("[server]\ntoken = \"t0ken\"\n", ("content-type", "text/csv"));
+    std::fs::write(home.path().join("kiln.toml"), format!("{token}[store]\nfolder = \"store\"\n{key}")).unwrap();
+    let server = Server::at(home, &[]);
+    let write = |method: &str, rows: &str| {
+        let body = format!("lon,lat,weight,time,category\n{rows}");
+        let owner = ("authorization", "Bearer t0ken");
+        server.send(method, "/shared/points", &[owner, csv], body.as_bytes())
+    };
+    let north = "10,50,2,2024-05-01T10:00:00Z,north\n11,51,3,2024-05-02T10:00:00Z,north\n";
+    write("PUT", &format!("{north}12,52,4,2024-05-03T10:00:00Z,south\n")).ok(201);
+    // Everything that the key can read but the times of responses.
+    let read = || {
+        let paths = ["/shared", "/shared/statistics", "/catalog", "/shared/0/0/0.png", "/shared/categories"];
+        paths.map(|path| {
+            let reply = server.send("GET", path, &AS_A, b"").ok(200);
+            let headers = reply.headers.iter().filter(|(name, _)| !["date", "x-request-id"].contains(&name.as_str()));
+            (headers.cloned().collect::<Vec<_>>(), String::from_utf8_lossy(&reply.body).into_owned())
+        })
+    };
+    let before = read();
+    assert!(before[0].1.contains("\"version\"") || before[0].1.contains("v="), "{}", before[0].1);
+    for _ in 0..3 {
+        write("POST", "13,53,5,2024-05-04T10:00:00Z,south\n").ok(200);
+        assert_eq!(read(), before);
+    }
+    let compacted = kiln(server.folder(), ["compact", "shared"]);
+    assert_eq!(compacted.code, 0, "{}", compacted.stderr);
+    assert_eq!(read(), before);
+    // Each column of its own points changes the version.
+    let mut versions = vec![before[0].clone()];
+    for row in ["10,50,2,2024-05-01T10:00:00Z,north\n", "10,50,2,2024-05-01T11:00:00Z,north\n"] {
+        write("POST", row).ok(200);
+        let now = read();
+        assert!(now.iter().zip(&before).enumerate().all(|(at, (now, before))| now != before || at == 2), "{now:?}");
+        assert!(!versions.contains(&now[0]));
+        versions.push(now[0].clone());
+    }
+}
+
+#[test]
 fn a_key_with_bounds_sees_no_point_beyond_them() {
     let key = format!("[keys.a]\nhash = \"{}\"\nfilter = {{ bounds = [18, 59, 19, 60] }}\n", hash_of_a());
     let home = tempfile::tempdir().unwrap();
