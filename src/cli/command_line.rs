@@ -6,6 +6,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use super::console::{describe, print_message};
+use super::damage::with_remedies;
 use super::{
     animate, batch, clean, compact, config, drop, expire, export, grid, import, key, layer, layers, mask, matrix,
     postgis, render, schemes, serve, sign, signals,
@@ -70,10 +71,10 @@ impl Command {
     fn run(self) -> Result<()> {
         match self {
             Self::Render(args) => render::run(&args),
-            Self::Export(args) => export::run(&args),
-            Self::Grid(args) => grid::run(&args),
-            Self::Matrix(args) => matrix::run(&args),
-            Self::Animate(args) => animate::run(&args),
+            Self::Export(args) => export::run(&args).map_err(with_remedies),
+            Self::Grid(args) => grid::run(&args).map_err(with_remedies),
+            Self::Matrix(args) => matrix::run(&args).map_err(with_remedies),
+            Self::Animate(args) => animate::run(&args).map_err(with_remedies),
             Self::Mask(args) => mask::run(&args),
             Self::Batch(args) => batch::run(&args),
             Self::Serve(args) => serve::run(*args),

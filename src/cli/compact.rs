@@ -8,7 +8,7 @@ use indicatif::HumanBytes;
 use super::confirm::{self, YES};
 use super::store::{self, StoreArgs, cancelled_error, retry_on_conflict};
 use super::summary::plural;
-use super::{print_message, progress};
+use super::{damage, print_message, print_notes, progress};
 use crate::error::{Error, Result};
 use crate::source;
 use crate::store::{Progress, StoredLayer};
@@ -65,7 +65,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let mut failed = None;
     for name in names {
         match store.layer(&name).and_then(|layer| layer.map_or(Ok(()), |layer| compact(args, &layer))) {
-            Err(error @ (Error::Input { .. } | Error::Damaged { .. })) => drop(failed.get_or_insert(error)),
+            Err(error @ (Error::Input { .. } | Error::Damaged { .. } | Error::DamagedManifest { .. })) => {
+                failed = failed.or(Some(error));
+            }
             outcome => outcome?,
         }
     }
@@ -118,6 +120,7 @@ fn compact(args: &Args, layer: &StoredLayer) -> Result<()> {
             format!("{}: merged {before} segments into {}, {size}, in {seconds:.3} s", layer.name(), after.segments)
         };
         print_message(&done);
+        print_notes(&damage::note(layer).into_iter().collect::<Vec<_>>());
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::retention::RetainedImport;
 use super::rows::RowArgs;
 use super::signals::run_cancellable;
 use super::store::{StoreArgs, read_name};
-use super::{print_message, print_notes, progress, summary};
+use super::{damage, print_message, print_notes, progress, summary};
 use crate::config::TimeSpan;
 use crate::error::{Error, Result};
 use crate::inputs::OpenInputs;
@@ -128,6 +128,9 @@ pub(super) fn run(args: &Args) -> Result<()> {
             format!("added {points} points to {}; the layer cannot be read: {error}", args.layer)
         });
         print_message(&summary);
+        if let (true, Some(layer)) = (args.append, &before) {
+            print_notes(&damage::note(layer).into_iter().collect::<Vec<_>>());
+        }
     }
     Ok(())
 }

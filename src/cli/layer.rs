@@ -113,7 +113,7 @@ pub(super) fn run(args: &Args) -> Result<()> {
     if info.damaged.is_empty() {
         return Ok(());
     }
-    let reasons: Vec<&str> = info.damaged.iter().map(|damaged| damaged.reason.as_str()).collect();
+    let reasons: Vec<String> = info.damaged.iter().map(|damaged| Damage::cause(&damaged.reason)).collect();
     let segments = plural(reasons.len() as u64, "segment");
     Err(Error::input(layer.folder(), format!("{segments} damaged: {}", reasons.join("; "))))
 }

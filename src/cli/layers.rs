@@ -68,7 +68,7 @@ fn row(store: &Store, name: String) -> Result<Option<Row>> {
         Ok(Some(layer)) => layer,
         Ok(None) => return Ok(None),
         // A damaged layer is listed with its error.
-        Err(error @ Error::Input { .. }) => {
+        Err(error @ (Error::Input { .. } | Error::DamagedManifest { .. })) => {
             return Ok(Some(Row { name, damaged: vec![error.to_string()], ..Row::default() }));
         }
         Err(error) => return Err(error),

@@ -128,6 +128,10 @@ impl Job {
         let first = reasons.into_iter().next().unwrap_or_default();
         let found = format!("{segments} damaged {plural}, such as {first}");
         if self.skip_damaged {
+            if layer.parent().map_or(layer.points(), |parent| parent.points()) == 0 {
+                let detail = format!("no points are left without {found}; the previous pictures are kept");
+                return Err(Error::input(layer.name(), detail));
+            }
             return Ok(Some(format!("the pictures of `{}` leave out {found}", layer.name())));
         }
         let detail = format!("{found}; restore the files, or set skip_damaged to leave them out");

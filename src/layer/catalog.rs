@@ -120,10 +120,7 @@ impl Catalog {
         self.protected.retain(exists);
         self.views.retain(exists);
         drop(selected);
-        names
-            .iter()
-            .filter_map(|name| self.find(name).inspect_err(|error| tracing::error!(%error, "{name}")).ok()?)
-            .collect()
+        names.iter().filter_map(|name| self.find(name).inspect_err(|error| log_unreadable(name, error)).ok()?).collect()
     }
 
     /// Adds a temporary layer called `name`, a name that no other layer has, or extends the life of an equal one. Removes the
@@ -244,6 +241,13 @@ impl Catalog {
         let layer = Arc::new(make()?);
         all.insert(name.to_owned(), Arc::clone(&layer));
         Ok(layer)
+    }
+}
+
+/// Logs that a layer cannot be read. The store logs damaged manifests itself, once.
+fn log_unreadable(name: &str, error: &Error) {
+    if !matches!(error, Error::DamagedManifest { .. }) {
+        tracing::error!(%error, "{name}");
     }
 }
 

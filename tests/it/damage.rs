@@ -43,7 +43,7 @@ fn a_flipped_bit_of_any_metadata_ends_no_command_and_the_server_starts() {
         let run = kiln(home.path(), ["layers"]);
         run.failed(1, &["damaged: worn;"]);
         let verified = kiln(home.path(), ["layer", "worn", "--verify"]);
-        verified.failed(1, &["1 segment damaged: ", "00000001.points.arrow: it is damaged: "]);
+        verified.failed(1, &["1 segment damaged: ", "00000001.points.arrow: "]);
         fs::write(&path, &original).unwrap();
     }
     flip(&path, |_| 965, 7);
@@ -69,7 +69,7 @@ fn a_damaged_segment_is_reported_by_every_description_of_its_layer() {
     let reason = "00000001.points.arrow: it is damaged: the checksum does not match";
     let not_ready = health(&server);
     assert_eq!(not_ready.json()["type"], "urn:kiln:layer-damaged");
-    not_ready.rejected(503, &["the layer `worn` is damaged: ", reason]);
+    not_ready.rejected(503, &["the layer `worn` is damaged: 00000001.points.arrow: the checksum does not match"]);
     assert_eq!(server.get("/health?ready=false").ok(200).body, b"OK\n");
     server.get("/health?ready=maybe").rejected(400, &["ready: `maybe` is not true or false"]);
     let damage = json!({"segments": 1, "points": 3000, "reasons": [reason]});
@@ -85,7 +85,7 @@ fn a_damaged_segment_is_reported_by_every_description_of_its_layer() {
     // A layer that cannot be opened at all.
     flip(&server.folder().join("store/whole/manifest.json"), |length| length / 2, 1);
     server.restart();
-    health(&server).rejected(503, &["the layer `whole` is damaged: manifest.json: it is damaged"]);
+    health(&server).rejected(503, &["the layer `whole` is damaged: manifest.json: "]);
     assert_eq!(server.metric("kiln_damaged_segments{layer=\"whole\"} "), 1);
 }
 
@@ -130,8 +130,13 @@ fn a_damaged_segment_is_restored_from_a_copy_or_removed_for_good() {
     let copy = fs::read(&path).unwrap();
     flip(&path, |length| length / 2, 0);
     kiln(home, ["layers"]).failed(1, &["damaged: worn;"]);
-    // A compaction keeps the file.
-    kiln(home, ["compact", "worn"]).done();
+    // A compaction keeps the file, and says so, as other changes do.
+    let note = "note: 3,000 points in 1 damaged segment of `worn` cannot be read; `kiln layer worn` prints details";
+    assert!(kiln(home, ["compact", "worn"]).done().contains(note));
+    assert_eq!(kiln(home, ["compact", "--all"]).done().matches("note: ").count(), 1);
+    fs::write(home.join("none.csv"), "lon,lat\n").unwrap();
+    assert!(kiln(home, ["import", "none.csv", "--layer", "worn", "--append"]).done().contains(note));
+    assert!(!kiln(home, ["import", "a.csv", "--layer", "whole", "--append"]).done().contains("damaged"));
     fs::write(&path, copy).unwrap();
     let verified = kiln(home, ["layer", "worn", "--verify"]);
     assert!(String::from_utf8_lossy(&verified.stdout).contains("all checksums match"), "{}", verified.stderr);
@@ -150,4 +155,112 @@ fn a_damaged_segment_is_restored_from_a_copy_or_removed_for_good() {
     assert!(dropped.done().contains("removed 1 damaged segment with 100 points"));
     assert_eq!(layer(home, "worn")["points"], 6000);
     kiln(home, ["compact", "--drop-damaged", "--all"]).failed(2, &["--all"]);
+}
+
+#[test]
+fn a_layer_of_which_all_points_are_damaged_is_an_error_and_keeps_the_output() {
+    let home = store();
+    let home = home.path();
+    fs::write(home.join("timed.csv"), "lon,lat,time\n1,2,2024-05-01T00:00:00Z\n2,3,2024-05-02T00:00:00Z\n").unwrap();
+    kiln(home, ["import", "timed.csv", "--layer", "timed"]).done();
+    let commands = [
+        (&["export", "timed", "--zoom", "0", "-o", "tiles.pmtiles"][..], "tiles.pmtiles"),
+        (&["grid", "timed", "--resolution", "1000km", "-o", "grid.csv"], "grid.csv"),
+        (&["matrix", "timed", "--x", "lon", "--y", "lat", "-o", "matrix.csv"], "matrix.csv"),
+        (&["animate", "timed", "--every", "1d", "--size", "64", "-o", "days.gif"], "days.gif"),
+    ];
+    for (command, _) in commands {
+        kiln(home, command).done();
+    }
+    let job = "[[jobs]]\nname = \"j\"\nlayer = \"timed\"\nsize = 64\noutput = \"j.png\"\nskip_damaged = true\n";
+    fs::write(home.join("kiln.toml"), job).unwrap();
+    kiln(home, ["batch"]).done();
+    flip(&home.join("store/timed/00000001.points.arrow"), |length| length / 2, 0);
+    for (command, output) in commands {
+        let before = fs::read(home.join(output)).unwrap();
+        let run = kiln(home, [command, &["--skip-damaged"]].concat());
+        run.failed(
+            1,
+            &["timed: all points of the layer are damaged, 2 points in 1 damaged segment", "`kiln layer timed`"],
+        );
+        assert_eq!(fs::read(home.join(output)).unwrap(), before, "{output}");
+    }
+    let picture = fs::read(home.join("j.png")).unwrap();
+    let batch = kiln(home, ["batch"]);
+    assert!(
+        batch.code == 1 && batch.stderr.contains("no points are left without 1 damaged segment"),
+        "{}",
+        batch.stderr
+    );
+    assert_eq!(fs::read(home.join("j.png")).unwrap(), picture);
+}
+
+#[test]
+fn damage_that_is_met_while_reading_names_the_remedies() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    // A segment above 32 MB is not verified when it is opened.
+    let mut rows = String::from("lon,lat,weight,time\n");
+    for row in 0..1_800_000_u32 {
+        let (lon, lat) = (f64::from(row % 1800) / 10.0, f64::from(row / 1800) / 20.0);
+        rows.push_str(&format!("{lon},{lat},{},2024-05-0{}T00:00:00Z\n", row % 7, row % 9 + 1));
+    }
+    fs::write(home.join("big.csv"), rows).unwrap();
+    kiln(home, ["import", "big.csv", "--layer", "big"]).done();
+    let segment = home.join("store/big/00000001.points.arrow");
+    assert!(fs::metadata(&segment).unwrap().len() > 32 << 20);
+    flip(&segment, |length| length / 2, 0);
+    kiln(home, ["layers"]).done();
+    let expected = ["00000001.points.arrow: it is damaged: ", "--skip-damaged", "`kiln layer big --verify`"];
+    for command in [
+        &["export", "big", "--bins", "bins.parquet", "--zoom", "14", "--bounds", "0,0,180,50"][..],
+        &["grid", "big", "--resolution", "1000km", "-o", "grid.csv"],
+        &["matrix", "big", "--x", "lon", "--y", "lat", "-o", "matrix.csv"],
+        &["animate", "big", "--every", "1d", "--size", "64", "-o", "days.gif"],
+    ] {
+        kiln(home, command).failed(1, &expected);
+    }
+    kiln(home, ["layer", "big", "--verify"]).failed(1, &["1 segment damaged: ", "the checksum does not match"]);
+}
+
+#[test]
+fn a_damaged_manifest_is_unavailable_with_a_hint_and_logged_once() {
+    let home = store();
+    flip(&home.path().join("store/worn/manifest.json"), |length| length / 2, 1);
+    let hint = ["manifest.json: it is damaged: ", "`kiln drop worn --yes`", "backup"];
+    for args in [
+        &["layer", "worn"][..],
+        &["import", "a.csv", "--layer", "worn", "--replace"],
+        &["compact", "worn", "--drop-damaged", "--yes"],
+        &["export", "worn", "--zoom", "0", "-o", "tiles.pmtiles"],
+    ] {
+        kiln(home.path(), args).failed(1, &hint);
+    }
+    let server = Server::at(home, &[]);
+    let json = [("content-type", "application/json")];
+    for (method, path, headers, body) in [
+        ("GET", "/worn", &[][..], ""),
+        ("GET", "/worn/statistics", &[], ""),
+        ("GET", "/worn/tiles/0/0/0.png", &[], ""),
+        ("PUT", "/worn", &json, "{}"),
+        ("POST", "/worn/points", &json, "[{\"lon\": 1, \"lat\": 2}]"),
+        ("PUT", "/worn/points", &[("content-type", "text/csv")], "lon,lat\n1,2\n"),
+        ("DELETE", "/worn", &[], ""),
+    ] {
+        let reply = server.send(method, path, headers, body.as_bytes());
+        assert_eq!(reply.json()["type"], "urn:kiln:layer-damaged", "{method} {path}");
+        reply.rejected(503, &["the manifest of the layer is damaged", "`kiln drop worn`"]);
+    }
+    for _ in 0..2 {
+        let catalog = server.get("/catalog").ok(200).json()["layers"].to_string();
+        assert!(catalog.contains("whole") && !catalog.contains("worn"), "{catalog}");
+    }
+    let log = server.log();
+    let lines: Vec<&str> =
+        log.lines().filter(|line| line.contains("ERROR") || line.contains("manifest.json")).collect();
+    assert!(lines.len() == 1 && lines[0].contains("the layer is not served: "), "{log}");
+    // The repair that the hint names.
+    kiln(server.folder(), ["drop", "worn", "--yes"]).done();
+    kiln(server.folder(), ["import", "a.csv", "--layer", "worn"]).done();
+    assert_eq!(server.get("/worn/statistics").ok(200).json()["points"], 3000);
 }

@@ -23,10 +23,13 @@ before(async () => {
   run('import', 'a.csv', '--layer', 'worn', '--title', 'Worn');
   run('import', 'b.csv', '--layer', 'worn', '--append');
   run('import', 'a.csv', '--layer', 'whole', '--title', 'Whole');
-  const segment = join(home, 'store/worn/00000001.points.arrow');
-  const bytes = readFileSync(segment);
-  bytes[bytes.length >> 1] ^= 1;
-  writeFileSync(segment, bytes);
+  run('import', 'a.csv', '--layer', 'gone', '--title', 'Gone');
+  for (const name of ['worn', 'gone']) {
+    const segment = join(home, `store/${name}/00000001.points.arrow`);
+    const bytes = readFileSync(segment);
+    bytes[bytes.length >> 1] ^= 1;
+    writeFileSync(segment, bytes);
+  }
   [kiln, chromium] = await Promise.all([serveIn(home), open()]);
 });
 after(async () => {
@@ -49,6 +52,19 @@ describe('a damaged layer', () => {
     await page.selectOption('#layer', 'worn');
     await page.waitForSelector('#damage');
     assert.equal(await page.locator('#damage').count(), 1);
+    await page.context().close();
+  });
+
+  test('of which no points are left is not described as empty', async () => {
+    const { page } = await chromium.page({}, [kiln.url]);
+    await page.goto(`${kiln.url}/#layer=gone`);
+    await page.waitForSelector('#map[aria-busy="false"]');
+    assert.equal(await page.textContent('#about'), 'All points are damaged.');
+    assert.equal(await page.textContent('#damage'), '3 points in a damaged segment are left out.');
+    await page.waitForFunction(() => document.getElementById('status')?.textContent === 'All points are damaged');
+    const legend = () => getComputedStyle(document.querySelector('.kiln-legend'), '::after').content;
+    assert.equal(await page.evaluate(legend), '"All points are damaged"');
+    assert.ok(!(await page.textContent('body')).includes('No points yet'));
     await page.context().close();
   });
 });

@@ -64,6 +64,16 @@ pub enum Error {
         /// The kind of damage.
         reason: String,
     },
+    /// The manifest of a stored layer is damaged, so that none of its points can be read.
+    #[error("{}: it is damaged: {reason}; {}", .file.display(), manifest_hint(.layer))]
+    DamagedManifest {
+        /// The manifest.
+        file: PathBuf,
+        /// The name of the layer.
+        layer: String,
+        /// The kind of damage.
+        reason: String,
+    },
     /// A query of a database failed.
     #[error("{database}: {message}")]
     Database {
@@ -103,6 +113,14 @@ pub enum DatabaseErrorKind {
 /// The text of a path. It may be a misspelled URL with a password.
 pub fn printed(path: &Path) -> String {
     without_password(&path.display().to_string()).into_owned()
+}
+
+/// The ways to repair a layer with a damaged manifest.
+fn manifest_hint(layer: &str) -> String {
+    format!(
+        "restore the files of the layer from a backup, or remove it with `kiln drop {layer} --yes` and import its points \
+         again"
+    )
 }
 
 impl Error {
@@ -170,6 +188,9 @@ impl Error {
             Self::Invalid { parameter, message } => Self::invalid(*parameter, message.clone()),
             Self::Input { input, message } => Self::input(input, message.clone()),
             Self::Damaged { file, reason } => Self::damaged(file, reason.clone()),
+            Self::DamagedManifest { file, layer, reason } => {
+                Self::DamagedManifest { file: file.clone(), layer: layer.clone(), reason: reason.clone() }
+            }
             Self::Config { location, message } => Self::config(location.clone(), message.clone()),
             Self::MediaType { media_type, expected } => {
                 Self::MediaType { media_type: media_type.clone(), expected: expected.clone() }

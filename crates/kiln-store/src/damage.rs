@@ -30,7 +30,9 @@ impl Damage {
     pub fn public_reason_of(error: &Error) -> String {
         let (path, cause) = match error {
             Error::Input { input, message } => (input, message.to_string()),
-            Error::Damaged { file, reason } => (file, format!("it is damaged: {reason}")),
+            Error::Damaged { file, reason } | Error::DamagedManifest { file, reason, .. } => {
+                (file, format!("it is damaged: {reason}"))
+            }
             Error::Io { path, action, source } => (path, format!("cannot {action}: {source}")),
             _ => return "it cannot be read".to_owned(),
         };
@@ -38,9 +40,14 @@ impl Damage {
         format!("{file}: {cause}")
     }
 
+    /// A reason without `it is damaged`, for a sentence that says so.
+    pub fn cause(reason: &str) -> String {
+        reason.replacen(": it is damaged: ", ": ", 1)
+    }
+
     /// Logs the damage of a layer.
     pub(super) fn log(&self, layer: &str) {
-        tracing::error!(layer, points = self.points, "a damaged segment is left out: {}", self.reason);
+        tracing::error!(layer, points = self.points, "a damaged segment is left out: {}", Self::cause(&self.reason));
     }
 }
 

@@ -162,7 +162,12 @@ impl StoredLayer {
             }
             Arc::clone(&current.snapshot)
         };
-        let Some((snapshot, identity)) = read(&self.folder, Some(&before))? else {
+        let newer = read(&self.folder, Some(&before));
+        if matches!(newer, Err(Error::DamagedManifest { .. })) {
+            // Reported once: it is read again when it changes.
+            self.current.write().unwrap_or_else(PoisonError::into_inner).identity = identity;
+        }
+        let Some((snapshot, identity)) = newer? else {
             return Err(Error::input(&self.folder, "the layer was removed"));
         };
         Ok(self.set(snapshot, identity))

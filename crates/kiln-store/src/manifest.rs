@@ -169,15 +169,19 @@ impl Manifest {
     /// Reads the manifest of the layer in `folder`; `None` if there is no layer.
     pub(super) fn read(folder: &Path) -> Result<Option<Self>> {
         let path = folder.join(FILE);
+        let layer = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let damaged = |reason: &str| {
+            let (file, layer, reason) = (path.clone(), layer.clone(), reason.to_owned());
+            Error::DamagedManifest { file, layer, reason }
+        };
         let text = match disk::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-                return Err(Error::input(&path, "it is damaged: it is not valid UTF-8"));
+                return Err(damaged("it is not valid UTF-8"));
             }
             Err(error) => return Err(Error::io(&path, "read", error)),
         };
-        let damaged = |reason: &str| Error::input(&path, format!("it is damaged: {reason}"));
         let file_content: ManifestFile = serde_json::from_str(&text).map_err(|error| damaged(&error.to_string()))?;
         if crc32fast::hash(file_content.layer.get().as_bytes()) != file_content.crc32 {
             return Err(damaged("the checksum does not match"));

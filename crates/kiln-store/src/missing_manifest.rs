@@ -18,15 +18,14 @@ pub(super) fn lacks_manifest(folder: &Path) -> bool {
         && !disk::exists(&folder.join(manifest::FILE))
 }
 
-/// Checks that a folder without a manifest is no layer.
+/// Checks that the folder of `layer`, without a manifest, is no layer.
 ///
 /// # Errors
-/// If it [lacks](lacks_manifest) one.
-pub(super) fn check_manifest(folder: &Path) -> Result<()> {
+/// [`Error::DamagedManifest`] if it [lacks](lacks_manifest) one.
+pub(super) fn check_manifest(folder: &Path, layer: &str) -> Result<()> {
     if lacks_manifest(folder) {
-        let message =
-            "it is damaged: it is missing, although its folder has files of points; restore it, or remove the folder";
-        return Err(Error::input(folder.join(manifest::FILE), message));
+        let reason = "it is missing, although its folder has files of points".to_owned();
+        return Err(Error::DamagedManifest { file: folder.join(manifest::FILE), layer: layer.to_owned(), reason });
     }
     Ok(())
 }

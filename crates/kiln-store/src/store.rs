@@ -1,6 +1,6 @@
 //! Stores: folders of layers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
@@ -16,7 +16,7 @@ use super::retention::{ClockCheck, RetentionClock};
 use super::snapshot::Snapshot;
 use super::staging::StagingDir;
 use super::sweep::sweep;
-use super::sync::RwLock;
+use super::sync::{Mutex, RwLock};
 use kiln_core::error::{Error, Result};
 use kiln_core::layer_name;
 use kiln_core::parameter::Parameter;
@@ -27,6 +27,8 @@ use kiln_core::source::CoordinateSpace;
 pub struct Store {
     folder: PathBuf,
     layers: RwLock<BTreeMap<String, Arc<StoredLayer>>>,
+    /// The layers whose damaged manifest was logged.
+    logged: Mutex<BTreeSet<String>>,
     claim: Arc<Claim>,
     clock: RetentionClock,
 }
@@ -42,7 +44,7 @@ impl Store {
         }
         let claim = Arc::new(Claim::new(folder));
         let clock = RetentionClock::new(folder);
-        Ok(Self { folder: folder.to_owned(), layers: RwLock::default(), claim, clock })
+        Ok(Self { folder: folder.to_owned(), layers: RwLock::default(), logged: Mutex::default(), claim, clock })
     }
 
     /// Opens the store for a server. Only one server can use a store at a time; a second one is rejected until the
@@ -123,8 +125,9 @@ impl Store {
     /// The layer `name`; `None` if it does not exist.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the [name](layer_name) is invalid; [`Error::Input`] if the manifest is damaged or missing;
-    /// [`Error::Io`] if it cannot be read.
+    /// [`Error::Invalid`] if the [name](layer_name) is invalid; [`Error::DamagedManifest`] if the manifest is damaged,
+    /// which is logged once, or missing; [`Error::Input`] if another version of Kiln wrote it; [`Error::Io`] if it cannot be
+    /// read.
     pub fn layer(&self, name: &str) -> Result<Option<Arc<StoredLayer>>> {
         let folder = self.layer_folder(name)?;
         let path = folder.join(manifest::FILE);
@@ -133,15 +136,33 @@ impl Store {
         if !exists {
             layers.remove(name);
             drop(layers);
-            return check_manifest(&folder).map(|()| None);
+            let checked = check_manifest(&folder, name);
+            self.log_damaged_manifest(name, checked.as_ref().err());
+            return checked.map(|()| None);
         }
         if let Some(layer) = layers.get(name) {
             return Ok(Some(Arc::clone(layer)));
         }
-        let Some(layer) = StoredLayer::open(&self.folder, name, &self.claim)? else { return Ok(None) };
+        let opened = StoredLayer::open(&self.folder, name, &self.claim);
+        self.log_damaged_manifest(name, opened.as_ref().err());
+        let Some(layer) = opened? else { return Ok(None) };
         let layer = Arc::new(layer);
         layers.insert(name.to_owned(), Arc::clone(&layer));
         Ok(Some(layer))
+    }
+
+    /// Logs that the manifest of a layer is damaged, once until it is readable again.
+    fn log_damaged_manifest(&self, name: &str, error: Option<&Error>) {
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        match error {
+            Some(error @ Error::DamagedManifest { .. }) => {
+                if logged.insert(name.to_owned()) {
+                    tracing::error!(layer = name, "the layer is not served: {error}");
+                }
+            }
+            Some(_) => {}
+            None => drop(logged.remove(name)),
+        }
     }
 
     /// Creates a layer without points on the globe.

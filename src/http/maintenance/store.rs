@@ -4,6 +4,8 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::MissedTickBehavior;
+
 use super::queue::{MaintenanceQueue, MergeQueue};
 use super::retention::expire_before_us_at;
 use crate::config::TimeSpan;
@@ -14,19 +16,22 @@ use crate::store::{ClockCheck, Expiry, Progress, StoredLayer};
 
 /// The maximum number of rows of a small merge. Larger ones run separately, so that they do not delay small ones.
 const SMALL_ROWS: u64 = 1 << 22;
+/// The interval between verifications of all files. Reads verify a file once, so damage that appears later is found by the
+/// next verification.
+const VERIFY_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// The interval between removals of expired points.
 const EXPIRE_EVERY: Duration = Duration::from_secs(3600);
 
 /// Maintains the store while the server runs.
 pub(crate) async fn run(app: Arc<App>) {
     if app.config.store.read_only {
-        return;
+        return verify(&app, VERIFY_EVERY).await;
     }
     tokio::join!(
         merge(&app, |queue| &queue.small, 0..=SMALL_ROWS),
         merge(&app, |queue| &queue.large, SMALL_ROWS + 1..=u64::MAX),
         expire(&app),
-        verify(&app),
+        verify(&app, VERIFY_EVERY),
     );
 }
 
@@ -129,11 +134,17 @@ fn warn_of_jump(layer: &str, now_s: u64, before_s: u64, Expiry { points, expired
     );
 }
 
-/// Verifies all files once, to find damaged ones soon after the start.
-async fn verify(app: &Arc<App>) {
-    for name in layer_names(app).await {
-        // A damaged segment is logged, and skipped from then on.
-        with_layer(app, name, |_, layer| Ok(layer.verify())).await;
+/// Verifies all files soon after the start, and then again after each interval.
+async fn verify(app: &Arc<App>, every: Duration) {
+    let mut ticks = tokio::time::interval(every);
+    // A verification of a large store may take long; the next one follows after a full interval.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        for name in layer_names(app).await {
+            // A damaged segment is logged, and skipped from then on.
+            with_layer(app, name, |_, layer| Ok(layer.verify())).await;
+        }
     }
 }
 
@@ -177,4 +188,61 @@ async fn with_layer<T: Send + 'static>(
         }
     });
     task.await.ok()?.ok().flatten()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::os::unix::fs::FileExt;
+    use std::path::Path;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::config::{Config, ImagesConfig, StoreConfig};
+    use crate::geo::Points;
+    use crate::store::{Batch, Description, Store};
+
+    /// Flips a bit in the middle of a file, in place.
+    fn flip(path: &Path) {
+        let file = std::fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
+        let (at, mut byte) = (file.metadata().unwrap().len() / 2, [0]);
+        file.read_exact_at(&mut byte, at).unwrap();
+        file.write_all_at(&[byte[0] ^ 1], at).unwrap();
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn all_files_are_verified_again_after_each_interval() {
+        const MAX_WAIT: Duration = Duration::from_secs(60);
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("store");
+        let layer = Store::open(&folder).unwrap().create("points", Description::default()).unwrap();
+        for lon in [1.0, 2.0] {
+            let mut batch = Batch::default();
+            batch.add(Points::new(&[lon; 1000], &[3.0; 1000]).unwrap());
+            layer.append(batch, None).unwrap();
+        }
+        let store = StoreConfig { folder: folder.clone(), ..StoreConfig::default() };
+        let images = ImagesConfig { folder: home.path().join("images"), ..ImagesConfig::default() };
+        let mut config = Config::default();
+        (config.store, config.images) = (store, images);
+        let app = Arc::new(App::new(config).unwrap());
+        let served = app.store.layer("points").unwrap().unwrap();
+        let version = served.snapshot().version();
+        assert!(served.snapshot().damaged().is_empty());
+
+        let maintained = Arc::clone(&app);
+        let task = tokio::spawn(async move { verify(&maintained, Duration::from_millis(1)).await });
+        // A pass that finds the second segment has verified the first one, so that only a later pass finds that.
+        for (found, segment) in [(1, "00000002"), (2, "00000001")] {
+            flip(&folder.join(format!("points/{segment}.points.arrow")));
+            let start = Instant::now();
+            while served.snapshot().damaged().len() < found {
+                assert!(start.elapsed() < MAX_WAIT, "{segment} is never found");
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+        task.abort();
+        assert_eq!(served.snapshot().points(), 0);
+        assert_ne!(served.snapshot().version(), version);
+    }
 }

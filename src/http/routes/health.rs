@@ -10,6 +10,7 @@ use axum::response::IntoResponse;
 use super::damage::DamagedLayer;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::session::Session;
+use crate::store::Damage;
 
 /// Health check
 ///
@@ -65,7 +66,7 @@ fn check_layers(damaged: &[DamagedLayer], are_named: bool) -> HttpResult<()> {
     }
     let reasons = damaged.iter().take(MAX_LAYERS).map(|DamagedLayer { name, segments, reason, .. }| {
         let more = if *segments > 1 { format!(", and {} more", segments - 1) } else { String::new() };
-        format!("the layer `{name}` is damaged: {reason}{more}")
+        format!("the layer `{name}` is damaged: {}{more}", Damage::cause(reason))
     });
     let more = damaged.len().saturating_sub(MAX_LAYERS);
     let more = (more > 0).then(|| format!("and {more} more layers"));

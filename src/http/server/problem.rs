@@ -354,6 +354,13 @@ impl From<Error> for Box<Problem> {
                 ProblemType::LayerDamaged,
                 "a segment of the layer is damaged; repeat the request, later responses leave it out",
             ),
+            Error::DamagedManifest { layer, .. } => {
+                let detail = format!(
+                    "the manifest of the layer is damaged; restore the files of the layer from a backup, or remove it with \
+                     `kiln drop {layer}` and import its points again"
+                );
+                return Box::new(Problem { cause: Some(text), ..*Problem::damaged(detail) });
+            }
             Error::Database { kind: DatabaseErrorKind::Unsuitable, .. } => (
                 ProblemType::NotFound,
                 "the table of the layer has changed and cannot be drawn; the server's log has the reason",

@@ -16,6 +16,11 @@ export function damageSentence({ segments, points: count }: Damage): string {
   return count === null ? `Points in ${parts} are left out.` : `${points(count)} in ${parts} ${count === 1 ? 'is' : 'are'} left out.`;
 }
 
+/** Why a layer has no points to draw. */
+export function emptySentence({ damaged }: Pick<LayerEntry, 'damaged'>): string {
+  return damaged ? 'All points are damaged' : 'No points yet';
+}
+
 /** Shows that a layer is damaged, below its description. */
 export function showDamage(layer: LayerEntry | undefined): void {
   document.getElementById('damage')?.remove();

@@ -269,6 +269,7 @@ export class GlobePage {
   private async refresh(): Promise<void> {
     const { state } = this;
     document.body.classList.toggle('no-points', this.layer?.points === 0);
+    document.body.classList.toggle('is-damaged', !!this.layer?.damaged);
     document.title = `${this.layer?.title ?? state.layer} - Kiln`;
     this.compare();
     this.context?.show(state.names);

@@ -2,6 +2,7 @@ import L from 'leaflet';
 import { KilnOverlay, KilnTileLayer, legendOf, type HeatLayer, type HeatStyle, type Legend, type TileJson } from 'kiln-leaflet';
 
 import { BASE, type Catalog } from './catalog.js';
+import { emptySentence } from './damage.js';
 import { points, showStatus } from './dom.js';
 import type { Failure, Failures } from './failures.js';
 import { Points } from './points.js';
@@ -132,7 +133,7 @@ export class Heat {
     if (first) return showStatus(`Incomplete: ${first.reason || first.title}`, true);
     const layer = this.catalog.layers.find(({ name }) => name === this.state.layer);
     if (!layer) return;
-    if (!layer.points) return showStatus('No points yet');
+    if (!layer.points) return showStatus(emptySentence(layer));
     const isPart = this.state.time !== null || this.state.categories.length > 0 || hasParts(this.state);
     const all = `${isPart ? 'Part of ' : ''}${points(layer.points)}`;
     const kind = this.state.mode === 'tiles' ? 'tiles' : 'one picture';

@@ -1,12 +1,13 @@
 import type { Catalog, LayerEntry } from './catalog.js';
-import { showDamage } from './damage.js';
+import { emptySentence, showDamage } from './damage.js';
 import { byId, option, points } from './dom.js';
 
 const UNITS: Record<string, string> = { per_km2: 'per km²', per_m2: 'per m²', per_px: 'per pixel' };
 
 /** What the colors of a layer mean, in one sentence. */
-export function sentenceOf({ points: count, weight, style }: LayerEntry, agg: string): string {
-  if (!count) return 'No points yet.';
+export function sentenceOf(layer: LayerEntry, agg: string): string {
+  const { points: count, weight, style } = layer;
+  if (!count) return `${emptySentence(layer)}.`;
   const unit = UNITS[style['units'] ?? 'per_km2'] ?? '';
   const name = weight ?? 'weights';
   const meaning =

@@ -258,3 +258,52 @@ fn damage_found_by_a_read_is_reported_once_and_then_left_out() {
     layer.append(batch(&some_points(10, 3)), None).unwrap();
     assert_eq!(layer.snapshot().damaged(), std::slice::from_ref(damage));
 }
+
+#[test]
+fn damage_that_appears_after_a_file_was_read_is_found_by_the_next_verification() {
+    let (_home, store, expected, _) = damaged_layer();
+    let layer = Store::open(store.folder()).unwrap().layer("points").unwrap().unwrap();
+    let intact = layer.snapshot();
+    assert!(Answers::of(&intact).unwrap() == expected[&Vec::new()]);
+    assert_eq!(layer.verify(), []);
+    assert!(Arc::ptr_eq(&intact, &layer.snapshot()));
+    // The mapped file changes in place.
+    let path = store.folder().join("points/00000002.points.arrow");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 4;
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    std::os::unix::fs::FileExt::write_at(&file, &bytes[middle..=middle], middle as u64).unwrap();
+    // Reads verify a block once.
+    assert!(Answers::of(&layer.snapshot()).is_ok() && layer.snapshot().damaged().is_empty());
+    let [damage] = &layer.verify()[..] else { panic!("the damage is not found") };
+    assert_eq!(
+        (damage.points, &*damage.public_reason),
+        (75_000, "00000002.points.arrow: it is damaged: the checksum does not match")
+    );
+    let after = layer.snapshot();
+    assert_ne!(after.version(), intact.version());
+    assert!(Answers::of(&after).unwrap() == expected[&vec![2]]);
+    assert_eq!(layer.verify(), after.damaged());
+}
+
+#[test]
+fn a_damaged_manifest_names_the_repair_and_a_running_reader_keeps_its_snapshot() {
+    let (_home, store) = store();
+    let layer = layer_of(&store, &some_points(300, 1), 1);
+    let path = layer.folder().join("manifest.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replacen("\"rows\":300", "\"rows\":301", 1)).unwrap();
+    let error = Store::open(store.folder()).unwrap().layer("points").unwrap_err();
+    assert!(matches!(error, Error::DamagedManifest { .. }), "{error:?}");
+    let error = error.to_string();
+    assert!(error.contains("manifest.json: it is damaged: the checksum does not match; restore "), "{error}");
+    assert!(error.contains("`kiln drop points --yes`"), "{error}");
+    assert!(matches!(layer.refresh(), Err(Error::DamagedManifest { .. })));
+    assert_eq!(layer.refresh().unwrap().points(), 300, "the damaged manifest is read once");
+    let failed = layer.append(batch(&some_points(10, 3)), None).unwrap_err();
+    assert!(matches!(failed, Error::DamagedManifest { .. }), "{failed:?}");
+    std::fs::write(&path, text).unwrap();
+    layer.append(batch(&some_points(10, 3)), None).unwrap();
+    assert_eq!(layer.refresh().unwrap().points(), 310);
+}
