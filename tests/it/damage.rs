@@ -241,7 +241,7 @@ fn a_damaged_manifest_is_unavailable_with_a_hint_and_logged_once() {
     for (method, path, headers, body) in [
         ("GET", "/worn", &[][..], ""),
         ("GET", "/worn/statistics", &[], ""),
-        ("GET", "/worn/tiles/0/0/0.png", &[], ""),
+        ("GET", "/worn/0/0/0.png", &[], ""),
         ("PUT", "/worn", &json, "{}"),
         ("POST", "/worn/points", &json, "[{\"lon\": 1, \"lat\": 2}]"),
         ("PUT", "/worn/points", &[("content-type", "text/csv")], "lon,lat\n1,2\n"),
