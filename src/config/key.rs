@@ -258,7 +258,7 @@ impl KeyFilterConfig {
             return Err(Fault::value("polygon", EITHER));
         }
         if let Some(bounds) = &self.bounds {
-            self.read_bounds(bounds)?;
+            Self::read_bounds(bounds)?;
         }
         let Filter { start_us, end_us, time_parts, categories, .. } = filter;
         let is_unlimited = start_us.is_none() && end_us.is_none() && time_parts.is_empty() && categories.is_empty();
@@ -272,10 +272,10 @@ impl KeyFilterConfig {
     }
 
     /// Reads the bounds, which must have an area.
-    fn read_bounds(&self, text: &str) -> std::result::Result<Bounds, Fault> {
+    fn read_bounds(text: &str) -> std::result::Result<Bounds, Fault> {
         let bounds: Bounds = text.parse().map_err(|error| Fault::value("bounds", parts(error).1))?;
         let Bounds { west, south, east, north } = bounds;
-        if west == east || south == north {
+        if (east - west).abs() <= 0.0 || south >= north {
             return Err(Fault::value("bounds", "the bounds have no area; expected west, south, east, north"));
         }
         Ok(bounds)
@@ -319,7 +319,7 @@ impl KeyFilterConfig {
             }
             (None, Some(bounds)) => {
                 let fault = |Fault { path, message, .. }: Fault| Error::config(format!("filter.{path}"), message);
-                let Bounds { west, south, east, north } = self.read_bounds(bounds).map_err(fault)?;
+                let Bounds { west, south, east, north } = Self::read_bounds(bounds).map_err(fault)?;
                 let crosses = east < west;
                 let east = if crosses { east + 360.0 } else { east };
                 let ring = vec![[west, south], [east, south], [east, north], [west, north], [west, south]];
