@@ -1,5 +1,7 @@
 //! Damaged layers of the store: reported everywhere, and left out only on request.
 
+use std::fmt::Write as _;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -203,7 +205,7 @@ fn damage_that_is_met_while_reading_names_the_remedies() {
     let mut rows = String::from("lon,lat,weight,time\n");
     for row in 0..1_800_000_u32 {
         let (lon, lat) = (f64::from(row % 1800) / 10.0, f64::from(row / 1800) / 20.0);
-        rows.push_str(&format!("{lon},{lat},{},2024-05-0{}T00:00:00Z\n", row % 7, row % 9 + 1));
+        writeln!(rows, "{lon},{lat},{},2024-05-0{}T00:00:00Z", row % 7, row % 9 + 1).unwrap();
     }
     fs::write(home.join("big.csv"), rows).unwrap();
     kiln(home, ["import", "big.csv", "--layer", "big"]).done();

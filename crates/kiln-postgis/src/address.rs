@@ -190,7 +190,10 @@ mod tests {
         ] {
             assert!(Address::is_database_url(text), "{text}");
             let address: Address = text.parse().unwrap();
-            assert_eq!((address.to_string(), address.config.get_dbname()), ("postgres://ann@h/d".into(), Some("d")));
+            assert_eq!(
+                (address.to_string(), address.config.get_dbname()),
+                ("postgres://ann@h:5432/d".into(), Some("d"))
+            );
         }
         for file in
             ["postgres.csv", "postgresql/points.csv", "postgres-2024.csv", "./postgres:a.csv", "a.csv", "pöstgres"]
@@ -223,7 +226,7 @@ mod tests {
                 };
                 assert!(!printed.contains("s3cret"), "{text}: {printed}");
             }
-            let encoded: String = password.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            let encoded = password.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat();
             let address: Address = format!("postgres://ann:{encoded}@h/d").parse().unwrap();
             assert_eq!(
                 (address.config.get_password(), address.to_string()),

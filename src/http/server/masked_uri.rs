@@ -105,7 +105,7 @@ mod tests {
     fn secrets_of_keys_are_masked_in_every_spelling() {
         let secret = Secret::new().unwrap();
         let secret = secret.reveal();
-        let hex: String = secret.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let hex = secret.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
         let twice = hex.replace('%', "%25");
         for spelling in [secret, &secret.replace('_', "%5F"), &format!("%6B{}", &secret[1..]), &hex, &twice] {
             for (before, after) in [

@@ -16,9 +16,9 @@ impl PointDigest {
     /// Adds points.
     pub fn add(&mut self, points: Points<'_>) {
         const POINT_BYTES: usize = 52;
-        let hash_of_name = |name: &Box<str>| XxHash3_128::oneshot(name.as_bytes());
         let category = points.category();
-        let names: Vec<u128> = category.map(|all| all.names.iter().map(hash_of_name).collect()).unwrap_or_default();
+        let names = category.map_or(&[][..], |all| all.names);
+        let names: Vec<u128> = names.iter().map(|name| XxHash3_128::oneshot(name.as_bytes())).collect();
         for index in 0..points.len() {
             // The sum of a zero and 0.0 has no sign.
             let position = |values: &[f64]| (values[index] + 0.0).to_le_bytes();
@@ -65,7 +65,9 @@ mod tests {
 
     fn digest(batches: &[Points<'_>]) -> PointDigest {
         let mut digest = PointDigest::default();
-        batches.iter().for_each(|batch| digest.add(*batch));
+        for batch in batches {
+            digest.add(*batch);
+        }
         digest
     }
 
