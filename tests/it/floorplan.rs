@@ -205,7 +205,7 @@ fn a_plan_that_cannot_be_written_or_read_is_reported() {
     put(&server, "/floor/floorplan?bounds=0,0,1,1", "image/png", &png).rejected(500, &["internal error"]);
     assert_eq!(server.get("/floor/floorplan.json").ok(200).json()["bounds"], json!([[-2.5, 0.0], [21.5, 40.0]]));
     std::fs::write(folder.join("floorplan"), "{}\n").unwrap();
-    server.get("/floor/floorplan").rejected(500, &["internal error"]);
+    server.get("/floor/floorplan").rejected(503, &["damaged"]);
     assert_eq!(listed(&server), Value::Null);
     assert!(server.log().contains("floor/floorplan"), "{}", server.log());
 }
