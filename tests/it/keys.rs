@@ -112,7 +112,7 @@ fn without_a_valid_key_nothing_is_read() {
     }
     get(&server, "/after", &[]);
     eventually("the requests are logged", || server.log().contains("/after"));
-    assert!(server.log().contains("/trips?token=…"), "{}", server.log());
+    assert!(server.log().contains("/trips?token=***"), "{}", server.log());
     assert!(!server.log().contains("kiln_of"), "{}", server.log());
 }
 
@@ -421,10 +421,6 @@ fn keys_are_read_again_after_sighup() {
     std::fs::write(&file, config.replace("layers = [\"trips\"]", "layers = [\"trpis\"]")).unwrap();
     hangup();
     eventually("the unknown layer is logged", || server.log().contains("layer=\"trpis\""));
-    std::fs::write(&file, config.split("[keys.").next().unwrap()).unwrap();
-    hangup();
-    eventually("open reads are logged", || server.log().contains("may read all layers"));
-    get(&server, "/trips", &[]).ok(200);
 }
 
 #[cfg(unix)]

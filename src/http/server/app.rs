@@ -240,14 +240,8 @@ impl App {
     /// # Errors
     /// [`Error::Config`] if a key is invalid.
     pub(super) fn replace_keys(&self, config: &Config) -> Result<usize> {
-        let had_keys = self.keys.has_keys();
         let count = self.keys.replace(config)?;
         self.catalog.clear_views();
-        if had_keys && count == 0 {
-            tracing::warn!(
-                "the configuration has no keys any more: everybody who reaches the server may read all layers"
-            );
-        }
         self.warn_of_keys(config);
         Ok(count)
     }
