@@ -37,7 +37,7 @@ fn scan(source: &dyn Source) {
     let filter = Filter {
         start_us: Some(0),
         end_us: Some(1_800_000_000_000_000),
-        categories: vec!["bus".into(), "tram".into()],
+        categories: ["bus".to_owned(), "tram".to_owned()].into_iter().collect(),
         polygon: Polygon::new(&square).ok().map(Into::into),
         ..Filter::default()
     };

@@ -54,7 +54,9 @@ fn check(config: &ServerConfig, headers: &HeaderMap, peer: Option<&Peer>) -> Htt
         return Err(Problem::bad_request(detail));
     }
     if headers.get(header::HOST).is_some_and(|host| host.as_bytes().contains(&b'@')) {
-        return Err(Problem::bad_request("invalid Host header or authority: it has a user; expected a name or an address"));
+        return Err(Problem::bad_request(
+            "invalid Host header or authority: it has a user; expected a name or an address",
+        ));
     }
     if config.hosts.is_none() && !config.listen.ip().is_loopback() {
         return Ok(());
