@@ -213,7 +213,7 @@ impl Catalog {
     /// The layer `name`, refreshed by its provider; `None` if there is none.
     ///
     /// # Errors
-    /// As [`find`](Self::find), and if the refresh fails; [`Error::Cancelled`](crate::Error::Cancelled) once `stop` is
+    /// As [`find`](Self::find), and if the refresh fails; [`Error::Cancelled`] once `stop` is
     /// set.
     pub fn find_refreshed(&self, name: &str, stop: &AtomicBool) -> Result<Option<Arc<Layer>>> {
         if !self.layers.contains_key(name) {

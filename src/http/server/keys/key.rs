@@ -153,7 +153,7 @@ fn is_same(one: &[u8; 32], other: &[u8; 32]) -> bool {
 /// Checks the keys of a configuration as a server does when it starts.
 ///
 /// # Errors
-/// As [`KeyRing::new`].
+/// If the keys of a configuration cannot be used together, or a file of theirs cannot be read.
 pub fn check_keys(config: &Config) -> Result<()> {
     Keys::new(config).map(drop)
 }

@@ -1,6 +1,6 @@
 //! Keys: who may read and change what.
 //!
-//! `authenticate` is the middleware: it decides by the [`rule`](rules) of the route and the [`Credentials`] of the request
+//! `authenticate` is the middleware: it decides by the [`rule`](rules) of the route and the credentials of the request
 //! what [`Access`] the request has, and handlers find layers through their [`Session`](super::session::Session) only,
 //! which has that access.
 
