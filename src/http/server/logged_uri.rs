@@ -3,13 +3,21 @@
 use axum::http::Uri;
 use percent_encoding::percent_decode_str;
 
+use super::masked_uri::masked;
+use crate::config::Token;
+
 /// The names of parameters whose values are not logged. The API has none of them, except those of keys, which are removed
 /// before: clients send their secrets in them by mistake.
 const SECRETS: [&str; 9] =
     ["access_token", "api_key", "apikey", "authorization", "key", "password", "secret", "sig", "token"];
 
+/// The URI as it is logged: without the values of parameters that may be secrets, and without what looks like a secret elsewhere.
+pub(super) fn logged(uri: &Uri, token: Option<&Token>) -> String {
+    masked(&without_secrets(uri), token).into_owned()
+}
+
 /// The URI without the values of parameters that may be secrets.
-pub(super) fn without_secrets(uri: &Uri) -> String {
+fn without_secrets(uri: &Uri) -> String {
     let Some(query) = uri.query() else { return uri.to_string() };
     let mask = |pair: &str| match pair.split_once('=') {
         Some((name, _)) if is_secret(name) => format!("{name}=***"),
@@ -36,7 +44,7 @@ mod tests {
 
     #[test]
     fn the_values_of_secrets_are_masked() {
-        let logged = |uri: &str| without_secrets(&uri.parse().unwrap());
+        let logged = |uri: &str| logged(&uri.parse().unwrap(), None);
         for name in SECRETS {
             assert_eq!(logged(&format!("/a/b?{name}=s3cret&radius=5")), format!("/a/b?{name}=***&radius=5"));
             let upper = name.to_uppercase();

@@ -14,8 +14,7 @@ use super::app::App;
 use super::body_budget::BodyLease;
 use super::client::ClientId;
 use super::keys::KeyName;
-use super::logged_uri::without_secrets;
-use super::masked_uri::masked;
+use super::logged_uri::logged;
 use super::price::WorkPrices;
 use super::problem::Problem;
 use crate::http::parameters::fields::has_deprecated;
@@ -36,7 +35,7 @@ pub(crate) async fn access(State(app): State<Arc<App>>, request: Request, next: 
     let id = request_id(&request);
     let has_deprecated = request.uri().query().is_some_and(has_deprecated);
     let logs = tracing::enabled!(tracing::Level::INFO);
-    let uri = logs.then(|| without_secrets(request.uri()));
+    let uri = logs.then(|| logged(request.uri(), app.token()));
 
     let limit = app.config.server.timeout;
     let client = ClientId::of_request(&app.config.server, request.headers(), request.extensions().get());
@@ -79,7 +78,6 @@ pub(crate) async fn access(State(app): State<Arc<App>>, request: Request, next: 
         app.metrics.price(ms);
     }
     if let Some(uri) = uri {
-        let uri = masked(&uri, app.token()).into_owned();
         let ms = (seconds * 1e5).round() / 100.0;
         let bytes = response.headers().get(header::CONTENT_LENGTH).and_then(|bytes| bytes.to_str().ok());
         tracing::info!(%method, %uri, status, ms, price, bytes, id, key, "request");

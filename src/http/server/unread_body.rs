@@ -20,7 +20,7 @@ pub(super) async fn close_unread(request: Request, next: Next) -> Response<Body>
         return next.run(request).await;
     }
     let is_read = Arc::new(AtomicBool::new(false));
-    let request = request.map(|body| Body::new(TrackedBody { body, is_read: Arc::clone(&is_read) }));
+    let request = request.map(|body| Body::new(ReadBody { body, is_read: Arc::clone(&is_read) }));
     let mut response = next.run(request).await;
     if !is_read.load(Ordering::Relaxed) {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -30,12 +30,12 @@ pub(super) async fn close_unread(request: Request, next: Next) -> Response<Body>
 
 /// A body that records when it was read to its end.
 #[derive(Debug)]
-struct TrackedBody {
+struct ReadBody {
     body: Body,
     is_read: Arc<AtomicBool>,
 }
 
-impl HttpBody for TrackedBody {
+impl HttpBody for ReadBody {
     type Data = Bytes;
     type Error = Error;
 
