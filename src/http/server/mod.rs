@@ -19,6 +19,7 @@ pub(crate) mod digest;
 pub(crate) mod etag;
 pub(crate) mod floor_plans;
 pub(crate) mod form;
+mod hangup;
 mod host;
 pub(crate) mod keys;
 mod live_pool;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::app::App;
+use super::hangup::Hangup;
 use crate::config::Config;
 use crate::error::{Error, Result};
 
@@ -10,10 +11,10 @@ use crate::error::{Error, Result};
 pub(super) type LoadConfig = Arc<dyn Fn() -> Result<Config> + Send + Sync>;
 
 /// Reads the configuration again after each SIGHUP. An invalid one is logged, and changes nothing.
-pub(super) async fn reload_on_signal(app: Arc<App>, load: Option<LoadConfig>) {
+pub(super) async fn reload_on_signal(app: Arc<App>, load: Option<LoadConfig>, mut hangup: Hangup) {
     let Some(load) = load else { return };
-    let Some(mut signals) = Signals::new() else { return };
-    while signals.next().await {
+    loop {
+        hangup.received().await;
         reload(&app, &load).await;
     }
 }
@@ -39,33 +40,5 @@ async fn reload(app: &Arc<App>, load: &LoadConfig) {
             "the keys and server.signing_secret were read again; changes of other parts of the configuration need a restart"
         ),
         Err(error) => tracing::error!(%error, "the configuration is invalid; the previous keys remain"),
-    }
-}
-
-/// The SIGHUP signals.
-struct Signals {
-    #[cfg(unix)]
-    hangup: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    /// Installs the handler; `None` where there is no such signal.
-    #[cfg(unix)]
-    fn new() -> Option<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        signal(SignalKind::hangup()).ok().map(|hangup| Self { hangup })
-    }
-
-    #[cfg(not(unix))]
-    fn new() -> Option<Self> {
-        None
-    }
-
-    /// Waits for the next signal; `false` if there will be none.
-    async fn next(&mut self) -> bool {
-        #[cfg(unix)]
-        return self.hangup.recv().await.is_some();
-        #[cfg(not(unix))]
-        false
     }
 }

@@ -23,6 +23,7 @@ use super::app::App;
 use super::base_url::Peer;
 use super::connection_stream::ConnectionStream;
 use super::connections::{Connections, max_open_files};
+use super::hangup::Hangup;
 use super::keys::take_credentials;
 use super::masks::run_webhooks;
 use super::problem::Problem;
@@ -56,6 +57,8 @@ pub struct Server {
     listener: TcpListener,
     tls: Option<Tls>,
     reload: Option<LoadConfig>,
+    /// For the configuration and for the certificate. Installed before the server listens: a signal that follows is received.
+    hangups: [Hangup; 2],
 }
 
 impl std::fmt::Debug for Server {
@@ -77,9 +80,10 @@ impl Server {
         let opened = tokio::task::spawn_blocking(move || Ok((Tls::new(&config)?, App::new(config)?))).await;
         let (tls, app) = opened.map_err(|error| Error::io("the server", "start", std::io::Error::other(error)))??;
         let app = Arc::new(app);
+        let hangups = [Hangup::new(), Hangup::new()];
         let listener = TcpListener::bind(listen).await;
         let listener = listener.map_err(|error| Error::io(listen.to_string(), "listen on", error))?;
-        Ok(Self { app, listener, tls, reload: None })
+        Ok(Self { app, listener, tls, reload: None, hangups })
     }
 
     /// Sets the function that loads the configuration again after SIGHUP. Its keys replace those of the server.
@@ -128,9 +132,9 @@ impl Server {
 
     /// Serves requests until `shutdown` completes, then completes the requests in progress.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { app, listener, tls, reload: load } = self;
+        let Self { app, listener, tls, reload: load, hangups: [hangup, tls_hangup] } = self;
         app.warn_of_keys(&app.config);
-        let reload = tls.clone().map(|tls| tokio::spawn(tls.reload()));
+        let reload = tls.clone().map(|tls| tokio::spawn(tls.reload(tls_hangup)));
         let background = [
             tokio::spawn(image_gc::run(Arc::clone(&app))),
             tokio::spawn(mask_gc::run(Arc::clone(&app))),
@@ -138,7 +142,7 @@ impl Server {
             tokio::spawn(run_webhooks(Arc::clone(&app))),
             tokio::spawn(store::run(Arc::clone(&app))),
             tokio::spawn(jobs::run(Arc::clone(&app))),
-            tokio::spawn(reload_on_signal(Arc::clone(&app), load)),
+            tokio::spawn(reload_on_signal(Arc::clone(&app), load, hangup)),
         ];
         serve(Arc::clone(&app), router(Arc::clone(&app)), listener, tls, shutdown).await;
         for task in background.into_iter().chain(reload) {

@@ -22,6 +22,7 @@ use rustls::sign::CertifiedKey;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 
+use super::hangup::Hangup;
 use crate::config::Config;
 use crate::error::{Error, Result};
 
@@ -183,8 +184,7 @@ impl Tls {
 
     /// Reads the certificate again whenever its files change, and on SIGHUP. One that cannot be used is reported, and the
     /// last one stays.
-    pub(super) async fn reload(self) {
-        let mut hangup = Hangup::new();
+    pub(super) async fn reload(self, mut hangup: Hangup) {
         let mut known = self.certificate.files.versions();
         loop {
             let is_requested = tokio::select! {
@@ -233,33 +233,4 @@ fn http2_builder() -> http2::Builder<TokioExecutor> {
         .keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE);
     builder
-}
-
-/// The signal SIGHUP, which would end the process without a handler.
-struct Hangup {
-    #[cfg(unix)]
-    signal: Option<tokio::signal::unix::Signal>,
-}
-
-impl Hangup {
-    fn new() -> Self {
-        #[cfg(unix)]
-        {
-            use tokio::signal::unix::{SignalKind, signal};
-            Self { signal: signal(SignalKind::hangup()).ok() }
-        }
-        #[cfg(not(unix))]
-        Self {}
-    }
-
-    /// Waits for the signal.
-    async fn received(&mut self) {
-        #[cfg(unix)]
-        if let Some(signal) = &mut self.signal
-            && signal.recv().await.is_some()
-        {
-            return;
-        }
-        std::future::pending::<()>().await;
-    }
 }
