@@ -53,7 +53,7 @@ fn is_near(one_s: u64, other_s: u64) -> bool {
 
 impl RetentionClock {
     const FILE: &'static str = "server.clock";
-    const UNFINISHED: &'static str = "server.clock.part";
+    pub(super) const UNFINISHED: &'static str = "server.clock.part";
 
     /// The clock of the store in a folder.
     pub(super) fn new(folder: &Path) -> Self {

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::disk::{self, sync_folder};
 use super::lock::lock_layer;
 use super::manifest::{self, Manifest};
+use super::retention::RetentionClock;
 use super::staging::StagingDir;
 use super::{floor_plan, rooms};
 
@@ -15,6 +16,8 @@ pub(super) fn sweep(store: &Path) {
         return;
     }
     StagingDir::sweep(store);
+    // A server that is writing its readings at this moment writes them again.
+    let _ = disk::remove_file(store.join(RetentionClock::UNFINISHED));
     for entry in disk::read_dir(store).into_iter().flatten().flatten() {
         let folder = entry.path();
         if disk::exists(&folder.join(manifest::FILE))
