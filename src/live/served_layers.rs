@@ -93,6 +93,16 @@ fn open_configured(
         .iter()
         .map(|(name, layer)| LiveTable::new(database, name, spec_of(layer), description_of(Some(layer))))
         .collect();
+    let in_layer = |name: &str, error| match error {
+        Error::Database { database, kind, message } => {
+            Error::database(database, kind, format!("layer `{name}`: {message}"))
+        }
+        error => error,
+    };
+    if let (Some((name, _)), false) = (layers.iter().find(|(_, layer)| spec_of(layer).has_positions()), is_away) {
+        // Before a table is looked at and skipped.
+        database.require_postgis().map_err(|error| in_layer(name, error))?;
+    }
     let outcomes = if is_away { Vec::new() } else { database.look_at(&opened) };
     for ((name, _), outcome) in layers.iter().zip(outcomes) {
         match outcome {
@@ -102,10 +112,7 @@ fn open_configured(
             Err(Error::Database { kind: Missing | Unsuitable, message, .. }) => {
                 return Err(Error::config(format!("layers.{name}"), message));
             }
-            Err(Error::Database { database, kind, message }) => {
-                return Err(Error::database(database, kind, format!("layer `{name}`: {message}")));
-            }
-            Err(error) => return Err(error),
+            Err(error) => return Err(in_layer(name, error)),
         }
     }
     let mut keys = BTreeSet::new();

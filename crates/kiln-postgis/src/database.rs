@@ -19,7 +19,9 @@ use kiln_core::error::{DatabaseErrorKind, Error, Result};
 /// Limits for the use of a database.
 #[derive(Clone, Debug)]
 pub struct DatabaseOptions {
-    /// The maximum number of connections. Default: 8.
+    /// The maximum number of connections for tiles and pictures. Default: 8. Statements without a timeout have up to 2 more,
+    /// those for the columns and for the statistics of tables half as many each, and at least 2; one more receives
+    /// notifications.
     pub connections: usize,
     /// The statement timeout. Default: 30 seconds.
     pub timeout: Duration,
@@ -81,13 +83,13 @@ impl Database {
             let options = PoolOptions { connections, timeout, lock_timeout };
             Pool::new(&name, &address.config, tls.clone(), options).map(Arc::new)
         };
-        let look_connections = (options.connections / 2).max(2);
+        let side_connections = (options.connections / 2).max(2);
         Ok(Arc::new(Self {
             pool: pool(options.connections, options.timeout, Duration::ZERO)?,
             connections: options.connections,
             unlimited_pool: pool(UNLIMITED_CONNECTIONS, Duration::ZERO, Duration::ZERO)?,
-            look_pool: pool(look_connections, options.timeout, LOOK_LOCK_TIMEOUT)?,
-            statistics_pool: pool(look_connections, Duration::ZERO, LOOK_LOCK_TIMEOUT)?,
+            look_pool: pool(side_connections, options.timeout, LOOK_LOCK_TIMEOUT)?,
+            statistics_pool: pool(side_connections, Duration::ZERO, LOOK_LOCK_TIMEOUT)?,
             has_postgis: AtomicBool::new(false),
             wake: Arc::default(),
             address: address.clone(),
@@ -105,7 +107,7 @@ impl Database {
         self.has_postgis().map(drop)
     }
 
-    /// The maximum number of connections.
+    /// The maximum number of connections for tiles and pictures.
     pub(super) fn connections(&self) -> usize {
         self.connections
     }
@@ -132,7 +134,7 @@ impl Database {
     ///
     /// # Errors
     /// [`Error::Database`] if not.
-    pub(super) fn require_postgis(&self) -> Result<()> {
+    pub fn require_postgis(&self) -> Result<()> {
         if self.has_postgis()? { Ok(()) } else { Err(self.without_postgis()) }
     }
 
@@ -149,7 +151,7 @@ impl Database {
     fn without_postgis(&self) -> Error {
         let reason = "PostGIS is not installed; the owner of the database can install it with CREATE EXTENSION postgis. \
                       Matrices of a table without positions need no PostGIS: set its geometry to none";
-        Error::database(self.name(), DatabaseErrorKind::AccessDenied, reason)
+        Error::database(self.name(), DatabaseErrorKind::Other, reason)
     }
 
     /// The name in messages: the address without the password.

@@ -32,7 +32,7 @@ pub struct TableSpec {
 
 impl TableSpec {
     /// Whether the rows have positions: not if the geometry column is [`Columns::NO_COLUMN`].
-    pub(super) fn has_positions(&self) -> bool {
+    pub fn has_positions(&self) -> bool {
         self.geometry.as_deref() != Some(Columns::NO_COLUMN)
     }
 }

@@ -92,8 +92,9 @@ fn the_number_of_connections_is_limited_and_connections_are_reused() {
         is_over.store(true, Ordering::SeqCst);
         max_open = watch.join().unwrap();
     });
-    // Tables are looked at with up to two connections of their own, and one more listens for changes. One table uses at
-    // most half of the others.
-    assert!((2..=LIMIT + 3).contains(&max_open), "{max_open} connections at once");
-    assert!(proxy.connections() <= LIMIT + 3, "{} connections were made", proxy.connections());
+    // The columns and the statistics of tables are read by up to two connections each, and one more listens for changes. One
+    // table uses at most half of the others.
+    const SIDE: usize = 5;
+    assert!((2..=LIMIT + SIDE).contains(&max_open), "{max_open} connections at once");
+    assert!(proxy.connections() <= LIMIT + SIDE, "{} connections were made", proxy.connections());
 }
