@@ -3,6 +3,11 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+/// The time after which a command is killed, on a busy machine with one processor too.
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A bundled data file.
 pub(crate) fn data(name: &str) -> PathBuf {
@@ -82,8 +87,17 @@ fn run<A: AsRef<std::ffi::OsStr>>(
     let input = input.to_vec();
     // A child that fails early does not read its input.
     let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    // A command that should fail, such as a server that should not start, must not block all tests.
+    let (ended, is_running) = channel::<()>();
+    let id = child.id().to_string();
+    let guard = std::thread::spawn(move || {
+        let is_late = is_running.recv_timeout(TIMEOUT) == Err(RecvTimeoutError::Timeout);
+        is_late && Command::new("kill").args(["-KILL", &id]).status().unwrap().success()
+    });
     let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+    drop(ended);
     writer.join().unwrap();
+    assert!(!guard.join().unwrap(), "the command did not end: {}", String::from_utf8_lossy(&stderr));
     let code = status.code().expect("the binary was killed");
     Run { code, stdout, stderr: String::from_utf8(stderr).unwrap() }
 }

@@ -8,6 +8,7 @@ mod replay;
 mod trace;
 pub(crate) mod workload;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader, Write as _};
 use std::net::TcpStream;
@@ -65,8 +66,11 @@ impl Recording {
         let mut replayed = self.replay.tree();
         replayed.retain(|path, _| path.starts_with("store/"));
         let written = disk::read(&self.home.path().join(STORE));
-        let written = written.into_iter().map(|(path, content)| (format!("{STORE}/{path}"), content)).collect();
-        assert!(replayed == written, "the replay differs: {:?} and {:?}", replayed.keys(), disk::Tree::keys(&written));
+        let written: disk::Tree =
+            written.into_iter().map(|(path, content)| (format!("{STORE}/{path}"), content)).collect();
+        let paths: BTreeSet<&String> = replayed.keys().chain(written.keys()).collect();
+        let differing: Vec<_> = paths.into_iter().filter(|path| replayed.get(*path) != written.get(*path)).collect();
+        assert!(differing.is_empty(), "the replay differs from the files in {differing:?}");
     }
 
     /// Checks the store after `count` power cuts, and returns the number of cuts and the failures.

