@@ -3,7 +3,8 @@
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use super::blocks::{BlockCells, CELLS_PER_BLOCK, MAX_LEVEL, SIDE_BITS};
+use super::bins::BinColumns;
+use super::blocks::{BlockCells, CELLS_PER_BLOCK, CellColumns, MAX_LEVEL, SIDE_BITS};
 use super::filter::Filter;
 use super::segment::Segment;
 use kiln_core::error::{Error, Result};
@@ -11,7 +12,7 @@ use kiln_core::geo::morton::{self, KEY_BITS};
 use kiln_core::geo::{Canvas, CellMapper, Frame, Points};
 use kiln_core::parallel::for_each;
 use kiln_core::raster::cell_grid::{
-    AlignedBand, BandAccumulator, CellSums, CellToPixelMap, ColumnMap, MAX_EXACT_POINTS, Resampling, RowMap,
+    AlignedBand, BandAccumulator, CellCount, CellSums, CellToPixelMap, ColumnMap, MAX_EXACT_POINTS, Resampling, RowMap,
 };
 use kiln_core::raster::{Cells, Grid, Reduction};
 use kiln_core::simd::wide;
@@ -27,14 +28,24 @@ pub(super) struct CellRequest<'a> {
     pub(super) weights: bool,
     /// The radius of the kernel that will smooth the cells, in pixels.
     pub(super) radius_px: f64,
+    /// Whether rows stand for many points each.
+    pub(super) bins: bool,
     pub(super) stop: Option<&'a AtomicBool>,
 }
 
 impl CellRequest<'_> {
+    fn accumulator(&self, width: u32, height: u32) -> BandAccumulator {
+        let accumulator = BandAccumulator::new(self.reduction, width, height);
+        if self.bins { accumulator.with_wide_counts() } else { accumulator }
+    }
+
     fn is_stopped(&self) -> bool {
         self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
     }
 }
+
+/// The number of points whose pixels are computed at a time.
+const CHUNK: usize = 1024;
 
 /// A range of rows of the canvas, with its cells.
 struct CanvasPart<'a> {
@@ -97,12 +108,12 @@ pub(super) fn aggregate(
         for_each(parts, threads, |CanvasPart { rows, counts, sums, max }| {
             if let Some(resampling) = &resampling {
                 let (cells, fresh) = resampling.cells(rows.clone());
-                let mut accumulator = BandAccumulator::new(request.reduction, cells.width(), cells.height());
+                let mut accumulator = request.accumulator(cells.width(), cells.height());
                 accumulator.count_only(fresh);
                 sum(&CellToPixelMap::new(&cells), 0..cells.height(), &mut accumulator, None);
                 resampling.spread(&rows, &accumulator, counts, sums, max);
             } else {
-                let mut accumulator = BandAccumulator::new(request.reduction, canvas.width(), rows.end - rows.start);
+                let mut accumulator = request.accumulator(canvas.width(), rows.end - rows.start);
                 let exact = request.frame.plane().map(|_| CellMapper::new(&canvas.band(rows.clone())));
                 sum(&pixel_map, rows, &mut accumulator, exact.as_ref());
                 accumulator.write_to(counts, sums, max);
@@ -184,7 +195,11 @@ impl<'a> QuadtreeWalk<'a> {
             match block {
                 // The cells of the finest level are the positions of points, unless there are more exact ones.
                 Some(_) if self.exact.is_some() && self.segment.points.has_exact_positions() => self.points(copy, rows),
-                Some(cells) => self.block(copy, key, cells, count),
+                Some(BlockCells::Points(cells)) => self.block(copy, key, cells, count),
+                Some(BlockCells::Bins(cells)) => {
+                    let points = cells.n.iter().fold(0u64, |sum, &n| sum.saturating_add(n));
+                    self.block(copy, key, cells, points);
+                }
                 None => self.points(copy, rows),
             }
             return;
@@ -227,7 +242,7 @@ impl<'a> QuadtreeWalk<'a> {
         start..end
     }
 
-    fn block(&mut self, copy: &WorldCopy, key: u64, cells: BlockCells<'_>, points: u64) {
+    fn block<N: CellCount>(&mut self, copy: &WorldCopy, key: u64, cells: CellColumns<'_, N>, points: u64) {
         const SIDE: usize = 1 << SIDE_BITS;
         const CELLS: usize = SIDE * SIDE;
         let (x, y) = morton::decode(key);
@@ -258,6 +273,10 @@ impl<'a> QuadtreeWalk<'a> {
     fn points(&mut self, copy: &WorldCopy, rows: Range<u64>) {
         let (mut lon, mut lat) = (Vec::new(), Vec::new());
         for (batch, range) in self.segment.points.batch_ranges(rows) {
+            if let Some(bins) = &batch.bins {
+                self.add_bins(copy, &batch.x[range.clone()], &batch.y[range.clone()], bins.slice(range));
+                continue;
+            }
             let weight = batch.weight.as_ref().filter(|_| self.request.weights).map(|weight| &weight[range.clone()]);
             if let Some(mapper) = self.exact {
                 batch.positions(range, &mut lon, &mut lat);
@@ -272,11 +291,18 @@ impl<'a> QuadtreeWalk<'a> {
         let points = &self.segment.points;
         let mut selected = super::filter::SelectedPoints::default();
         let (mut lon, mut lat) = (Vec::new(), Vec::new());
+        let (mut n, mut sum, mut max) = (Vec::new(), Vec::new(), Vec::new());
         for (batch, range) in points.batch_ranges(rows) {
             if self.request.is_stopped() {
                 return;
             }
             filter.select(batch, range, self.request.weights, &mut selected, |selected| {
+                if let Some(bins) = &batch.bins {
+                    bins.gather(selected.rows.iter().map(|&row| row as usize), &mut n, &mut sum, &mut max);
+                    let weights = bins.weights.is_some().then_some((&*sum, &*max));
+                    self.add_bins(copy, &selected.x, &selected.y, BinColumns { n: &n, weights });
+                    return;
+                }
                 let weight = (!selected.weight.is_empty()).then_some(&*selected.weight);
                 if let Some(mapper) = self.exact {
                     batch.positions(selected.rows.iter().map(|&row| row as usize), &mut lon, &mut lat);
@@ -297,17 +323,35 @@ impl<'a> QuadtreeWalk<'a> {
 
     /// Adds points by their locations.
     fn add(&mut self, copy: &WorldCopy, x: &[u32], y: &[u32], weight: Option<&[f32]>) {
-        const CHUNK: usize = 1024;
         let mut at = [0; CHUNK];
-        let (shift, outside) = (self.pixel_map.shift(), self.accumulator.outside());
         for (i, (x, y)) in x.chunks(CHUNK).zip(y.chunks(CHUNK)).enumerate() {
             let at = &mut at[..x.len()];
-            match &copy.aligned {
-                Some(aligned) => aligned_cells(x, y, shift, aligned, outside, at),
-                None => point_cells(x, y, shift, &copy.columns, &self.rows, outside, at),
-            }
+            self.locate(copy, x, y, at);
             let weight = weight.map(|weight| &weight[i * CHUNK..i * CHUNK + x.len()]);
             self.accumulator.add_points(at, weight);
+        }
+    }
+
+    /// Adds bins by their locations.
+    fn add_bins(&mut self, copy: &WorldCopy, x: &[u32], y: &[u32], bins: BinColumns<'_>) {
+        let mut at = [0; CHUNK];
+        let weights = bins.weights.filter(|_| self.request.weights);
+        for (i, (x, y)) in x.chunks(CHUNK).zip(y.chunks(CHUNK)).enumerate() {
+            let at = &mut at[..x.len()];
+            self.locate(copy, x, y, at);
+            let rows = i * CHUNK..i * CHUNK + x.len();
+            let weights = weights.map(|(sum, max)| (&sum[rows.clone()], &max[rows.clone()]));
+            self.accumulator.add_cells(at, CellSums { n: &bins.n[rows], weights });
+        }
+    }
+
+    /// Sets `at` to the indices of the pixels of locations.
+    #[inline]
+    fn locate(&self, copy: &WorldCopy, x: &[u32], y: &[u32], at: &mut [u32]) {
+        let (shift, outside) = (self.pixel_map.shift(), self.accumulator.outside());
+        match &copy.aligned {
+            Some(aligned) => aligned_cells(x, y, shift, aligned, outside, at),
+            None => point_cells(x, y, shift, &copy.columns, &self.rows, outside, at),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Appending points to a layer, with group commit of concurrent writes.
 
+use super::bins::{mixed_rows, other_rows};
 use super::layer::{Change, LayerLock, StoredLayer};
 use super::merge::{SegmentOptions, write_segment};
 use super::queue::{AppendOutcome, PendingPoints, PendingWrite};
@@ -18,12 +19,14 @@ pub struct Batch {
     pub(super) rows: Rows,
     /// Whether the first points choose the frame, on a plane.
     pub(super) chooses_frame: bool,
+    /// Whether rows of another kind than the first ones were added, of this level.
+    pub(super) mixed: Option<Option<u32>>,
 }
 
 impl Batch {
     /// An empty batch for a layer that does not exist yet.
     pub fn in_space(space: CoordinateSpace) -> Self {
-        Self { rows: Rows::default(), chooses_frame: space == CoordinateSpace::Plane }
+        Self { chooses_frame: space == CoordinateSpace::Plane, ..Self::default() }
     }
 
     /// Adds points, and returns how many of them were skipped because they are beyond the edge of the Web Mercator
@@ -33,15 +36,25 @@ impl Batch {
             self.rows.frame = first_frame(CoordinateSpace::Plane, points);
             self.chooses_frame = false;
         }
+        let level = points.bins().map(|bins| bins.level);
+        if !self.is_empty() && !points.is_empty() && self.rows.level != level {
+            self.mixed = Some(level);
+            return 0;
+        }
         self.rows.add(points)
     }
 
-    /// The number of points.
+    /// The number of points: that of the rows, unless they stand for many points each.
+    pub fn points(&self) -> u64 {
+        self.rows.points()
+    }
+
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Whether there are no points.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -60,7 +73,7 @@ impl StoredLayer {
     pub fn batch(&self) -> Batch {
         let snapshot = self.snapshot();
         match snapshot.manifest.space.frame() {
-            Some(frame) => Batch { rows: Rows { frame, ..Rows::default() }, chooses_frame: false },
+            Some(frame) => Batch { rows: Rows { frame, ..Rows::default() }, ..Batch::default() },
             None => Batch::in_space(snapshot.coordinate_space()),
         }
     }
@@ -93,8 +106,11 @@ impl StoredLayer {
     pub fn append(&self, batch: Batch, request: Option<Request>) -> Result<AppendOutcome> {
         /// The number of points from which a write becomes a separate segment.
         const MIN_SEGMENT_ROWS: usize = 1 << 17;
+        if let Some(level) = batch.mixed {
+            return Err(mixed_rows(batch.rows.level, level));
+        }
         let rows = self.in_frame(batch.rows)?;
-        let frame = rows.frame;
+        let (frame, level) = (rows.frame, rows.level);
         let points = if rows.len() < MIN_SEGMENT_ROWS {
             PendingPoints::Rows(rows)
         } else {
@@ -102,7 +118,7 @@ impl StoredLayer {
             let entry = write_segment(&staging, rows, true, &options(request.as_slice()))?;
             PendingPoints::Segment(entry, staging)
         };
-        self.queue.submit(PendingWrite { points, frame, request }, |writes| self.commit_writes(writes))
+        self.queue.submit(PendingWrite { points, frame, level, request }, |writes| self.commit_writes(writes))
     }
 
     /// Commits writes together, and returns the outcome of each.
@@ -119,9 +135,15 @@ impl StoredLayer {
         let (mut shared_rows, mut segments) = (Rows::default(), Vec::new());
         let (mut requests, mut requests_of_shared) = (Vec::<Request>::new(), Vec::new());
         let frame = snapshot.frame();
-        for PendingWrite { points, frame: own_frame, request } in writes {
+        // The first rows of an empty layer decide whether it has bins.
+        let mut kind = (!snapshot.manifest.segments.is_empty()).then_some(snapshot.manifest.level);
+        for PendingWrite { points, frame: own_frame, level, request } in writes {
             if own_frame != frame && points.len() > 0 {
                 outcomes.push(Err(Error::input(self.folder(), "the layer was replaced concurrently")));
+                continue;
+            }
+            if points.len() > 0 && *kind.get_or_insert(level) != level {
+                outcomes.push(Err(other_rows(kind.flatten(), level)));
                 continue;
             }
             let earlier = request.as_ref().and_then(|request| {
@@ -144,7 +166,9 @@ impl StoredLayer {
                 PendingPoints::Segment(entry, staging) => segments.push((entry, staging)),
             }
         }
-        if let Err(error) = self.commit_points(lock.as_ref(), frame, shared_rows, &requests_of_shared, segments) {
+        if let Err(error) =
+            self.commit_points(lock.as_ref(), (frame, kind.flatten()), shared_rows, &requests_of_shared, segments)
+        {
             for outcome in &mut outcomes {
                 let depends_on_commit = match outcome {
                     Ok(AppendOutcome::Appended) => true,
@@ -163,7 +187,7 @@ impl StoredLayer {
     fn commit_points(
         &self,
         lock: Option<&LayerLock>,
-        frame: Frame,
+        (frame, level): (Frame, Option<u32>),
         shared_rows: Rows,
         requests: &[Request],
         segments: Vec<(SegmentEntry, StagingDir)>,
@@ -179,7 +203,7 @@ impl StoredLayer {
         if added.is_empty() {
             return Ok(());
         }
-        let change = Change { added, frame: Some(frame), ..Change::default() };
+        let change = Change { added, level, frame: Some(frame), ..Change::default() };
         match lock {
             Some(lock) => self.commit_locked(lock, change, &staged),
             None => self.commit(change, &staged),

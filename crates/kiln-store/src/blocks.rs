@@ -12,8 +12,8 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type};
 use arrow_array::{
-    Array, ArrayRef, Float32Array, Float64Array, ListArray, RecordBatch, UInt8Array, UInt16Array, UInt32Array,
-    UInt64Array,
+    Array, ArrayRef, ArrowPrimitiveType, Float32Array, Float64Array, ListArray, PrimitiveArray, RecordBatch,
+    UInt8Array, UInt16Array, UInt32Array, UInt64Array,
 };
 use arrow_buffer::{OffsetBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, FieldRef, Schema};
@@ -21,31 +21,63 @@ use arrow_schema::{DataType, Field, FieldRef, Schema};
 use super::arrow_file::{ArrowFile, ArrowWriter, FileDigest};
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::{Frame, morton};
+use kiln_core::raster::cell_grid::CellCount;
 
 /// The number of cells of a block. Blocks with at most this many points are not stored.
 pub(super) const CELLS_PER_BLOCK: u64 = 1 << (2 * SIDE_BITS);
 pub(super) use kiln_core::raster::cell_grid::{MAX_LEVEL, MIN_LEVEL, SIDE_BITS};
 
+/// A number of points of a cell: `u32`, or `u64` for rows that stand for many points each.
+pub(super) trait BlockCount: CellCount + Default + Send + Sync + 'static {
+    /// The Arrow type of a column of these numbers.
+    type Column: ArrowPrimitiveType<Native = Self>;
+
+    /// The sum, or the maximum of the type.
+    fn plus(self, other: Self) -> Self;
+}
+
+impl BlockCount for u32 {
+    type Column = UInt32Type;
+
+    fn plus(self, other: Self) -> Self {
+        self.saturating_add(other)
+    }
+}
+
+impl BlockCount for u64 {
+    type Column = UInt64Type;
+
+    fn plus(self, other: Self) -> Self {
+        self.saturating_add(other)
+    }
+}
+
 /// The occupied cells of a block, in Z-order.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct OwnedBlockCells {
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct OwnedBlockCells<N> {
     /// Indices of the cells: row · 64 + column.
     pub(super) cell: Vec<u16>,
     /// Numbers of points.
-    pub(super) n: Vec<u32>,
+    pub(super) n: Vec<N>,
     /// Sums of weights; empty if every point weighs 1.
     pub(super) sum: Vec<f64>,
     /// Maximum weights; empty if every point weighs 1.
     pub(super) max: Vec<f32>,
 }
 
-impl OwnedBlockCells {
+impl<N> Default for OwnedBlockCells<N> {
+    fn default() -> Self {
+        Self { cell: Vec::new(), n: Vec::new(), sum: Vec::new(), max: Vec::new() }
+    }
+}
+
+impl<N: BlockCount> OwnedBlockCells<N> {
     /// Adds to the last cell if it is `cell`, else appends a cell.
     #[inline]
-    pub(super) fn add(&mut self, cell: u16, n: u32, weights: Option<(f64, f32)>) {
+    pub(super) fn add(&mut self, cell: u16, n: N, weights: Option<(f64, f32)>) {
         if self.cell.last() == Some(&cell) {
             let last = self.cell.len() - 1;
-            self.n[last] = self.n[last].saturating_add(n);
+            self.n[last] = self.n[last].plus(n);
             if let Some((sum, max)) = weights {
                 self.sum[last] += sum;
                 self.max[last] = self.max[last].max(max);
@@ -69,7 +101,7 @@ impl OwnedBlockCells {
 }
 
 /// Writes the file of blocks. Blocks may be in any order.
-pub(super) struct BlocksWriter {
+pub(super) struct BlocksWriter<N: BlockCount> {
     file: ArrowWriter,
     weighted: bool,
     level: Vec<u8>,
@@ -78,7 +110,7 @@ pub(super) struct BlocksWriter {
     first_point: Vec<u64>,
     points: Vec<u64>,
     lengths: Vec<usize>,
-    cells: OwnedBlockCells,
+    cells: OwnedBlockCells<N>,
 }
 
 /// The description in the schema, for other readers of the file.
@@ -96,7 +128,7 @@ const ABOUT: &str = "block_x and block_y count blocks from the north-western cor
     column within its block. Blocks of fewer than 4097 points are left out: their points are in the file of points, \
     the rows from first_point on.";
 
-impl BlocksWriter {
+impl<N: BlockCount> BlocksWriter<N> {
     /// The approximate number of cells per batch.
     const BATCH_CELLS: usize = 1 << 16;
 
@@ -108,7 +140,7 @@ impl BlocksWriter {
             Field::new("first_point", DataType::UInt64, false),
             Field::new("points", DataType::UInt64, false),
             Field::new("cell", DataType::List(item(DataType::UInt16)), false),
-            Field::new("n", DataType::List(item(DataType::UInt32)), false),
+            Field::new("n", DataType::List(item(N::Column::DATA_TYPE)), false),
         ];
         if weighted {
             fields.push(Field::new("sum", DataType::List(item(DataType::Float64)), false));
@@ -130,7 +162,7 @@ impl BlocksWriter {
     }
 
     /// Writes the block of the quadtree node `key` with cells of `level`.
-    pub(super) fn push(&mut self, level: u32, key: u64, rows: Range<u64>, cells: &OwnedBlockCells) -> Result<()> {
+    pub(super) fn push(&mut self, level: u32, key: u64, rows: Range<u64>, cells: &OwnedBlockCells<N>) -> Result<()> {
         let (column, row) = morton::decode(key);
         self.level.push(level as u8);
         self.column.push(column);
@@ -156,7 +188,7 @@ impl BlocksWriter {
             Arc::new(UInt64Array::from(std::mem::take(&mut self.first_point))),
             Arc::new(UInt64Array::from(std::mem::take(&mut self.points))),
             list(Arc::new(UInt16Array::from(cells.cell))),
-            list(Arc::new(UInt32Array::from(cells.n))),
+            list(Arc::new(PrimitiveArray::<N::Column>::from_iter_values(cells.n))),
         ];
         if self.weighted {
             columns.push(list(Arc::new(Float64Array::from(cells.sum))));
@@ -208,15 +240,33 @@ impl Block {
 #[derive(Debug)]
 struct BlockBatch {
     cell: ScalarBuffer<u16>,
-    n: ScalarBuffer<u32>,
+    n: Counts,
     weights: Option<(ScalarBuffer<f64>, ScalarBuffer<f32>)>,
+}
+
+/// Numbers of points of cells.
+#[derive(Debug)]
+enum Counts {
+    /// Of single points.
+    Points(ScalarBuffer<u32>),
+    /// Of rows that stand for many points each.
+    Bins(ScalarBuffer<u64>),
 }
 
 /// The cells of a block, borrowed from the file.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct BlockCells<'a> {
+pub(super) enum BlockCells<'a> {
+    /// Of single points.
+    Points(CellColumns<'a, u32>),
+    /// Of rows that stand for many points each.
+    Bins(CellColumns<'a, u64>),
+}
+
+/// The columns of the cells of a block.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CellColumns<'a, N> {
     pub(super) cell: &'a [u16],
-    pub(super) n: &'a [u32],
+    pub(super) n: &'a [N],
     /// Sums and maximums of the weights; `None` if every point weighs 1.
     pub(super) weights: Option<(&'a [f64], &'a [f32])>,
 }
@@ -267,10 +317,11 @@ impl BlocksFile {
         }
         let batch = &self.batches[block.batch as usize];
         let range = block.start as usize..block.end as usize;
-        Some(BlockCells {
-            cell: &batch.cell[range.clone()],
-            n: &batch.n[range.clone()],
-            weights: batch.weights.as_ref().map(|(sum, max)| (&sum[range.clone()], &max[range])),
+        let (cell, weights) = (&batch.cell[range.clone()], batch.weights.as_ref());
+        let weights = weights.map(|(sum, max)| (&sum[range.clone()], &max[range.clone()]));
+        Some(match &batch.n {
+            Counts::Points(n) => BlockCells::Points(CellColumns { cell, n: &n[range], weights }),
+            Counts::Bins(n) => BlockCells::Bins(CellColumns { cell, n: &n[range], weights }),
         })
     }
 }
@@ -289,7 +340,10 @@ impl BlockBatch {
         let has_same_offsets = |other: &ListArray| other.offsets() == cell_list.offsets();
         let n_list = list("n").filter(|other| has_same_offsets(other))?;
         let cell = cell_list.values().as_primitive_opt::<UInt16Type>()?.values().clone();
-        let n = n_list.values().as_primitive_opt::<UInt32Type>()?.values().clone();
+        let n = match n_list.values().as_primitive_opt::<UInt64Type>() {
+            Some(n) => Counts::Bins(n.values().clone()),
+            None => Counts::Points(n_list.values().as_primitive_opt::<UInt32Type>()?.values().clone()),
+        };
         let weights = match (list("sum"), list("max")) {
             (Some(sum), Some(max)) if has_same_offsets(sum) && has_same_offsets(max) => Some((
                 sum.values().as_primitive_opt::<Float64Type>()?.values().clone(),
@@ -317,8 +371,8 @@ impl BlockBatch {
             levels.get_mut(level as usize)?.push(Block { key, first_row, rows: points, batch: index, start, end });
         }
         let cells = cell.len();
-        let is_consistent =
-            n.len() == cells && weights.as_ref().is_none_or(|(sum, max)| (sum.len(), max.len()) == (cells, cells));
+        let is_consistent = n_list.values().len() == cells
+            && weights.as_ref().is_none_or(|(sum, max)| (sum.len(), max.len()) == (cells, cells));
         is_consistent.then_some(Self { cell, n, weights })
     }
 }

@@ -6,19 +6,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
 use super::arrow_file::FileDigest;
-use super::blocks::{BlocksWriter, CELLS_PER_BLOCK, MAX_LEVEL, MIN_LEVEL, OwnedBlockCells, SIDE_BITS};
+use super::blocks::{BlockCount, BlocksWriter, CELLS_PER_BLOCK, MAX_LEVEL, MIN_LEVEL, OwnedBlockCells, SIDE_BITS};
 use super::points::PointsFile;
 use super::progress::Progress;
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::morton::KEY_BITS;
 
 /// A finished block.
-struct BuiltBlock {
+struct BuiltBlock<N> {
     level: u32,
     key: u64,
     rows: Range<u64>,
-    cells: OwnedBlockCells,
+    cells: OwnedBlockCells<N>,
 }
+
+/// Returns the cells of a level of some rows.
+type Leaf<N> = fn(&PointsFile, u32, Range<u64>) -> OwnedBlockCells<N>;
 
 /// Writes the blocks of `points` to `path`; `None` if there are too few points for any block. Each point is read once:
 /// the cells of a node are the sums of those of its four children.
@@ -32,6 +35,22 @@ pub(super) fn build(
     if points.rows <= CELLS_PER_BLOCK {
         return Ok(None);
     }
+    if points.has_bins() {
+        build_with(points, bin_cells, path, threads, durable, progress).map(Some)
+    } else {
+        build_with(points, point_cells, path, threads, durable, progress).map(Some)
+    }
+}
+
+/// Writes the blocks of `points`, whose cells of a level in a range of rows `leaf` returns.
+fn build_with<N: BlockCount>(
+    points: &PointsFile,
+    leaf: Leaf<N>,
+    path: &Path,
+    threads: usize,
+    durable: bool,
+    progress: Option<&Progress>,
+) -> Result<FileDigest> {
     let mut writer = BlocksWriter::create(path, points.is_weighted(), points.frame)?;
     // The subtrees of one depth are distributed to the threads; the levels above them are summed at the end.
     let root_depth = (MIN_LEVEL - SIDE_BITS) as usize + 3;
@@ -44,17 +63,17 @@ pub(super) fn build(
     }
     points.release_all();
     let is_stopped = || progress.is_some_and(Progress::is_stopped);
-    let mut root_cells: Vec<OwnedBlockCells> = vec![OwnedBlockCells::default(); roots.len()];
+    let mut root_cells: Vec<OwnedBlockCells<N>> = vec![OwnedBlockCells::default(); roots.len()];
     let subtree = |key: u64, rows: Range<u64>| {
         let mut blocks = Vec::new();
-        let cells = node(points, root_depth as u32, key, rows.clone(), &mut blocks);
+        let cells = node(points, leaf, root_depth as u32, key, rows.clone(), &mut blocks);
         points.release(rows.clone());
         if let Some(progress) = progress {
             progress.advance(rows.end - rows.start);
         }
         (blocks, cells)
     };
-    let mut write = |key: usize, (blocks, cells): (Vec<BuiltBlock>, OwnedBlockCells)| -> Result<()> {
+    let mut write = |key: usize, (blocks, cells): (Vec<BuiltBlock<N>>, OwnedBlockCells<N>)| -> Result<()> {
         for BuiltBlock { level, key, rows, cells } in blocks {
             writer.push(level, key, rows, &cells)?;
         }
@@ -105,7 +124,7 @@ pub(super) fn build(
         rows = rows.chunks(4).map(|children| children[0].start..children[3].end).collect();
         root_cells = parents;
     }
-    writer.finish(durable).map(Some)
+    writer.finish(durable)
 }
 
 /// The row after the last one of the node `key` at `depth`.
@@ -117,21 +136,28 @@ fn end_of(points: &PointsFile, depth: u32, key: u64, rows: Range<u64>) -> u64 {
 }
 
 /// Returns the cells of a node, 6 levels below its depth, and appends its blocks to `built`.
-fn node(points: &PointsFile, depth: u32, key: u64, rows: Range<u64>, built: &mut Vec<BuiltBlock>) -> OwnedBlockCells {
+fn node<N: BlockCount>(
+    points: &PointsFile,
+    leaf: Leaf<N>,
+    depth: u32,
+    key: u64,
+    rows: Range<u64>,
+    built: &mut Vec<BuiltBlock<N>>,
+) -> OwnedBlockCells<N> {
     let level = depth + SIDE_BITS;
     let count = rows.end - rows.start;
     if count <= CELLS_PER_BLOCK || level == MAX_LEVEL {
-        let cells = point_cells(points, level, rows.clone());
+        let cells = leaf(points, level, rows.clone());
         if count > CELLS_PER_BLOCK {
             built.push(BuiltBlock { level, key, rows, cells: cells.clone() });
         }
         return cells;
     }
     let mut start = rows.start;
-    let children: [OwnedBlockCells; 4] = std::array::from_fn(|i| {
+    let children: [OwnedBlockCells<N>; 4] = std::array::from_fn(|i| {
         let child = key << 2 | i as u64;
         let end = end_of(points, depth + 1, child, start..rows.end);
-        let cells = node(points, depth + 1, child, start..end, built);
+        let cells = node(points, leaf, depth + 1, child, start..end, built);
         start = end;
         cells
     });
@@ -141,22 +167,40 @@ fn node(points: &PointsFile, depth: u32, key: u64, rows: Range<u64>, built: &mut
 }
 
 /// The cells of the points of a node.
-fn point_cells(points: &PointsFile, level: u32, rows: Range<u64>) -> OwnedBlockCells {
-    const SIDE: u32 = (1 << SIDE_BITS) - 1;
+fn point_cells(points: &PointsFile, level: u32, rows: Range<u64>) -> OwnedBlockCells<u32> {
     let mut cells = OwnedBlockCells::default();
     let shift = MAX_LEVEL - level;
     for (batch, range) in points.batch_ranges(rows) {
         let weight = batch.weight.as_ref().map(|weight| &weight[range.clone()]);
         for (i, (x, y)) in batch.x[range.clone()].iter().zip(&batch.y[range.clone()]).enumerate() {
-            let cell = (y >> shift & SIDE) << SIDE_BITS | x >> shift & SIDE;
-            cells.add(cell as u16, 1, weight.map(|weight| (f64::from(weight[i]), weight[i])));
+            cells.add(cell_of(x >> shift, y >> shift), 1, weight.map(|weight| (f64::from(weight[i]), weight[i])));
         }
     }
     cells
 }
 
+/// The cells of the bins of a node.
+fn bin_cells(points: &PointsFile, level: u32, rows: Range<u64>) -> OwnedBlockCells<u64> {
+    let mut cells = OwnedBlockCells::default();
+    let shift = MAX_LEVEL - level;
+    for (batch, range) in points.batch_ranges(rows) {
+        let Some(bins) = &batch.bins else { continue };
+        for row in range {
+            let weights = bins.weights.as_ref().map(|(sum, max)| (sum[row], max[row]));
+            cells.add(cell_of(batch.x[row] >> shift, batch.y[row] >> shift), bins.n[row], weights);
+        }
+    }
+    cells
+}
+
+/// The index of the cell at a column and a row of its level within its block.
+fn cell_of(column: u32, row: u32) -> u16 {
+    const SIDE: u32 = (1 << SIDE_BITS) - 1;
+    ((row & SIDE) << SIDE_BITS | column & SIDE) as u16
+}
+
 /// The cells of a node from those of its four children, which are half as wide.
-fn merge_children(children: &[OwnedBlockCells], weighted: bool) -> OwnedBlockCells {
+fn merge_children<N: BlockCount>(children: &[OwnedBlockCells<N>], weighted: bool) -> OwnedBlockCells<N> {
     const SIDE: u16 = 1 << SIDE_BITS;
     let mut cells = OwnedBlockCells::default();
     for (i, child) in children.iter().enumerate() {
@@ -178,7 +222,7 @@ mod tests {
 
     #[test]
     fn the_cells_of_children_are_merged_into_those_of_their_parent() {
-        let mut north_west = OwnedBlockCells::default();
+        let mut north_west = OwnedBlockCells::<u32>::default();
         for cell in [0, 1, 64, 65, 2] {
             north_west.add(cell, 2, None);
         }

@@ -72,8 +72,8 @@ impl StoredLayer {
         let mut expired = 0;
         // One at a time, so that each rewrite is small.
         for segment in old {
-            let rows = segment.entry.rows;
-            expired += rows - self.replace(&snapshot, &[segment], Some(before_us), threads, Some(progress))?;
+            let points = segment.entry.point_count();
+            expired += points - self.replace(&snapshot, &[segment], Some(before_us), threads, Some(progress))?;
         }
         Ok(expired)
     }
@@ -100,10 +100,11 @@ impl StoredLayer {
         let options = SegmentOptions { requests: &requests, threads, progress };
         let entry = merge(&merged, &staging, expire_before_us, &options)?;
         segments.iter().try_for_each(|segment| segment.damage().map_or(Ok(()), Err))?;
-        let rows = entry.rows;
-        let added = if rows > 0 { vec![entry] } else { Vec::new() };
+        let points = entry.point_count();
+        let added = if entry.rows > 0 { vec![entry] } else { Vec::new() };
         let (same_points, frame) = (expire_before_us.is_none(), Some(snapshot.frame()));
-        self.commit(Change { added, removed, removed_of, same_points, frame, ..Change::default() }, &[staging])?;
-        Ok(rows)
+        let level = snapshot.manifest.level;
+        self.commit(Change { added, level, removed, removed_of, same_points, frame, ..Change::default() }, &[staging])?;
+        Ok(points)
     }
 }

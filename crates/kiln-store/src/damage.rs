@@ -23,7 +23,7 @@ impl Damage {
     /// The damage of a segment that `error` describes.
     pub(super) fn new(entry: &SegmentEntry, error: &Error) -> Self {
         let (reason, public_reason) = (error.to_string(), Self::public_reason_of(error));
-        Self { segment: entry.id, points: entry.rows, reason, public_reason }
+        Self { segment: entry.id, points: entry.point_count(), reason, public_reason }
     }
 
     /// Describes an error of a file without the folder of the file.

@@ -39,13 +39,13 @@ impl Expiry {
         let query = Query::default().with_end(Some(before_us));
         let expired = match Filter::of(&query, segment) {
             None => 0,
-            Some(None) => segment.entry.rows,
+            Some(None) => segment.entry.point_count(),
             Some(Some(filter)) => {
                 let batches = segment.points.batch_ranges(segment.all());
-                batches.map(|(batch, rows)| filter.count(batch, rows)).sum()
+                batches.map(|(batch, rows)| filter.count_points(batch, rows)).sum()
             }
         };
-        Self { points: segment.entry.rows, expired, time_us: segment.entry.totals.time_us }
+        Self { points: segment.entry.point_count(), expired, time_us: segment.entry.totals.time_us }
     }
 }
 
@@ -61,9 +61,13 @@ impl Batch {
     /// Counts the points with times before `before_us`, in microseconds since 1970-01-01 UTC.
     pub fn expiry(&self, before_us: i64) -> Expiry {
         let times = || self.rows.time_us.iter().copied().filter(|&time| time != Points::NO_TIME);
+        let is_expired =
+            |row: &usize| self.rows.time_us[*row] != Points::NO_TIME && self.rows.time_us[*row] < before_us;
+        let expired = (0..self.rows.time_us.len()).filter(is_expired);
+        let n = |row: usize| self.rows.n.get(row).copied().unwrap_or(1);
         Expiry {
-            points: self.len() as u64,
-            expired: times().filter(|&time| time < before_us).count() as u64,
+            points: self.points(),
+            expired: expired.fold(0, |sum: u64, row| sum.saturating_add(n(row))),
             time_us: times().min().zip(times().max()).map(|(first, last)| [first, last]),
         }
     }

@@ -100,6 +100,16 @@ impl<'q> Filter<'q> {
         range.clone().step_by(CHUNK).map(count).sum()
     }
 
+    /// The number of points that the rows of `range` that pass the filter stand for.
+    pub(super) fn count_points(&self, batch: &PointBatch, range: Range<usize>) -> u64 {
+        if batch.bins.is_none() {
+            return self.count(batch, range);
+        }
+        let mut passing = vec![0; range.len()];
+        self.test(batch, range.clone(), &mut passing);
+        batch.points_of(range.zip(passing).filter(|(_, passes)| *passes == 1).map(|(row, _)| row))
+    }
+
     /// Sets `passing` to 1 for the rows of `range` that pass the filter, and to 0 for the others.
     pub(super) fn test(&self, batch: &PointBatch, range: Range<usize>, passing: &mut [u8]) {
         self.test_time(batch, range.clone(), passing);

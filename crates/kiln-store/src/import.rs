@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use super::append::first_frame;
+use super::bins::mixed_rows;
 use super::expiry::Expiry;
 use super::layer::{Change, ExistingPoints, StoredLayer, other_space};
 use super::manifest::Description;
@@ -73,12 +74,18 @@ impl StoredLayer {
         let staging = self.staging_dir()?;
         progress.enter(Stage::Reading, 0);
         let stop = query.scan.stop.or(Some(progress.stopped()));
-        let query =
-            query.clone().with_weights(true).with_times(true).with_categories(true).with_tracks(true).with_stop(stop);
+        let query = query
+            .clone()
+            .with_weights(true)
+            .with_times(true)
+            .with_categories(true)
+            .with_tracks(true)
+            .with_bins(true)
+            .with_stop(stop);
         let threads = threads.max(1);
         let beyond = AtomicU64::new(0);
         let runs = AtomicUsize::new(0);
-        let frame = OnceLock::new();
+        let (frame, kind) = (OnceLock::new(), OnceLock::new());
         let mut workers: Vec<Worker> = (0..threads).map(|_| Worker::default()).collect();
         let scanned = {
             let take = |worker: &mut Worker, points: Points<'_>| -> Result<()> {
@@ -91,6 +98,11 @@ impl StoredLayer {
                     let chosen = self.frame_or(first_frame(space, points))?;
                     *frame.get_or_init(|| chosen)
                 };
+                let level = points.bins().map(|bins| bins.level);
+                let first = *kind.get_or_init(|| level);
+                if first != level {
+                    return Err(mixed_rows(first, level));
+                }
                 worker.rows.frame = frame;
                 beyond.fetch_add(worker.rows.add(points) as u64, Ordering::Relaxed);
                 progress.advance(points.len() as u64);
@@ -130,13 +142,14 @@ impl StoredLayer {
             return Err(Error::Cancelled);
         }
         let options = SegmentOptions { requests: &[], threads, progress: Some(progress) };
-        let entry = finish(&staging, workers, &runs, frame.get().copied().unwrap_or_default(), &options)?;
-        let points = entry.as_ref().map_or(0, |entry| entry.rows);
+        let (frame, level) = (frame.get().copied(), kind.get().copied().flatten());
+        let entry = finish(&staging, workers, &runs, (frame.unwrap_or_default(), level), &options)?;
+        let points = entry.as_ref().map_or(0, SegmentEntry::point_count);
         let imported = ImportReport { report, beyond_map: beyond.into_inner(), points };
         if progress.is_stopped() {
             return Err(Error::Cancelled);
         }
-        Ok(PreparedImport { staging, entry, frame: frame.get().copied(), imported })
+        Ok(PreparedImport { staging, entry, frame, level, imported })
     }
 
     /// Adds prepared points, atomically, and sets the layer's description in the same commit, if one is given. Without
@@ -150,9 +163,9 @@ impl StoredLayer {
         existing: ExistingPoints,
         description: Option<Description>,
     ) -> Result<ImportReport> {
-        let PreparedImport { staging, entry, frame, imported } = prepared;
+        let PreparedImport { staging, entry, frame, level, imported } = prepared;
         if let Some(entry) = entry {
-            let change = Change { added: vec![entry], existing, description, frame, ..Change::default() };
+            let change = Change { added: vec![entry], existing, description, level, frame, ..Change::default() };
             self.commit(change, &[staging])?;
         }
         Ok(imported)
@@ -166,6 +179,8 @@ pub struct PreparedImport {
     /// The segment of the points; `None` without points.
     entry: Option<SegmentEntry>,
     frame: Option<Frame>,
+    /// The level of rows that stand for many points each.
+    level: Option<u32>,
     imported: ImportReport,
 }
 
@@ -182,7 +197,7 @@ impl PreparedImport {
     pub fn expiry(&self, before_us: i64) -> Result<Expiry> {
         let Some(entry) = &self.entry else { return Ok(Expiry::default()) };
         let frame = self.frame.unwrap_or_default();
-        let segment = Segment::open(self.staging.path(), StagingDir::SEGMENT, entry, frame)?;
+        let segment = Segment::open(self.staging.path(), StagingDir::SEGMENT, entry, frame, self.level)?;
         Ok(Expiry::of_segment(&segment, before_us))
     }
 }
@@ -210,7 +225,7 @@ fn finish(
     staging: &StagingDir,
     workers: Vec<Worker>,
     next_run: &AtomicUsize,
-    frame: Frame,
+    (frame, level): (Frame, Option<u32>),
     options: &SegmentOptions<'_>,
 ) -> Result<Option<SegmentEntry>> {
     let is_small = workers.iter().all(|worker| worker.runs.is_empty())
@@ -232,7 +247,7 @@ fn finish(
         Ok(runs)
     })?;
     let runs = runs.concat();
-    let open = |(name, entry): &(String, SegmentEntry)| Segment::open(staging.path(), name, entry, frame);
+    let open = |(name, entry): &(String, SegmentEntry)| Segment::open(staging.path(), name, entry, frame, level);
     let segments: Vec<Segment> = runs.iter().map(open).collect::<Result<_>>()?;
     let segments: Vec<&Segment> = segments.iter().collect();
     merge(&segments, staging, None, options).map(Some)

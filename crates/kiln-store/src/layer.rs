@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use super::bins::other_rows;
 use super::claim::Claim;
 use super::clock::{Instant, now_s};
 use super::disk::{self, File, FileIdentity, sync_folder};
@@ -76,6 +77,9 @@ pub(super) struct Change {
     /// Whether the points are unchanged, as in a compaction.
     pub(super) same_points: bool,
     pub(super) description: Option<Description>,
+    /// The level of the bins of new segments; `None` if their rows are single points. The commit fails if the layer has
+    /// other rows.
+    pub(super) level: Option<u32>,
     /// The frame of the points of new segments. The commit fails if the layer has another one.
     pub(super) frame: Option<Frame>,
     /// The new coordinate space of a layer without points.
@@ -241,6 +245,12 @@ impl StoredLayer {
             ExistingPoints::Replace => manifest.segments.clear(),
         }
         obsolete.retain(|id| !manifest.segments.iter().any(|entry| entry.id == *id));
+        if !change.added.is_empty() && manifest.level != change.level {
+            if !manifest.segments.is_empty() {
+                return Err(other_rows(manifest.level, change.level));
+            }
+            manifest.set_level(change.level);
+        }
         if !change.same_points {
             manifest.changed_s = now_s();
         }

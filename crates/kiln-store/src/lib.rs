@@ -25,6 +25,7 @@
 mod aggregate;
 mod append;
 mod arrow_file;
+mod bins;
 mod blocks;
 mod build;
 mod checksums;

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use super::disk::{self, File, OpenFolder, sync_folder};
 use super::segment::{self, SegmentEntry};
 use kiln_core::error::{Error, Result};
-use kiln_core::geo::{Frame, PlaneFrame};
+use kiln_core::geo::{Frame, PlaneFrame, PointBins};
 use kiln_core::source::CoordinateSpace;
 
 /// The file name in the folder of a layer.
@@ -110,6 +110,9 @@ pub(super) struct Manifest {
     /// The coordinate space, which never changes; that of a plane gets its origin with the first points.
     #[serde(default, skip_serializing_if = "Space::is_globe")]
     pub(super) space: Space,
+    /// The level of a layer of bins, whose rows stand for many points each; `None` if each row is one point.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) level: Option<u32>,
     pub(super) segments: Vec<SegmentEntry>,
 }
 
@@ -127,8 +130,10 @@ struct Format {
 }
 
 impl Manifest {
-    /// The last format version: see [`Space::format`].
-    const MAX_FORMAT: u32 = 2;
+    /// The last format version: see [`Manifest::needed_format`].
+    const MAX_FORMAT: u32 = 3;
+    /// The format version of a layer of bins. Earlier versions of Kiln would read each bin as one point.
+    const BINS_FORMAT: u32 = 3;
 
     /// The manifest of a new layer without points.
     pub(super) fn new(space: Space, description: Description, now_s: u64) -> Self {
@@ -141,6 +146,7 @@ impl Manifest {
             changed_s: now_s,
             description,
             space,
+            level: None,
             segments: Vec::new(),
         }
     }
@@ -148,7 +154,18 @@ impl Manifest {
     /// Sets the coordinate space, and the format that it needs.
     pub(super) fn set_space(&mut self, space: Space) {
         self.space = space;
-        self.format = space.format();
+        self.format = self.needed_format();
+    }
+
+    /// Sets the level of the bins, `None` for single points, and the format that it needs.
+    pub(super) fn set_level(&mut self, level: Option<u32>) {
+        self.level = level;
+        self.format = self.needed_format();
+    }
+
+    /// The format version that the layer needs.
+    fn needed_format(&self) -> u32 {
+        if self.level.is_some() { Self::BINS_FORMAT } else { self.space.format() }
     }
 
     /// The base name of a segment's files.
@@ -197,7 +214,11 @@ impl Manifest {
         }
         let manifest: Self = serde_json::from_str(file_content.layer.get()).map_err(invalid)?;
         let is_framed = manifest.segments.is_empty() || manifest.space.frame().is_some();
-        if format != manifest.space.format() || !is_framed {
+        let is_level = |level: u32| level <= PointBins::MAX_LEVEL && manifest.space.is_globe();
+        if !manifest.level.is_none_or(is_level) {
+            return Err(damaged("the level is invalid"));
+        }
+        if format != manifest.needed_format() || !is_framed {
             return Err(damaged("the coordinate space is invalid"));
         }
         Ok(Some(manifest))

@@ -21,6 +21,7 @@ impl Snapshot {
     /// `x`, `y` or `value` if it is a column of a table.
     pub fn matrix(&self, query: &Query<'_>, request: &MatrixRequest, threads: usize) -> Result<PointMatrix> {
         self.check(query)?;
+        self.check_single_points()?;
         let query = request.query(query);
         let segments = self.passing(&query);
         // Points outside the bounds of a polygon do not pass.

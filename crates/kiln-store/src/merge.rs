@@ -172,6 +172,7 @@ fn merge_columns(segments: &[&Segment]) -> (Columns, Vec<Vec<u32>>) {
         // All segments of a layer have the same frame.
         columns.frame = own.frame;
         columns.exact |= own.exact;
+        columns.level = columns.level.or(own.level);
         columns.weighted |= own.weighted;
         columns.timed |= own.timed;
         columns.tracked |= own.tracked;
@@ -212,7 +213,7 @@ fn sort_part(
     for (segment, code_map) in segments.iter().zip(code_maps) {
         let rows = rows_between(segment, first, last);
         let of = |range: Range<u64>| {
-            let mut rows = segment.points.rows(range);
+            let mut rows = segment.points.rows(range, segment.level);
             rows.names = Names::default();
             for code in &mut rows.category {
                 *code = code_map.get(*code as usize).copied().unwrap_or(Rows::NO_CATEGORY);

@@ -94,6 +94,14 @@ impl PointSet for Snapshot {
         self.matrix(query, request, threads)
     }
 
+    fn count(&self, query: &Query<'_>) -> Result<u64> {
+        if self.level().is_none() { source::scan_count(self, query) } else { self.count_points(query) }
+    }
+
+    fn bin_level(&self) -> Option<u32> {
+        self.level()
+    }
+
     fn sample(&self, query: &Query<'_>, count: usize, _level: u32) -> Result<Vec<(f64, f64)>> {
         self.sample(query, count)
     }

@@ -15,6 +15,7 @@ use arrow_buffer::{NullBuffer, ScalarBuffer};
 use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
 use super::arrow_file::{ArrowFile, ArrowWriter, FileDigest};
+use super::bins::BinColumns;
 use super::requests::{self, Request};
 use super::rows::{Columns, Names, Rows};
 use kiln_core::error::{Error, Result};
@@ -34,7 +35,7 @@ pub(super) struct PointsWriter {
 }
 
 /// The description in the schema, for other readers of the file.
-fn about(frame: Frame) -> String {
+fn about(frame: Frame, level: Option<u32>) -> String {
     let coordinates = match frame {
         Frame::Mercator => "x and y are Web Mercator (EPSG:3857) in units of 2^-32 of the world's width: \
             lon = (x + 0.5) / 2^32 * 360 - 180, lat = degrees(atan(sinh(pi * (1 - 2 * (y + 0.5) / 2^32))))."
@@ -50,7 +51,14 @@ fn about(frame: Frame) -> String {
             )
         }
     };
-    format!("Points in Z-order. {coordinates} Without the column weight every point weighs 1.")
+    match level {
+        None => format!("Points in Z-order. {coordinates} Without the column weight every point weighs 1."),
+        Some(level) => format!(
+            "Bins in Z-order, each of n points in a cell of the 2^{level} x 2^{level} cells of the world, at its middle. \
+             {coordinates} weight is the sum of their weights, and max the greatest, NaN if it is unknown. Without \
+             these columns every point weighs 1."
+        ),
+    }
 }
 
 /// The columns of the exact positions on a plane.
@@ -62,8 +70,16 @@ impl PointsWriter {
         if columns.exact {
             fields.extend(EXACT.map(|name| Field::new(name, DataType::Float64, false)));
         }
-        if columns.weighted {
-            fields.push(Field::new("weight", DataType::Float32, false));
+        if columns.level.is_some() {
+            fields.push(Field::new("n", DataType::UInt64, false));
+        }
+        match (columns.weighted, columns.level) {
+            (false, _) => {}
+            (true, None) => fields.push(Field::new("weight", DataType::Float32, false)),
+            (true, Some(_)) => {
+                fields.push(Field::new("weight", DataType::Float64, false));
+                fields.push(Field::new("max", DataType::Float32, false));
+            }
         }
         if columns.timed {
             let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
@@ -79,7 +95,7 @@ impl PointsWriter {
         let names = columns.names.as_ref().map(|names| -> ArrayRef {
             Arc::new(StringArray::from_iter_values(names.list.iter().map(|name| &**name)))
         });
-        let mut about = HashMap::from([("kiln".to_owned(), about(columns.frame))]);
+        let mut about = HashMap::from([("kiln".to_owned(), about(columns.frame, columns.level))]);
         if !requests.is_empty() {
             about.insert(requests::METADATA.to_owned(), requests::to_text(requests));
         }
@@ -113,7 +129,15 @@ impl PointsWriter {
                 rows.positions_of(range.clone()).map(|column| -> ArrayRef { Arc::new(Float64Array::from(column)) }),
             );
         }
+        if self.columns.level.is_some() {
+            columns.push(Arc::new(UInt64Array::from(rows.n[range.clone()].to_vec())));
+        }
         if self.columns.weighted {
+            if self.columns.level.is_some() {
+                let ones = || rows.n[range.clone()].iter().map(|&n| n as f64).collect();
+                let sum = rows.sum.get(range.clone()).map_or_else(ones, <[f64]>::to_vec);
+                columns.push(Arc::new(Float64Array::from(sum)));
+            }
             let weight = rows.weight.get(range.clone()).map_or_else(|| vec![1.0; count], <[f32]>::to_vec);
             columns.push(Arc::new(Float32Array::from(weight)));
         }
@@ -175,11 +199,59 @@ pub(super) struct PointBatch {
     /// Exact positions on a plane in meters, if any differs from that of its units.
     exact: Option<[ScalarBuffer<f64>; 2]>,
     pub(super) weight: Option<ScalarBuffer<f32>>,
+    /// The columns of rows that stand for many points each. The batch has no `weight` then.
+    pub(super) bins: Option<BinBuffers>,
     /// Times in microseconds; [`Points::NO_TIME`] if a point has none.
     pub(super) time_us: Option<ScalarBuffer<i64>>,
     pub(super) category: Option<Codes>,
     /// Tracks; [`Points::NO_TRACK`] if a point has none.
     pub(super) track: Option<ScalarBuffer<u64>>,
+}
+
+/// The columns of rows that stand for many points each.
+#[derive(Debug)]
+pub(super) struct BinBuffers {
+    /// The number of points of each row.
+    pub(super) n: ScalarBuffer<u64>,
+    /// Sums and maximums of the weights; `None` if every point weighs 1.
+    pub(super) weights: Option<(ScalarBuffer<f64>, ScalarBuffer<f32>)>,
+}
+
+impl BinBuffers {
+    fn read(batch: &RecordBatch) -> Option<Self> {
+        let n = batch.column_by_name("n")?.as_primitive_opt::<UInt64Type>()?.values().clone();
+        let weights = match (batch.column_by_name("weight"), batch.column_by_name("max")) {
+            (Some(sum), Some(max)) => Some((
+                sum.as_primitive_opt::<Float64Type>()?.values().clone(),
+                max.as_primitive_opt::<Float32Type>()?.values().clone(),
+            )),
+            (None, None) => None,
+            _ => return None,
+        };
+        Some(Self { n, weights })
+    }
+
+    /// Replaces the contents of `n`, `sum` and `max` by the columns of `rows`; without weights, `sum` and `max` are empty.
+    pub(super) fn gather(
+        &self,
+        rows: impl Iterator<Item = usize> + Clone,
+        n: &mut Vec<u64>,
+        sum: &mut Vec<f64>,
+        max: &mut Vec<f32>,
+    ) {
+        (n.clear(), sum.clear(), max.clear());
+        n.extend(rows.clone().map(|row| self.n[row]));
+        if let Some((sums, maximums)) = &self.weights {
+            sum.extend(rows.clone().map(|row| sums[row]));
+            max.extend(rows.map(|row| maximums[row]));
+        }
+    }
+
+    /// The columns of some rows.
+    pub(super) fn slice(&self, rows: Range<usize>) -> BinColumns<'_> {
+        let weights = self.weights.as_ref();
+        BinColumns { n: &self.n[rows.clone()], weights: weights.map(|(sum, max)| (&sum[rows.clone()], &max[rows])) }
+    }
 }
 
 /// The category codes of points.
@@ -214,7 +286,11 @@ impl PointBatch {
             }
             _ => None,
         };
-        let weight = match batch.column_by_name("weight") {
+        let bins = match batch.column_by_name("n") {
+            Some(_) => Some(BinBuffers::read(batch)?),
+            None => None,
+        };
+        let weight = match batch.column_by_name("weight").filter(|_| bins.is_none()) {
             Some(column) => Some(column.as_primitive_opt::<Float32Type>()?.values().clone()),
             None => None,
         };
@@ -237,7 +313,7 @@ impl PointBatch {
             return None;
         }
         let first_key = morton::key(*x.first()?, *y.first()?);
-        Some(Self { first_row, first_key, x, y, frame, exact, weight, time_us, category, track })
+        Some(Self { first_row, first_key, x, y, frame, exact, weight, bins, time_us, category, track })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -316,7 +392,16 @@ impl PointsFile {
     }
 
     pub(super) fn is_weighted(&self) -> bool {
-        self.batches.first().is_some_and(|batch| batch.weight.is_some())
+        let has_weights = |batch: &PointBatch| match &batch.bins {
+            Some(bins) => bins.weights.is_some(),
+            None => batch.weight.is_some(),
+        };
+        self.batches.first().is_some_and(has_weights)
+    }
+
+    /// Whether rows stand for many points each.
+    pub(super) fn has_bins(&self) -> bool {
+        self.batches.first().is_some_and(|batch| batch.bins.is_some())
     }
 
     pub(super) fn is_timed(&self) -> bool {
@@ -404,9 +489,9 @@ impl PointsFile {
         }
     }
 
-    /// A copy of some rows.
-    pub(super) fn rows(&self, range: Range<u64>) -> Rows {
-        let mut rows = Rows { frame: self.frame, names: self.names.clone(), ..Rows::default() };
+    /// A copy of some rows, which are of `level` if they are bins.
+    pub(super) fn rows(&self, range: Range<u64>, level: Option<u32>) -> Rows {
+        let mut rows = Rows { frame: self.frame, level, names: self.names.clone(), ..Rows::default() };
         for (batch, range) in self.batch_ranges(range) {
             let before = rows.keys.len();
             rows.keys.resize(before + range.len(), 0);
@@ -415,6 +500,13 @@ impl PointsFile {
                 column.extend_from_slice(&exact[range.clone()]);
             }
             rows.weight.extend(batch.weight.iter().flat_map(|weight| &weight[range.clone()]));
+            if let Some(bins) = batch.bins.as_ref().map(|bins| bins.slice(range.clone())) {
+                rows.n.extend_from_slice(bins.n);
+                if let Some((sum, max)) = bins.weights {
+                    rows.sum.extend_from_slice(sum);
+                    rows.weight.extend_from_slice(max);
+                }
+            }
             rows.time_us.extend(batch.time_us.iter().flat_map(|time| &time[range.clone()]));
             rows.category.extend(batch.category.iter().flat_map(|codes| range.clone().map(|row| codes.at(row))));
             rows.track.extend(batch.track.iter().flat_map(|track| &track[range.clone()]));

@@ -34,6 +34,8 @@ pub(super) struct PendingWrite {
     pub(super) points: PendingPoints,
     /// The frame of the points.
     pub(super) frame: Frame,
+    /// The level of rows that stand for many points each.
+    pub(super) level: Option<u32>,
     pub(super) request: Option<Request>,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use super::bins::snap_to_cells;
 use kiln_core::geo::morton;
 use kiln_core::geo::{Frame, Points};
 
@@ -16,8 +17,14 @@ pub(super) struct Rows {
     /// Exact positions on a plane in meters, `[x, y]`. Without the columns every point is exactly at the position of
     /// its units.
     pub(super) exact: [Vec<f64>; 2],
-    /// Weights. Without the column every point weighs 1.
+    /// Weights, or the greatest weights of bins. Without the column every point weighs 1.
     pub(super) weight: Vec<f32>,
+    /// The level of rows that stand for many points each.
+    pub(super) level: Option<u32>,
+    /// The numbers of points of rows that stand for many points each.
+    pub(super) n: Vec<u64>,
+    /// The sums of weights of rows that stand for many points each. Without the column every point weighs 1.
+    pub(super) sum: Vec<f64>,
     /// Microseconds since 1970-01-01 UTC; [`Points::NO_TIME`] if a point has no time.
     pub(super) time_us: Vec<i64>,
     /// Codes of the names; [`Rows::NO_CATEGORY`] if a point has no category.
@@ -36,6 +43,8 @@ pub(super) struct Columns {
     pub(super) frame: Frame,
     /// Whether there are exact positions.
     pub(super) exact: bool,
+    /// The level of rows that stand for many points each.
+    pub(super) level: Option<u32>,
     pub(super) weighted: bool,
     pub(super) timed: bool,
     /// The names of the categories, if there are any.
@@ -137,6 +146,9 @@ impl Rows {
             keys: retain(self.keys, keep),
             exact: self.exact.map(|column| retain(column, keep)),
             weight: retain(self.weight, keep),
+            level: self.level,
+            n: retain(self.n, keep),
+            sum: retain(self.sum, keep),
             time_us: retain(self.time_us, keep),
             category: retain(self.category, keep),
             names: self.names,
@@ -153,10 +165,20 @@ impl Rows {
         self.frame.to_fixed(points, &mut x, &mut y);
         self.keys.resize(before + points.len(), 0);
         morton::keys(&x, &y, &mut self.keys[before..]);
+        if let Some(bins) = points.bins() {
+            snap_to_cells(&mut self.keys[before..], bins.level);
+            self.level = Some(bins.level);
+            self.append_bins(before, bins.n, bins.sum);
+        }
         let after = self.len();
         let exact = (!is_exact(self.frame, &x, &y, points)).then(|| [points.lon(), points.lat()]);
         self.append_exact(before, exact);
-        append(&mut self.weight, before, after, points.weight(), 1.0);
+        // Without the greatest weights of bins that have weights, they are unknown.
+        let unknown = match points.bins() {
+            Some(bins) if bins.sum.is_some() && points.weight().is_none() => vec![f32::NAN; points.len()],
+            _ => Vec::new(),
+        };
+        append(&mut self.weight, before, after, points.weight().or(present(&unknown)), 1.0);
         append(&mut self.time_us, before, after, points.time_us(), Points::NO_TIME);
         let codes = points.category().map(|category| {
             let code_map: Vec<u32> = category.names.iter().map(|name| self.names.code(name)).collect();
@@ -184,14 +206,41 @@ impl Rows {
     pub(super) fn append_columns(&mut self, other: &Self) {
         if self.is_empty() {
             self.frame = other.frame;
+            self.level = other.level;
         }
         let (before, after) = (self.len(), self.len() + other.len());
         self.keys.extend_from_slice(&other.keys);
         self.append_exact(before, other.exact_columns());
         append(&mut self.weight, before, after, present(&other.weight), 1.0);
+        self.append_bins(before, &other.n, present(&other.sum));
         append(&mut self.time_us, before, after, present(&other.time_us), Points::NO_TIME);
         append(&mut self.category, before, after, present(&other.category), Self::NO_CATEGORY);
         append(&mut self.track, before, after, present(&other.track), Points::NO_TRACK);
+    }
+
+    /// Appends the numbers of points and the sums of weights of bins, from row `before` on.
+    fn append_bins(&mut self, before: usize, n: &[u64], sum: Option<&[f64]>) {
+        self.n.extend_from_slice(n);
+        // The sum of n weights of 1.
+        let ones = |n: &[u64]| n.iter().map(|&n| n as f64).collect::<Vec<f64>>();
+        match sum {
+            Some(sum) => {
+                if self.sum.is_empty() {
+                    self.sum = ones(&self.n[..before]);
+                }
+                self.sum.extend_from_slice(sum);
+            }
+            None if self.sum.is_empty() => {}
+            None => self.sum.extend(ones(n)),
+        }
+    }
+
+    /// The number of points that the rows stand for.
+    pub(super) fn points(&self) -> u64 {
+        if self.level.is_none() {
+            return self.len() as u64;
+        }
+        self.n.iter().fold(0, |sum, &n| sum.saturating_add(n))
     }
 
     /// Appends the exact positions of the points from `before` on; `None` if they are at the positions of their units.
@@ -221,6 +270,7 @@ impl Rows {
         Columns {
             frame: self.frame,
             exact: self.exact_columns().is_some(),
+            level: self.level,
             weighted: !self.weight.is_empty(),
             timed: !self.time_us.is_empty(),
             names: (!self.category.is_empty() && !self.names.list.is_empty()).then(|| self.names.clone()),
@@ -238,6 +288,9 @@ impl Rows {
             keys: tail(&self.keys, start),
             exact: self.exact.each_ref().map(|column| tail(column, start)),
             weight: tail(&self.weight, start),
+            level: self.level,
+            n: tail(&self.n, start),
+            sum: tail(&self.sum, start),
             time_us: tail(&self.time_us, start),
             category: tail(&self.category, start),
             names: Names::default(),
@@ -257,6 +310,8 @@ impl Rows {
         }
         self.exact.iter_mut().for_each(|column| reorder(column, &order));
         reorder(&mut self.weight, &order);
+        reorder(&mut self.n, &order);
+        reorder(&mut self.sum, &order);
         reorder(&mut self.time_us, &order);
         reorder(&mut self.category, &order);
         reorder(&mut self.track, &order);

@@ -6,11 +6,13 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Snapshot;
+use super::bins::BinColumns;
 use super::filter::{Filter, SelectedPoints};
 use super::points::{BATCH_ROWS, PointBatch};
 use super::segment::Segment;
+use super::snapshot::points_of;
 use kiln_core::error::{Error, Result};
-use kiln_core::geo::{Bounds, Categories, Frame, Points, fixed};
+use kiln_core::geo::{Bounds, Categories, Frame, PointBins, Points, fixed};
 use kiln_core::parallel::spawn_each;
 use kiln_core::source::{Query, ScanReport, Sink, Source};
 
@@ -19,6 +21,9 @@ impl Source for Snapshot {
         /// Rows per part, the unit of work of a thread.
         const PART_ROWS: u64 = BATCH_ROWS as u64;
         self.check(query)?;
+        if !query.columns.bins {
+            self.check_single_points()?;
+        }
         let segments = self.passing(query);
         let windows = query.scan.near.map(|bounds| windows(self.frame(), bounds));
         let mut parts = Vec::new();
@@ -65,9 +70,14 @@ impl Source for Snapshot {
 impl Snapshot {
     /// The report of a scan of the segments that may contain points that pass.
     pub(super) fn scan_report(&self, query: &Query<'_>, segments: &[(&Segment, Option<Filter<'_>>)]) -> ScanReport {
-        let passing: u64 = segments.iter().map(|(segment, _)| segment.entry.rows).sum();
+        let passing = points_of(segments);
         let unweighted = if query.columns.weights && !self.is_weighted() { passing } else { 0 };
-        ScanReport { read: self.points(), filtered: self.points() - passing, unweighted, ..ScanReport::default() }
+        ScanReport {
+            read: self.points(),
+            filtered: self.points().saturating_sub(passing),
+            unweighted,
+            ..ScanReport::default()
+        }
     }
 }
 
@@ -98,6 +108,9 @@ pub(super) struct SinkColumns {
     time: Vec<i64>,
     codes: Vec<u32>,
     track: Vec<u64>,
+    n: Vec<u64>,
+    sum: Vec<f64>,
+    max: Vec<f32>,
 }
 
 impl SinkColumns {
@@ -118,7 +131,7 @@ impl SinkColumns {
         for start in rows.clone().step_by(CHUNK) {
             let chunk = start..(start + CHUNK).min(rows.end);
             let Some(filter) = filter else {
-                flow = self.all(batch, chunk, names, query).map(&mut *sink);
+                flow = self.all(batch, chunk, names, segment.level, query).map(&mut *sink);
                 if !matches!(flow, Ok(ControlFlow::Continue(()))) {
                     return flow;
                 }
@@ -127,7 +140,7 @@ impl SinkColumns {
             let mut selected = std::mem::take(&mut self.selected);
             filter.select(batch, chunk, query.columns.weights, &mut selected, |selected| {
                 if matches!(flow, Ok(ControlFlow::Continue(()))) {
-                    flow = self.selected(batch, selected, names, query).map(&mut *sink);
+                    flow = self.selected(batch, selected, names, segment.level, query).map(&mut *sink);
                 }
             });
             self.selected = selected;
@@ -144,6 +157,7 @@ impl SinkColumns {
         batch: &'a PointBatch,
         rows: Range<usize>,
         names: &'a [Box<str>],
+        level: Option<u32>,
         query: &Query<'_>,
     ) -> Result<Points<'a>> {
         self.locate(batch, rows.clone(), query);
@@ -158,13 +172,17 @@ impl SinkColumns {
                 |codes| &codes[rows.clone()],
             )
         });
-        points(
+        let points = points(
             [&self.lon, &self.lat],
             batch.weight.as_ref().filter(|_| columns.weights).map(|weight| &weight[rows.clone()]),
             batch.time_us.as_ref().filter(|_| columns.times).map(|time| &time[rows.clone()]),
             batch.track.as_ref().filter(|_| columns.tracks).map(|track| &track[rows.clone()]),
             codes.map(|codes| Categories { codes, names }),
-        )
+        )?;
+        match (&batch.bins, level) {
+            (Some(bins), Some(level)) => with_bins(points, bins.slice(rows), level, columns.weights),
+            _ => Ok(points),
+        }
     }
 
     /// The selected points.
@@ -173,6 +191,7 @@ impl SinkColumns {
         batch: &PointBatch,
         selected: &'a SelectedPoints,
         names: &'a [Box<str>],
+        level: Option<u32>,
         query: &Query<'_>,
     ) -> Result<Points<'a>> {
         let (rows, columns) = (|| selected.rows.iter().map(|&row| row as usize), &query.columns);
@@ -193,7 +212,18 @@ impl SinkColumns {
             &*self.codes
         });
         let weight = (!selected.weight.is_empty()).then_some(&*selected.weight);
-        points([&self.lon, &self.lat], weight, time, track, codes.map(|codes| Categories { codes, names }))
+        if let Some(bins) = &batch.bins {
+            bins.gather(rows(), &mut self.n, &mut self.sum, &mut self.max);
+        }
+        let points =
+            points([&self.lon, &self.lat], weight, time, track, codes.map(|codes| Categories { codes, names }))?;
+        match (&batch.bins, level) {
+            (Some(bins), Some(level)) => {
+                let weights = bins.weights.is_some().then_some((&*self.sum, &*self.max));
+                with_bins(points, BinColumns { n: &self.n, weights }, level, columns.weights)
+            }
+            _ => Ok(points),
+        }
     }
 
     /// Sets the positions to those of `rows`, or to zeros if the query needs none.
@@ -204,6 +234,15 @@ impl SinkColumns {
         } else {
             batch.positions(rows, &mut self.lon, &mut self.lat);
         }
+    }
+}
+
+/// Marks rows as bins of `level`, with their weights if `weights`.
+fn with_bins<'a>(points: Points<'a>, bins: BinColumns<'a>, level: u32, weights: bool) -> Result<Points<'a>> {
+    let BinColumns { n, weights: columns } = bins;
+    match columns.filter(|_| weights) {
+        Some((sum, max)) => points.with_weight(max)?.with_bins(PointBins { level, n, sum: Some(sum) }),
+        None => points.with_bins(PointBins { level, n, sum: None }),
     }
 }
 

@@ -3,10 +3,12 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
 use super::arrow_file::FileDigest;
+use super::bins::TIME_STEPS_US;
 use super::blocks::BlocksFile;
 use super::build::build;
 use super::disk;
@@ -50,6 +52,16 @@ pub(super) struct SegmentTotals {
     pub(super) untimed: u64,
     /// Whether points have categories.
     pub(super) categories: bool,
+    /// The number of points that rows stand for; `None` if each row is one point.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) n: Option<u64>,
+    /// Whether the greatest weight of some bin is unknown.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) without_max: bool,
+    /// Of bins, the greatest of a day, an hour, a minute, a second and a microsecond that divides all their times, in
+    /// microseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) time_step_us: Option<u64>,
 }
 
 impl SegmentTotals {
@@ -75,10 +87,10 @@ impl SegmentTotals {
                 *max = [max[0].max(x), max[1].max(y)];
             }
         }
-        for &weight in &rows.weight {
-            let weight = f64::from(weight);
-            let [sum, min, max] = self.weight.get_or_insert([0.0, weight, weight]);
-            (*sum, *min, *max) = (*sum + weight, min.min(weight), max.max(weight));
+        if rows.level.is_some() {
+            self.add_bins(rows);
+        } else {
+            self.add_weights(&rows.weight);
         }
         for &time in &rows.time_us {
             if time == Points::NO_TIME {
@@ -89,6 +101,32 @@ impl SegmentTotals {
             }
         }
         self.categories |= !rows.category.is_empty();
+    }
+
+    fn add_weights(&mut self, weights: &[f32]) {
+        for &weight in weights {
+            let weight = f64::from(weight);
+            let [sum, min, max] = self.weight.get_or_insert([0.0, weight, weight]);
+            (*sum, *min, *max) = (*sum + weight, min.min(weight), max.max(weight));
+        }
+    }
+
+    /// Adds the numbers, weights and times of rows that stand for many points each. The minimum of their weights is that
+    /// of the means of the rows, and so is the maximum if the greatest weights are unknown.
+    fn add_bins(&mut self, rows: &Rows) {
+        self.n = Some(self.n.unwrap_or_default().saturating_add(rows.points()));
+        for ((&sum, &max), &n) in rows.sum.iter().zip(&rows.weight).zip(&rows.n) {
+            let mean = sum / n as f64;
+            self.without_max |= max.is_nan();
+            let greatest = if max.is_nan() { mean } else { f64::from(max) };
+            let [total, least, most] = self.weight.get_or_insert([0.0, mean, greatest]);
+            (*total, *least, *most) = (*total + sum, least.min(mean), most.max(greatest));
+        }
+        for &time in rows.time_us.iter().filter(|time| **time != Points::NO_TIME) {
+            let divides = |step: &u64| time.rem_euclid(*step as i64) == 0;
+            let steps = TIME_STEPS_US.into_iter().filter(|step| self.time_step_us.is_none_or(|own| *step <= own));
+            self.time_step_us = Some(steps.into_iter().find(divides).unwrap_or(1));
+        }
     }
 
     /// Adds the extent of the points to `extent`.
@@ -105,6 +143,13 @@ impl SegmentTotals {
                 extent.add(Points::new(&[lon], &[lat]).unwrap_or_default());
             }
         }
+    }
+}
+
+impl SegmentEntry {
+    /// The number of points that its rows stand for.
+    pub(super) fn point_count(&self) -> u64 {
+        self.totals.n.unwrap_or(self.rows)
     }
 }
 
@@ -189,12 +234,26 @@ pub(super) struct Segment {
     pub(super) blocks: Option<BlocksFile>,
     /// The ingest requests of the points, by idempotency key.
     pub(super) requests: HashMap<String, Request>,
+    /// The level of rows that stand for many points each.
+    pub(super) level: Option<u32>,
+    /// The number of points before each batch of bins, and of all, computed by the first sample.
+    pub(super) points_before: OnceLock<Vec<u64>>,
 }
 
 impl Segment {
-    /// Opens the segment of an entry, with points in `frame`. Its files in `folder` have the base name `name`.
-    pub(super) fn open(folder: &Path, name: &str, entry: &SegmentEntry, frame: Frame) -> Result<Self> {
+    /// Opens the segment of an entry, with points in `frame`, or bins of `level`. Its files in `folder` have the base name
+    /// `name`.
+    pub(super) fn open(
+        folder: &Path,
+        name: &str,
+        entry: &SegmentEntry,
+        frame: Frame,
+        level: Option<u32>,
+    ) -> Result<Self> {
         let points = PointsFile::open(&points_path(folder, name), entry.points, frame)?;
+        if points.rows > 0 && points.has_bins() != level.is_some() {
+            return Err(Error::input(points.path(), "it is damaged: its rows are not those of the layer"));
+        }
         if points.rows != entry.rows {
             let reason = format!("it is damaged: {} points instead of {}", points.rows, entry.rows);
             return Err(Error::input(points.path(), reason));
@@ -204,7 +263,7 @@ impl Segment {
             None => None,
         };
         let requests = points.requests().into_iter().map(|request| (request.key.clone(), request)).collect();
-        Ok(Self { entry: entry.clone(), points, blocks, requests })
+        Ok(Self { entry: entry.clone(), points, blocks, requests, level, points_before: OnceLock::new() })
     }
 
     /// Verifies the checksums of the files, which reads them entirely.
@@ -244,6 +303,7 @@ impl Segment {
         Columns {
             frame: self.points.frame,
             exact: self.points.has_exact_positions(),
+            level: self.level,
             weighted: self.points.is_weighted(),
             timed: self.points.is_timed(),
             names: self.points.has_categories().then(|| self.points.names.clone()),

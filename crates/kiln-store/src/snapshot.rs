@@ -63,7 +63,9 @@ impl Snapshot {
             } else if let Some(damage) = damage {
                 damaged.push(damage.clone());
             } else {
-                match Segment::open(folder, &Manifest::segment_name(entry.id), entry, frame).and_then(verify_small) {
+                match Segment::open(folder, &Manifest::segment_name(entry.id), entry, frame, manifest.level)
+                    .and_then(verify_small)
+                {
                     Ok(segment) => segments.push(Arc::new(segment)),
                     // Permanent errors: a retry would not help.
                     Err(error) if matches!(error, Error::Input { .. }) || is_newest && is_missing(&error) => {
@@ -143,7 +145,7 @@ impl Snapshot {
 
     /// The number of points.
     pub fn points(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.entry.rows).sum()
+        self.segments.iter().fold(0, |sum, segment| sum.saturating_add(segment.entry.point_count()))
     }
 
     /// Whether any point has a weight; otherwise every point weighs 1.
@@ -156,7 +158,7 @@ impl Snapshot {
         let mut summary = Summary { segments: self.segments.len(), ..Summary::default() };
         for segment in &self.segments {
             let totals = &segment.entry.totals;
-            summary.points += segment.entry.rows;
+            summary.points = summary.points.saturating_add(segment.entry.point_count());
             summary.bytes += segment.bytes();
             summary.untimed += if totals.time_us.is_some() { totals.untimed } else { segment.entry.rows };
             if let Some([first, last]) = totals.time_us {
@@ -167,7 +169,7 @@ impl Snapshot {
         }
         if self.is_weighted() {
             for segment in &self.segments {
-                let ones = segment.entry.rows as f64;
+                let ones = segment.entry.point_count() as f64;
                 let [sum, min, max] = segment.entry.totals.weight.unwrap_or([ones, 1.0, 1.0]);
                 let weight = summary.weight.get_or_insert([0.0, min, max]);
                 *weight = [weight[0] + sum, weight[1].min(min), weight[2].max(max)];
@@ -197,6 +199,9 @@ impl Snapshot {
         threads: usize,
     ) -> Result<(Cells, ScanReport)> {
         self.check(query)?;
+        if reduction == Reduction::Max && query.columns.weights {
+            self.check_max()?;
+        }
         let reason = match (self.coordinate_space(), canvas.projection()) {
             (CoordinateSpace::Globe, Projection::Plane) => {
                 "the layer is on the globe; use a geographic projection: mercator or platecarree"
@@ -210,14 +215,14 @@ impl Snapshot {
             return Err(Error::invalid(Parameter::PROJECTION, reason));
         }
         let frame = self.frame();
-        let request =
-            CellRequest { canvas, frame, reduction, weights: query.columns.weights, radius_px, stop: query.scan.stop };
+        let (weights, bins) = (query.columns.weights, self.level().is_some());
+        let request = CellRequest { canvas, frame, reduction, weights, radius_px, bins, stop: query.scan.stop };
         let segments = self.passing(query);
         let points = self.points();
         let cells = aggregate(&segments, request, points, threads)?;
         self.check_damage()?;
-        let passing: u64 = segments.iter().map(|(segment, _)| segment.entry.rows).sum();
-        let report = ScanReport { read: points, filtered: points - passing, ..ScanReport::default() };
+        let passing = points_of(&segments);
+        let report = ScanReport { read: points, filtered: points.saturating_sub(passing), ..ScanReport::default() };
         Ok((cells, report))
     }
 
@@ -232,6 +237,9 @@ impl Snapshot {
                 let parameter = query.filter.time_parameter();
                 return Err(Error::invalid(parameter, "the layer's points have no times to filter by"));
             }
+        }
+        if self.level().is_some() && query.filter.filters_time() {
+            self.check_buckets(&query.filter)?;
         }
         let categories = || self.segments.iter().any(|segment| segment.points.has_categories());
         if !query.filter.categories.is_empty() && !self.segments.is_empty() && !categories() {
@@ -248,6 +256,11 @@ impl Snapshot {
         };
         self.segments.iter().filter_map(passing).collect()
     }
+}
+
+/// The number of points of segments.
+pub(super) fn points_of(segments: &[(&Segment, Option<Filter<'_>>)]) -> u64 {
+    segments.iter().fold(0, |sum, (segment, _)| sum.saturating_add(segment.entry.point_count()))
 }
 
 fn is_missing(error: &Error) -> bool {

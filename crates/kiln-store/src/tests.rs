@@ -1,5 +1,6 @@
 //! The store returns the same points and the same sums, independent of segments, compaction and damage.
 
+mod bins;
 mod damage;
 mod expiry;
 mod failures;
@@ -228,8 +229,15 @@ fn resampled_cells_agree_with_the_exact_ones_after_smoothing() {
     let snapshot = layer_of(&store, &columns, 1).snapshot();
     let query = Query::default().with_weights(true);
     let spread = |canvas: &Canvas, reduction: Reduction, radius_px: f64, threads: usize| {
-        let request =
-            aggregate::CellRequest { canvas, frame: Frame::Mercator, reduction, weights: true, radius_px, stop: None };
+        let request = aggregate::CellRequest {
+            canvas,
+            frame: Frame::Mercator,
+            reduction,
+            weights: true,
+            radius_px,
+            bins: false,
+            stop: None,
+        };
         aggregate::aggregate(&snapshot.passing(&query), request, u64::MAX, threads).unwrap()
     };
     let cases = [

@@ -30,7 +30,7 @@ pub use frame::Frame;
 pub(crate) use ground::{Ground, GroundRow};
 pub use plane_frame::PlaneFrame;
 pub use plane_tile::PlaneTile;
-pub use points::{Categories, Points};
+pub use points::{Categories, PointBins, Points};
 pub use polygon::Polygon;
 pub use projection::{EARTH_RADIUS_M, MAX_MERCATOR_LAT_DEG, Projection};
 pub use sample::SystematicSample;

@@ -17,6 +17,27 @@ pub struct Points<'a> {
     time_us: Option<&'a [i64]>,
     category: Option<Categories<'a>>,
     track: Option<&'a [u64]>,
+    bins: Option<PointBins<'a>>,
+}
+
+/// The columns of rows that stand for many points each, all in one cell of the Web Mercator world.
+///
+/// The position of a row is the middle of its cell, and its weight the greatest of its points; NaN if that is unknown.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PointBins<'a> {
+    /// The level of the cells: the world is a square of 2^level × 2^level cells.
+    pub level: u32,
+    /// The number of points of each row, at least 1.
+    pub n: &'a [u64],
+    /// The sum of the weights of each row; `None` if the weight of every point is 1.
+    pub sum: Option<&'a [f64]>,
+}
+
+impl PointBins<'_> {
+    /// The greatest level, whose cells are the units of stored locations.
+    pub const MAX_LEVEL: u32 = 32;
+    /// The greatest number of points of a row: 2^53, up to which whole numbers are exact as `f64`.
+    pub const MAX_N: u64 = 1 << 53;
 }
 
 /// The category of each point, dictionary-encoded.
@@ -111,6 +132,16 @@ impl<'a> Points<'a> {
         Ok(Self { track: Some(track), ..self })
     }
 
+    /// Marks the rows as standing for many points each.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if there is not exactly one number per row.
+    pub fn with_bins(self, bins: PointBins<'a>) -> Result<Self> {
+        self.check(bins.n.len(), "numbers of points")?;
+        self.check(bins.sum.map_or(self.len(), <[f64]>::len), "sums of weights")?;
+        Ok(Self { bins: Some(bins), ..self })
+    }
+
     /// The number of a track from its text, such as the name of a device: a 64-bit hash, which is the same in every
     /// process. [`NO_TRACK`](Self::NO_TRACK) if the text is empty.
     pub fn track_id(text: &str) -> u64 {
@@ -130,7 +161,7 @@ impl<'a> Points<'a> {
     /// Removes the weights: the weight of every point is then 1.
     #[must_use]
     pub fn without_weight(self) -> Self {
-        Self { weight: None, ..self }
+        Self { weight: None, bins: self.bins.map(|bins| PointBins { sum: None, ..bins }), ..self }
     }
 
     /// Removes the times.
@@ -191,6 +222,11 @@ impl<'a> Points<'a> {
         self.track
     }
 
+    /// The numbers and sums of rows that stand for many points each; `None` if a row is one point.
+    pub fn bins(&self) -> Option<PointBins<'a>> {
+        self.bins
+    }
+
     /// The points of `range`, which is clamped to the number of points.
     #[must_use]
     pub fn slice(&self, range: std::ops::Range<usize>) -> Self {
@@ -203,6 +239,11 @@ impl<'a> Points<'a> {
             time_us: self.time_us.map(|time_us| &time_us[start..end]),
             category: self.category.map(|Categories { codes, names }| Categories { codes: &codes[start..end], names }),
             track: self.track.map(|track| &track[start..end]),
+            bins: self.bins.map(|PointBins { level, n, sum }| PointBins {
+                level,
+                n: &n[start..end],
+                sum: sum.map(|sum| &sum[start..end]),
+            }),
         }
     }
 }

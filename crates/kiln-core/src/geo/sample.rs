@@ -38,6 +38,17 @@ impl<T: Copy> SystematicSample<T> {
         self.added += 1;
     }
 
+    /// Adds the next item of the stream `n` times.
+    pub fn push_many(&mut self, item: T, n: u64) {
+        let end = self.added.saturating_add(n);
+        // The items in between are skipped, as `push` would.
+        while let Some(next) = self.added.checked_next_multiple_of(self.step).filter(|next| *next < end) {
+            self.added = next;
+            self.push(item);
+        }
+        self.added = end;
+    }
+
     /// The sample.
     pub fn items(&self) -> Vec<T> {
         let count = self.count.min(self.kept.len());
@@ -63,5 +74,21 @@ mod tests {
             }
         }
         assert!(SystematicSample::<u8>::new(0).items().is_empty());
+    }
+
+    #[test]
+    fn an_item_that_is_added_many_times_counts_as_often() {
+        for numbers in [vec![1, 1, 1], vec![1000, 3, 0, 70_000, 1], vec![7; 900], vec![513, 1, 99_999]] {
+            let (mut many, mut single) = (SystematicSample::new(8), SystematicSample::new(8));
+            for (item, &n) in numbers.iter().enumerate() {
+                many.push_many(item, n);
+                (0..n).for_each(|_| single.push(item));
+            }
+            assert_eq!((many.kept, many.step, many.added), (single.kept, single.step, single.added), "{numbers:?}");
+        }
+        let mut large = SystematicSample::new(2);
+        large.push_many(1, u64::MAX);
+        large.push_many(2, 1);
+        assert_eq!(large.items(), [1, 1]);
     }
 }

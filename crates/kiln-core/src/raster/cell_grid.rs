@@ -8,7 +8,7 @@ mod band_accumulator;
 mod cell_to_pixel;
 mod resample;
 
-pub use band_accumulator::{BandAccumulator, CellSums};
+pub use band_accumulator::{BandAccumulator, CellCount, CellSums};
 pub use cell_to_pixel::{AlignedBand, CellToPixelMap, ColumnMap, OUTSIDE, RowMap};
 pub use resample::Resampling;
 

@@ -106,6 +106,10 @@ impl PointSet for FilteredPoints {
         self.all.is_weighted()
     }
 
+    fn bin_level(&self) -> Option<u32> {
+        self.all.bin_level()
+    }
+
     fn description(&self) -> Description {
         self.all.description()
     }

@@ -50,6 +50,12 @@ pub trait PointSet: Source + Debug {
     /// Whether points have weights. Without weights, the weight of every point is 1.
     fn is_weighted(&self) -> bool;
 
+    /// The level of the cells of a set of bins, whose rows stand for many points each: the world is a square of 2^level ×
+    /// 2^level cells. The set has no single points then. Default: `None`.
+    fn bin_level(&self) -> Option<u32> {
+        None
+    }
+
     /// The description of a layer of the points. Default: empty.
     fn description(&self) -> Description {
         Description::default()

@@ -47,6 +47,9 @@ pub struct ColumnSelection {
     /// Whether batches have tracks, if the input has them. An input without tracks is not an error, unless `names` names
     /// the column. Default: `false`.
     pub tracks: bool,
+    /// Whether rows may stand for many points each: see [`Points::bins`](crate::geo::Points::bins). If not, a source of
+    /// such rows is an error. Default: `false`.
+    pub bins: bool,
 }
 
 /// The names of the columns (CSV headers, Parquet columns, GeoJSON properties). A number selects a column by its
@@ -292,6 +295,13 @@ impl<'a> Query<'a> {
     #[must_use]
     pub fn with_positions(mut self, positions: bool) -> Self {
         self.columns.without_positions = !positions;
+        self
+    }
+
+    /// Sets whether rows may stand for many points each.
+    #[must_use]
+    pub fn with_bins(mut self, bins: bool) -> Self {
+        self.columns.bins = bins;
         self
     }
 

@@ -88,7 +88,6 @@ impl Resampling {
         max: Option<&mut [f32]>,
     ) {
         if let (Some(cells), Some(counts)) = (accumulator.counts(), counts) {
-            let cells: Vec<f64> = cells.iter().map(|&count| f64::from(count)).collect();
             self.spread_sums(rows, &cells, counts);
         }
         if let (Some(cells), Some(sums)) = (accumulator.sums(), sums) {
