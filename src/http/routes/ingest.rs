@@ -41,7 +41,7 @@ pub(crate) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempote
 /// The result of adding points.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct IngestReply {
-    /// Number of points that were added to the layer and written to disk.
+    /// Number of points that were added to the layer and written to disk. A bin counts as the number of its points.
     #[schema(example = 998)]
     accepted: u64,
     /// Number of rejected rows.
@@ -257,7 +257,7 @@ impl IngestRequest {
         ingested.hash_delimited(self.query.as_bytes());
         read(&mut ingested)?;
         let IngestBatch { batch, report, beyond_map, digest, .. } = ingested;
-        let (accepted, rejected) = (batch.len() as u64, report.rejected);
+        let (accepted, rejected) = (batch.points(), report.rejected);
         let retention = retention_remark(&layer.snapshot(), |before_us| batch.expiry(before_us));
         let stop = permit.stop();
         if stop.load(Ordering::Relaxed) {
@@ -371,6 +371,7 @@ impl IngestBatch<'_> {
                 .with_times(true)
                 .with_categories(true)
                 .with_tracks(true)
+                .with_bins(true)
                 .with_max_rejections(MAX_REJECTIONS)
                 .with_stop(Some(&stop));
             let mut failed = None;

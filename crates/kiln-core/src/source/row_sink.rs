@@ -79,6 +79,33 @@ impl<'i, 's> RowSink<'i, 's> {
         ControlFlow::Continue(())
     }
 
+    /// Adds valid rows that stand for many points each.
+    pub fn bins(&mut self, points: Points<'_>) -> ControlFlow<()> {
+        if points.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        if !self.query.filter.is_active() {
+            return self.pass_on(points);
+        }
+        let mut passing = std::mem::take(&mut self.passing);
+        find_passing(self.query, points, &mut passing);
+        let mut start = 0;
+        let mut flow = self.flow();
+        // Runs of rows that pass, or do not.
+        while start < passing.len() && flow.is_continue() {
+            let passes = passing[start];
+            let end = start + passing[start..].iter().take_while(|other| **other == passes).count();
+            if passes {
+                flow = self.pass_on(points.slice(start..end));
+            } else {
+                self.filter(end - start);
+            }
+            start = end;
+        }
+        self.passing = passing;
+        flow
+    }
+
     /// Adds at most [`Batch::ROWS`] rows.
     fn slice(&mut self, points: Points<'_>) -> ControlFlow<()> {
         if !all_valid(self.query.columns.space, points) {

@@ -5,11 +5,13 @@
 //! first rows. An [`Adapter`] converts the batches of a part to points according to this plan.
 
 mod adapter;
+mod bins;
 mod categories;
 mod coordinates;
 mod describe;
 mod find;
 mod plan;
+mod quadbin;
 mod sample;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
@@ -24,6 +26,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arrow_array::RecordBatch;
 
 use self::adapter::Adapter;
+use self::bins::BinTable;
 pub use self::describe::DescribedColumn;
 pub(super) use self::describe::{TableDescription, describe};
 use self::plan::Plan;
@@ -100,6 +103,9 @@ impl BatchSink for RejectionCounter<'_, '_, '_> {
 
 impl Source for TablePoints {
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
+        if let Some(bins) = BinTable::find(&*self.table, query)? {
+            return bins.scan(&*self.table, &self.options, query, sinks);
+        }
         let plan = match Plan::of(&*self.table, &self.options, query) {
             // The columns of an open table are unknown if its first rows are all invalid.
             Err(error) if self.table.is_open() && self.table.schema().fields().is_empty() => {
