@@ -7,7 +7,7 @@ use clap::Args as ClapArgs;
 
 use super::config::environment;
 use super::signals::run_cancellable;
-use crate::config::{Config, check_layer_name};
+use crate::config::{Config, TimeSpan, check_layer_name};
 use crate::error::{Error, Result};
 use crate::layer_name;
 use crate::parameters::time_text;
@@ -28,10 +28,15 @@ pub(super) struct StoreArgs {
 impl StoreArgs {
     /// Opens the store.
     pub(super) fn open(&self) -> Result<Store> {
-        match &self.store {
-            Some(folder) => Store::open(folder),
-            None => Store::open(&self.load()?.store.folder),
-        }
+        let (folder, grace) = match &self.store {
+            // Another store than that of the configuration, which may be missing or for another version.
+            Some(folder) => (folder.clone(), self.load().ok().and_then(|config| config.store.grace)),
+            None => {
+                let config = self.load()?.store;
+                (config.folder, config.grace)
+            }
+        };
+        Ok(Store::open(&folder)?.with_grace(grace.map(TimeSpan::duration)))
     }
 
     /// Loads the configuration.

@@ -116,6 +116,11 @@ with_defaults! {
         pub folder: PathBuf = "store".into(),
         /// Whether the store is read-only: no layer changes, and another server may use the store at the same time.
         pub read_only: bool,
+        /// Time for which the files of replaced and removed points stay on disk, for servers on other machines that read
+        /// the same folder. If it is missing, 1h on a network file system, and 0 on a local disk. Set it if this machine
+        /// shares its local disk with others.
+        #[schemars(range(min = 0, max = 7 * 86_400), example = &"1h")]
+        pub grace: Option<TimeSpan>,
     }
 
     /// `[postgis]`: a database whose tables are layers.

@@ -74,6 +74,7 @@ fn every_key_can_be_set_by_its_variable() {
         ("KILN_SERVER_SIGNING_SECRET", "s3cret-s3cret-s3cret"),
         ("KILN_STORE_FOLDER", "kept"),
         ("KILN_STORE_READ_ONLY", "true"),
+        ("KILN_STORE_GRACE", "0"),
         ("KILN_POSTGIS_URL", "postgres://kiln:s3cret@db/maps"),
         ("KILN_POSTGIS_DISCOVER", "false"),
         ("KILN_POSTGIS_CONNECTIONS", "3"),

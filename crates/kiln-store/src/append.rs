@@ -104,6 +104,10 @@ impl StoredLayer {
     /// [`Error::Invalid`] for `Idempotency-Key` if the key was used for another body, or if the batch is in another
     /// coordinate space than the layer; [`Error::Io`] if writing to the store fails. No points are appended then.
     pub fn append(&self, batch: Batch, request: Option<Request>) -> Result<AppendOutcome> {
+        self.free_if_full(self.append_batch(batch, request))
+    }
+
+    fn append_batch(&self, batch: Batch, request: Option<Request>) -> Result<AppendOutcome> {
         /// The number of points from which a write becomes a separate segment.
         const MIN_SEGMENT_ROWS: usize = 1 << 17;
         if let Some(level) = batch.mixed {

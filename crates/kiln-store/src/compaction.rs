@@ -87,6 +87,17 @@ impl StoredLayer {
         threads: usize,
         progress: Option<&Progress>,
     ) -> Result<u64> {
+        self.free_if_full(self.merge_into_one(snapshot, segments, expire_before_us, threads, progress))
+    }
+
+    fn merge_into_one(
+        &self,
+        snapshot: &Snapshot,
+        segments: &[Arc<Segment>],
+        expire_before_us: Option<i64>,
+        threads: usize,
+        progress: Option<&Progress>,
+    ) -> Result<u64> {
         // Merged points get a new checksum, so damage must be detected before the merge.
         segments
             .iter()

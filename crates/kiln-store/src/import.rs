@@ -67,6 +67,16 @@ impl StoredLayer {
         threads: usize,
         progress: &Progress,
     ) -> Result<PreparedImport> {
+        self.free_if_full(self.prepare(source, query, threads, progress))
+    }
+
+    fn prepare(
+        &self,
+        source: &dyn Source,
+        query: &Query<'_>,
+        threads: usize,
+        progress: &Progress,
+    ) -> Result<PreparedImport> {
         let space = self.coordinate_space();
         if query.columns.space != space {
             return Err(other_space(space));
@@ -166,7 +176,7 @@ impl StoredLayer {
         let PreparedImport { staging, entry, frame, level, imported } = prepared;
         if let Some(entry) = entry {
             let change = Change { added: vec![entry], existing, description, level, frame, ..Change::default() };
-            self.commit(change, &[staging])?;
+            self.free_if_full(self.commit(change, &[staging]))?;
         }
         Ok(imported)
     }

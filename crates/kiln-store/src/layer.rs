@@ -10,13 +10,14 @@ use super::bins::other_rows;
 use super::claim::Claim;
 use super::clock::{Instant, now_s};
 use super::disk::{self, File, FileIdentity, sync_folder};
+use super::grace::Grace;
 use super::lock::lock_layer;
 use super::manifest::{self, Description, Manifest, Space};
 use super::queue::WriteQueue;
 use super::segment::{self, SegmentEntry};
 use super::snapshot::Snapshot;
 use super::staging::StagingDir;
-use super::sweep::sweep_layer;
+use super::sweep::{free_if_full, sweep_layer};
 use super::sync::{Mutex, RwLock};
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::Frame;
@@ -38,6 +39,7 @@ pub struct StoredLayer {
     pub(super) opening: Mutex<()>,
     pub(super) queue: WriteQueue,
     claim: Arc<Claim>,
+    grace: Grace,
     commits: AtomicU64,
 }
 
@@ -94,8 +96,8 @@ pub(super) struct LayerLock(#[allow(dead_code, reason = "an open file holds the 
 
 impl StoredLayer {
     /// Opens the layer `name` of the store in a folder; `None` if it does not exist. The name must be valid.
-    /// Changes check `claim`, that of the store.
-    pub(super) fn open(store: &Path, name: &str, claim: &Arc<Claim>) -> Result<Option<Self>> {
+    /// Changes check `claim`, that of the store, and keep the files of removed segments for `grace`.
+    pub(super) fn open(store: &Path, name: &str, claim: &Arc<Claim>, grace: Grace) -> Result<Option<Self>> {
         let folder = store.join(name);
         let Some((snapshot, identity)) = read(&folder, None)? else { return Ok(None) };
         snapshot.damaged().iter().for_each(|damage| damage.log(name));
@@ -108,6 +110,7 @@ impl StoredLayer {
             opening: Mutex::new(()),
             queue: WriteQueue::default(),
             claim: Arc::clone(claim),
+            grace,
             commits: AtomicU64::new(0),
         }))
     }
@@ -129,19 +132,25 @@ impl StoredLayer {
 
     /// The layer's current snapshot. Commits of other processes become visible within [`Self::REFRESH_INTERVAL`].
     pub fn snapshot(&self) -> Arc<Snapshot> {
+        /// The age from which a snapshot is not used anymore: the files of its segments may be gone.
+        const MAX_AGE: Duration = Duration::from_secs(30);
         let latest = || {
             let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-            (Arc::clone(&current.snapshot), current.checked_at.elapsed() < Self::REFRESH_INTERVAL)
+            (Arc::clone(&current.snapshot), current.checked_at.elapsed())
         };
-        let (mut snapshot, mut is_fresh) = latest();
+        let (mut snapshot, mut age) = latest();
         if self.exclude_newly_damaged(&snapshot) {
-            (snapshot, is_fresh) = latest();
+            (snapshot, age) = latest();
         }
-        if is_fresh {
+        if age < Self::REFRESH_INTERVAL {
             return snapshot;
         }
         // While one thread refreshes the snapshot, the others use the current one.
-        let Ok(_opening) = self.opening.try_lock() else { return snapshot };
+        let opening = self.opening.try_lock();
+        if opening.is_err() && age < MAX_AGE {
+            return snapshot;
+        }
+        let _opening = opening.unwrap_or_else(|_| self.opening.lock().unwrap_or_else(PoisonError::into_inner));
         match self.refresh() {
             Ok(newer) => newer,
             Err(error) => {
@@ -189,6 +198,12 @@ impl StoredLayer {
     /// Creates a staging folder.
     pub(super) fn staging_dir(&self) -> Result<StagingDir> {
         StagingDir::new(&self.staging)
+    }
+
+    /// Passes the result of a change on. If the disk is full, frees the space of removed segments and layers, so that the
+    /// next attempt can succeed. The layer must not be locked by this thread.
+    pub(super) fn free_if_full<T>(&self, result: Result<T>) -> Result<T> {
+        free_if_full(&self.staging, result)
     }
 
     /// Commits a change under the layer's lock. `staged` are the staging folders of the new segments, in the same
@@ -251,6 +266,11 @@ impl StoredLayer {
             }
             manifest.set_level(change.level);
         }
+        let passed = manifest.removed.take_passed(now_s());
+        if let Some(until_s) = self.grace.until_s(&self.staging) {
+            manifest.removed.add(&obsolete, until_s);
+            obsolete.clear();
+        }
         if !change.same_points {
             manifest.changed_s = now_s();
         }
@@ -267,7 +287,7 @@ impl StoredLayer {
         // The change is committed from here on.
         self.commits.fetch_add(1, Ordering::Relaxed);
         self.set_manifest(manifest);
-        for id in obsolete {
+        for id in obsolete.into_iter().chain(passed) {
             segment::remove(&self.folder, &Manifest::segment_name(id));
         }
         Ok(())

@@ -38,6 +38,7 @@ mod disk;
 mod expiry;
 mod filter;
 mod floor_plan;
+mod grace;
 
 mod import;
 mod layer;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::disk::{self, File, OpenFolder, sync_folder};
+use super::grace::RemovedSegments;
 use super::segment::{self, SegmentEntry};
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::{Frame, PlaneFrame, PointBins};
@@ -114,6 +115,9 @@ pub(super) struct Manifest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) level: Option<u32>,
     pub(super) segments: Vec<SegmentEntry>,
+    /// Segments that were removed, and whose files stay for a while.
+    #[serde(default, skip_serializing_if = "RemovedSegments::is_empty")]
+    pub(super) removed: RemovedSegments,
 }
 
 /// The manifest file: the manifest with a checksum of its text.
@@ -148,6 +152,7 @@ impl Manifest {
             space,
             level: None,
             segments: Vec::new(),
+            removed: RemovedSegments::default(),
         }
     }
 
@@ -173,14 +178,14 @@ impl Manifest {
         format!("{id:08}")
     }
 
-    /// The names of the segments' files.
-    pub(super) fn files(&self) -> HashSet<String> {
-        let of = |entry: &SegmentEntry| {
-            let name = Self::segment_name(entry.id);
-            let (points, bins) = (segment::points_name(&name), segment::bins_name(&name));
-            [Some(points), entry.bins.map(|_| bins)]
+    /// The names of the segments' files, and of those of removed segments that must stay at `now_s`.
+    pub(super) fn files(&self, now_s: u64) -> HashSet<String> {
+        let of = |id: u64, has_bins: bool| {
+            let name = Self::segment_name(id);
+            [Some(segment::points_name(&name)), has_bins.then(|| segment::bins_name(&name))]
         };
-        self.segments.iter().flat_map(of).flatten().collect()
+        let kept = self.removed.kept(now_s).into_iter().flat_map(|id| of(id, true));
+        self.segments.iter().flat_map(|entry| of(entry.id, entry.bins.is_some())).chain(kept).flatten().collect()
     }
 
     /// Reads the manifest of the layer in `folder`; `None` if there is no layer.

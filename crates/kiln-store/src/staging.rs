@@ -1,9 +1,11 @@
 //! Staging folders for files that are not yet part of a layer.
 
+use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use super::disk::{self, File};
+use super::grace::Grace;
 use super::lock::lock_file;
 use super::manifest::create_folder;
 use kiln_core::error::{Error, Result};
@@ -23,14 +25,25 @@ impl StagingDir {
     /// The name of the segment that a commit moves from the folder to the layer.
     pub(super) const SEGMENT: &'static str = "result";
     const PREFIX: &'static str = ".work-";
+    /// The prefix of the folder of a removed layer, followed by the time until which it stays.
+    const REMOVED: &'static str = ".work-removed-";
     const LOCK: &'static str = "lock";
 
     /// Creates a staging folder in `parent`, and `parent` if it is missing.
     pub(super) fn new(parent: &Path) -> Result<Self> {
+        Self::with_prefix(parent, Self::PREFIX)
+    }
+
+    /// Creates a folder in `parent` for a removed layer, whose files stay until `until_s`, in Unix seconds.
+    pub(super) fn removed(parent: &Path, until_s: u64) -> Result<Self> {
+        Self::with_prefix(parent, &format!("{}{until_s}-", Self::REMOVED))
+    }
+
+    fn with_prefix(parent: &Path, prefix: &str) -> Result<Self> {
         let failed = |error| Error::io(parent, "write to", error);
         create_folder(parent).map_err(failed)?;
         loop {
-            let folder = disk::create_unique_dir(parent, Self::PREFIX).map_err(failed)?;
+            let folder = disk::create_unique_dir(parent, prefix).map_err(failed)?;
             match lock_file(&folder.join(Self::LOCK)) {
                 Ok(lock) => return Ok(Self { folder, is_left: false, _lock: lock }),
                 // A sweep of another process has removed the folder before it was locked.
@@ -52,10 +65,26 @@ impl StagingDir {
         self.is_left = true;
     }
 
-    /// Removes the staging folders of processes that have ended.
-    pub(super) fn sweep(parent: &Path) {
+    /// Whether the folder `name` is that of a removed layer, and its grace time has passed at `now_s`; `None` if it is
+    /// another folder.
+    fn has_passed(name: &str, now_s: u64) -> Option<bool> {
+        let (until_s, _) = name.strip_prefix(Self::REMOVED)?.split_once('-')?;
+        Some(Grace::has_passed(until_s.parse().ok()?, now_s))
+    }
+
+    /// Whether there are folders of removed layers whose grace time has passed.
+    pub(super) fn any_removed(parent: &Path, now_s: u64) -> bool {
+        let is_passed = |name: &OsStr| Self::has_passed(&name.to_string_lossy(), now_s) == Some(true);
+        disk::read_dir(parent).into_iter().flatten().flatten().any(|entry| is_passed(&entry.file_name()))
+    }
+
+    /// Removes the staging folders of processes that have ended, except for removed layers whose grace time has not passed
+    /// at `now_s`.
+    pub(super) fn sweep(parent: &Path, now_s: u64) {
         for entry in disk::read_dir(parent).into_iter().flatten().flatten() {
-            if !entry.file_name().to_string_lossy().starts_with(Self::PREFIX) {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if !name.starts_with(Self::PREFIX) || Self::has_passed(&name, now_s) == Some(false) {
                 continue;
             }
             // The lock file is created if it is missing: after a power cut, a folder can have lost it, and a new folder does
@@ -130,7 +159,7 @@ mod tests {
             }
         }
         fs::create_dir(store.join("cities")).unwrap();
-        StagingDir::sweep(&store);
+        StagingDir::sweep(&store, 0);
         assert_eq!(count(&store), 2);
         assert!(used.path().join("run-0.points.arrow").exists());
         drop(used);
@@ -153,7 +182,7 @@ mod tests {
                 })
                 .collect();
             while !threads.iter().all(std::thread::ScopedJoinHandle::is_finished) {
-                StagingDir::sweep(store.path());
+                StagingDir::sweep(store.path(), 0);
             }
         });
         assert_eq!(count(store.path()), 0);

@@ -4,10 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use super::claim::Claim;
 use super::clock::now_s;
 use super::disk::{self, OpenFolder};
+use super::grace::Grace;
 use super::layer::StoredLayer;
 use super::lock::lock_layer;
 use super::manifest::{self, Description, Manifest, Space};
@@ -15,7 +17,7 @@ use super::missing_manifest::{check_manifest, lacks_manifest};
 use super::retention::{ClockCheck, RetentionClock};
 use super::snapshot::Snapshot;
 use super::staging::StagingDir;
-use super::sweep::sweep;
+use super::sweep::{free_if_full, sweep, sweep_removed};
 use super::sync::{Mutex, RwLock};
 use kiln_core::error::{Error, Result};
 use kiln_core::layer_name;
@@ -31,6 +33,7 @@ pub struct Store {
     logged: Mutex<BTreeSet<String>>,
     claim: Arc<Claim>,
     clock: RetentionClock,
+    grace: Grace,
 }
 
 impl Store {
@@ -44,7 +47,16 @@ impl Store {
         }
         let claim = Arc::new(Claim::new(folder));
         let clock = RetentionClock::new(folder);
-        Ok(Self { folder: folder.to_owned(), layers: RwLock::default(), logged: Mutex::default(), claim, clock })
+        let (layers, logged, grace) = (RwLock::default(), Mutex::default(), Grace::default());
+        Ok(Self { folder: folder.to_owned(), layers, logged, claim, clock, grace })
+    }
+
+    /// Sets the grace time: the files of segments and layers stay for it after their removal, because servers on other
+    /// machines may read them. `None` is an hour on a network file system, and no time on a local disk. At most a week. Files
+    /// that were removed before stay as long as it was set then.
+    #[must_use]
+    pub fn with_grace(self, grace: Option<Duration>) -> Self {
+        Self { grace: Grace::of(grace), ..self }
     }
 
     /// Opens the store for a server. Only one server can use a store at a time; a second one is rejected until the
@@ -87,6 +99,11 @@ impl Store {
     /// Removes the files of processes that were killed. Files in use are kept.
     pub fn sweep(&self) {
         sweep(&self.folder);
+    }
+
+    /// Removes the files of removed segments and layers whose [grace time](Self::with_grace) has passed.
+    pub fn sweep_removed(&self) {
+        let _ = sweep_removed(&self.folder, now_s());
     }
 
     /// Its folder.
@@ -143,7 +160,7 @@ impl Store {
         if let Some(layer) = layers.get(name) {
             return Ok(Some(Arc::clone(layer)));
         }
-        let opened = StoredLayer::open(&self.folder, name, &self.claim);
+        let opened = StoredLayer::open(&self.folder, name, &self.claim, self.grace);
         self.log_damaged_manifest(name, opened.as_ref().err());
         let Some(layer) = opened? else { return Ok(None) };
         let layer = Arc::new(layer);
@@ -196,6 +213,16 @@ impl Store {
         description: Description,
         fill: impl FnOnce(&StoredLayer) -> Result<T>,
     ) -> Result<T> {
+        free_if_full(&self.folder, self.create_filled(name, space, description, fill))
+    }
+
+    fn create_filled<T>(
+        &self,
+        name: &str,
+        space: CoordinateSpace,
+        description: Description,
+        fill: impl FnOnce(&StoredLayer) -> Result<T>,
+    ) -> Result<T> {
         let folder = self.layer_folder(name)?;
         let taken = || Error::invalid(Parameter::LAYER, format!("there is a layer `{name}` already"));
         if disk::exists(&folder.join(manifest::FILE)) {
@@ -212,7 +239,7 @@ impl Store {
         let staged = staging.path().join(name);
         disk::create_dir(&staged).map_err(failed)?;
         Manifest::new(Space::of(space), description, now_s()).write(&staged)?;
-        let layer = StoredLayer::open(staging.path(), name, &self.claim)?;
+        let layer = StoredLayer::open(staging.path(), name, &self.claim, Grace::Seconds(0))?;
         let filled = fill(&layer.ok_or_else(|| Error::input(&staged, "it was removed concurrently"))?)?;
         self.claim.check()?;
         let opened = OpenFolder::open(&self.folder).map_err(failed)?;
@@ -239,7 +266,11 @@ impl Store {
         }
         let _lock = lock_layer(&folder)?;
         self.claim.check()?;
-        let staging = StagingDir::new(&self.folder)?;
+        let until_s = self.grace.until_s(&self.folder);
+        let staging = match until_s {
+            Some(until_s) => StagingDir::removed(&self.folder, until_s)?,
+            None => StagingDir::new(&self.folder)?,
+        };
         let removed = staging.path().join(name);
         let opened = OpenFolder::open(&self.folder).map_err(failed)?;
         disk::rename(&folder, &removed).map_err(failed)?;
@@ -249,6 +280,9 @@ impl Store {
                 staging.leave_to_sweep();
             }
             return Err(failed(error));
+        }
+        if until_s.is_some() {
+            staging.leave_to_sweep();
         }
         self.layers.write().unwrap_or_else(PoisonError::into_inner).remove(name);
         Ok(true)

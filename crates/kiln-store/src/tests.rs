@@ -4,6 +4,7 @@ mod bins;
 mod damage;
 mod expiry;
 mod failures;
+mod grace;
 mod matrix;
 mod names;
 mod occupancy;

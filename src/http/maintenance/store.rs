@@ -22,6 +22,9 @@ const VERIFY_EVERY: Duration = Duration::from_secs(24 * 3600);
 /// The interval between removals of expired points.
 const EXPIRE_EVERY: Duration = Duration::from_secs(3600);
 
+/// The interval between removals of files whose grace time has passed. Commits remove those of their layer, too.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
 /// Maintains the store while the server runs.
 pub(crate) async fn run(app: Arc<App>) {
     if app.config.store.read_only {
@@ -31,6 +34,7 @@ pub(crate) async fn run(app: Arc<App>) {
         merge(&app, |queue| &queue.small, 0..=SMALL_ROWS),
         merge(&app, |queue| &queue.large, SMALL_ROWS + 1..=u64::MAX),
         expire(&app),
+        sweep_removed(&app),
         verify(&app, VERIFY_EVERY),
     );
 }
@@ -55,6 +59,18 @@ async fn merge(app: &Arc<App>, queue: fn(&MaintenanceQueue) -> &MergeQueue, rows
         if merges > 0 {
             app.maintenance.large.add(&name);
         }
+    }
+}
+
+/// Removes the files of removed segments and layers whose grace time has passed.
+async fn sweep_removed(app: &Arc<App>) {
+    let mut ticks = tokio::time::interval(SWEEP_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let app = Arc::clone(app);
+        // A panic is logged by its hook.
+        let _ = tokio::task::spawn_blocking(move || app.store.sweep_removed()).await;
     }
 }
 

@@ -25,7 +25,7 @@ use super::rooms::LayerRooms;
 use super::schemes::Schemes;
 use super::spaces::Spaces;
 use super::write_limiter::WriteLimiter;
-use crate::config::{Config, KeyConfig, LayerConfig, StoreConfig, Token};
+use crate::config::{Config, KeyConfig, LayerConfig, StoreConfig, TimeSpan, Token};
 use crate::error::{Error, Result};
 use crate::http::maintenance::queue::MaintenanceQueue;
 use crate::http::maintenance::scheduler::Scheduler;
@@ -91,7 +91,7 @@ fn open_input_layer(config: &Config, name: &str, layer: &LayerConfig) -> Result<
 /// Opens the store of the config. Its folder may be missing until a request or another process creates the first layer.
 fn open_store(config: &StoreConfig) -> Result<Store> {
     let open = if config.read_only { Store::open } else { Store::open_for_server };
-    open(&config.folder)
+    Ok(open(&config.folder)?.with_grace(config.grace.map(TimeSpan::duration)))
 }
 
 /// Runs work that takes a while. On a thread of the async runtime, the other tasks of the thread are moved to another.

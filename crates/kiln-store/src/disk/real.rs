@@ -31,6 +31,40 @@ pub(crate) fn is_dir(path: &Path) -> bool {
     metadata(path).is_ok_and(|metadata| metadata.is_dir())
 }
 
+/// Whether a folder, or the nearest existing one above it, is on a file system that other machines can change: a network
+/// file system, or one in user space, which most often is one.
+#[cfg(target_os = "linux")]
+pub(crate) fn is_network(folder: &Path) -> bool {
+    /// The magic numbers of statfs(2): NFS, SMB, CIFS, SMB2, FUSE, Ceph, 9P, AFS, Coda, Lustre, GPFS, BeeGFS, OCFS2, GFS2.
+    const NETWORK: [u32; 14] = [
+        0x6969,
+        0x517B,
+        0xFF53_4D42,
+        0xFE53_4D42,
+        0x6573_5546,
+        0x00C3_6400,
+        0x0102_1997,
+        0x5346_414F,
+        0x7375_7245,
+        0x0BD0_0BD0,
+        0x4750_4653,
+        0x1983_0326,
+        0x7461_636F,
+        0x0116_1970,
+    ];
+    let mut existing =
+        folder.ancestors().map(|folder| if folder.as_os_str().is_empty() { Path::new(".") } else { folder });
+    // The type of the magic number depends on the processor.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it has 32 bits")]
+    let magic = existing.find_map(|folder| rustix::fs::statfs(folder).ok()).map(|status| status.f_type as u32);
+    magic.is_some_and(|magic| NETWORK.contains(&magic))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn is_network(_folder: &Path) -> bool {
+    false
+}
+
 /// Opens a file for writing without changing its content, and creates it if it is missing.
 pub(crate) fn open_or_create(path: &Path) -> io::Result<File> {
     File::options().create(true).truncate(false).write(true).open(path)

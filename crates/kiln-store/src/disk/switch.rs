@@ -96,6 +96,10 @@ pub(crate) fn is_dir(path: &Path) -> bool {
     World::current().map_or_else(|| real::is_dir(path), |context| context.status(path).is_ok_and(is_dir))
 }
 
+pub(crate) fn is_network(folder: &Path) -> bool {
+    World::current().is_none() && real::is_network(folder)
+}
+
 /// An entry of a folder.
 #[derive(Debug)]
 pub(crate) struct DirEntry {

@@ -36,6 +36,10 @@ pub(super) struct Run {
     pub(super) old: Vec<(Arc<Snapshot>, Contents)>,
     /// The contents of each version that was seen since the last power cut.
     pub(super) versions: BTreeMap<String, (Contents, Option<u32>)>,
+    /// The grace time of removed segments, in seconds.
+    pub(super) grace_s: u64,
+    /// The files that must stay, by layer and name, each with the time of the monotonic clock until which it must.
+    pub(super) kept: BTreeMap<(usize, String), Duration>,
     pub(super) next: u32,
     pub(super) points: u64,
     pub(super) power_cuts: u64,
@@ -56,6 +60,8 @@ pub(super) fn run(seed: u64, blind: Blind) -> Result<Run, String> {
         jump: None,
         old: Vec::new(),
         versions: BTreeMap::new(),
+        grace_s: 0,
+        kept: BTreeMap::new(),
         next: 1,
         points: 0,
         power_cuts: 0,
@@ -79,6 +85,7 @@ pub(super) fn run(seed: u64, blind: Blind) -> Result<Run, String> {
 impl Run {
     fn rounds(&mut self) -> Result<(), String> {
         const ROUNDS: u64 = 14;
+        self.grace_s = [0, 0, 900, 100_000][self.below(4) as usize];
         self.world.state().faults.short_write = 8;
         for process in 0..PROCESSES.len() {
             self.start(process)?;
@@ -127,6 +134,9 @@ impl Run {
             let mut state = self.world.state();
             state.wall_us = state.wall_us.saturating_add_signed(jump_s * 1_000_000);
             state.log.push(format!("the clock jumps by {jump_s} s"));
+            drop(state);
+            // A grace time ends by the clock.
+            self.kept.clear();
         }
     }
 
@@ -146,8 +156,9 @@ impl Run {
     }
 
     /// Chooses the faults of a round.
-    fn prepare_faults(&self) {
-        let mut state = self.world.state();
+    fn prepare_faults(&mut self) {
+        let world = Arc::clone(&self.world);
+        let mut state = world.state();
         let faults = state.random.below(8);
         match faults {
             0 => state.faults = Faults { error: 40, failed_sync: 20, ..state.faults },
@@ -155,6 +166,8 @@ impl Run {
                 let space = state.random.below(8000);
                 state.disk.capacity = Some(state.disk.used() + space);
                 state.log.push(format!("the disk has {space} bytes left"));
+                // A full disk ends all grace times.
+                self.kept.clear();
             }
             2 => {
                 state.disk.is_read_only = true;
@@ -337,14 +350,15 @@ impl Run {
 
     /// Starts a process, again if it has run before.
     fn start(&mut self, process: usize) -> Result<(), String> {
+        let grace = Some(Duration::from_secs(self.grace_s));
         self.world.clone().enter(process as u32, None, || self.stores[process] = None);
         let store = self.world.enter(process as u32, None, || {
             let folder = Path::new(FOLDER);
             if process == 0 {
-                let store = Store::open_for_server(folder)?;
+                let store = Store::open_for_server(folder)?.with_grace(grace);
                 store.claim().map(|()| store)
             } else {
-                Store::open(folder)
+                Store::open(folder).map(|store| store.with_grace(grace))
             }
         });
         self.world.log(format!("{} starts", PROCESSES[process]));
@@ -364,6 +378,7 @@ impl Run {
         self.world.state().is_powered = false;
         self.old.clear();
         self.versions.clear();
+        self.kept.clear();
         for process in 0..PROCESSES.len() {
             self.world.clone().enter(process as u32, None, || self.stores[process] = None);
         }
