@@ -254,8 +254,16 @@ fn a_damaged_manifest_is_unavailable_with_a_hint_and_logged_once() {
         reply.rejected(503, &["the manifest of the layer is damaged", "`kiln drop worn`"]);
     }
     for _ in 0..2 {
-        let catalog = server.get("/catalog").ok(200).json()["layers"].to_string();
-        assert!(catalog.contains("whole") && !catalog.contains("worn"), "{catalog}");
+        let catalog = server.get("/catalog").ok(200).json();
+        let layers = catalog["layers"].to_string();
+        assert!(layers.contains("whole") && !layers.contains("worn"), "{layers}");
+        let unreadable = catalog["unreadable"].as_array().unwrap();
+        assert!(unreadable.len() == 1 && unreadable[0]["name"] == "worn", "{unreadable:?}");
+        assert!(
+            unreadable[0]["reason"].as_str().unwrap().starts_with("manifest.json: it is damaged: "),
+            "{unreadable:?}"
+        );
+        assert!(unreadable[0]["remedy"].as_str().unwrap().contains("`kiln drop worn`"), "{unreadable:?}");
     }
     let log = server.log();
     let lines: Vec<&str> =
@@ -265,4 +273,5 @@ fn a_damaged_manifest_is_unavailable_with_a_hint_and_logged_once() {
     kiln(server.folder(), ["drop", "worn", "--yes"]).done();
     kiln(server.folder(), ["import", "a.csv", "--layer", "worn"]).done();
     assert_eq!(server.get("/worn/statistics").ok(200).json()["points"], 3000);
+    assert!(server.get("/catalog").ok(200).json().get("unreadable").is_none());
 }

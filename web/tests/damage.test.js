@@ -1,7 +1,7 @@
 // The map page of a layer of which a segment is damaged.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -24,6 +24,9 @@ before(async () => {
   run('import', 'b.csv', '--layer', 'worn', '--append');
   run('import', 'a.csv', '--layer', 'whole', '--title', 'Whole');
   run('import', 'a.csv', '--layer', 'gone', '--title', 'Gone');
+  run('import', 'a.csv', '--layer', 'lost', '--title', 'Lost');
+  const manifest = join(home, 'store/lost/manifest.json');
+  writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('"rows":3', '"rows":4'));
   for (const name of ['worn', 'gone']) {
     const segment = join(home, `store/${name}/00000001.points.arrow`);
     const bytes = readFileSync(segment);
@@ -66,5 +69,33 @@ describe('a damaged layer', () => {
     assert.equal(await page.evaluate(legend), '"All points are damaged"');
     assert.ok(!(await page.textContent('body')).includes('No points yet'));
     await page.context().close();
+  });
+
+  test('that cannot be read is named with the remedy, and the others are shown', async () => {
+    const { page } = await chromium.page({}, [kiln.url]);
+    await page.goto(`${kiln.url}/#layer=lost`);
+    await page.waitForSelector('#map[aria-busy="false"]');
+    const notice = await page.textContent('#notice');
+    assert.match(notice, /^The layer `lost` cannot be read: manifest\.json: it is damaged: .*`kiln drop lost`.*; showing Gone\.$/);
+    assert.deepEqual(await page.locator('#layer option').allTextContents(), ['Gone', 'Whole', 'Worn']);
+    await page.goto(`${kiln.url}/#layer=whole`);
+    await page.reload();
+    await page.waitForSelector('#map[aria-busy="false"]');
+    assert.equal(await page.textContent('#notice'), '');
+    await page.context().close();
+  });
+
+  test('that is the only one is named on the page of a server without layers', async () => {
+    const only = mkdtempSync(join(tmpdir(), 'kiln-web-'));
+    cpSync(join(home, 'store/lost'), join(only, 'store/lost'), { recursive: true });
+    const own = await serveIn(only);
+    const { page } = await chromium.page({}, [own.url]);
+    await page.goto(own.url);
+    await page.waitForSelector('#unreadable');
+    assert.match(await page.textContent('#unreadable'), /^The layer `lost` cannot be read: manifest\.json: .*`kiln drop lost`/);
+    assert.equal(await page.textContent('#empty-title'), 'No readable layers');
+    await page.context().close();
+    own.stop();
+    rmSync(only, { recursive: true, force: true });
   });
 });

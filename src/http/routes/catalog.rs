@@ -8,7 +8,7 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::damage::DamageReply;
+use super::damage::{DamageReply, UnreadableLayerReply};
 use super::floor_plan::FloorPlanReply;
 use crate::color::Scheme;
 use crate::config::RESERVED;
@@ -28,6 +28,9 @@ use crate::source::ScanReport;
 pub(crate) struct CatalogReply {
     /// Layers, by name.
     layers: Vec<LayerReply>,
+    /// Layers of the store that cannot be read, and are not in `layers`, by name; omitted if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unreadable: Vec<UnreadableLayerReply>,
     /// Color schemes. A name followed by `_r` is the reversed scheme.
     schemes: Vec<SchemeReply>,
     /// Colormaps of OpenCV, by number, which masks accept in addition to the schemes.
@@ -218,7 +221,14 @@ pub(crate) async fn catalog(app: Session, base: BaseUrl, headers: HeaderMap) -> 
         draw_points_beyond: page.draw_points_beyond,
     };
     let writes = WritesReply::new(&app, &headers);
-    let reply = CatalogReply { layers: layers.collect(), schemes: schemes.collect(), colormaps, page, writes };
+    let reply = CatalogReply {
+        layers: layers.collect(),
+        unreadable: UnreadableLayerReply::all(&app),
+        schemes: schemes.collect(),
+        colormaps,
+        page,
+        writes,
+    };
     ([(header::CACHE_CONTROL, "no-cache")], Json(reply))
 }
 

@@ -3,7 +3,10 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::error::Error;
 use crate::http::server::App;
+use crate::http::server::problem::manifest_remedy;
+use crate::http::server::session::Session;
 use crate::layer::Layer;
 use crate::source::DamagedPoints;
 use crate::store::Damage;
@@ -31,6 +34,37 @@ impl DamageReply {
         let DamagedPoints { segments, points, mut reasons } = layer.damage()?;
         reasons.truncate(Self::MAX_REASONS);
         Some(Self { segments, points, reasons })
+    }
+}
+
+/// A layer of the store none of whose points can be read.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct UnreadableLayerReply {
+    /// Name of the layer.
+    #[schema(example = "trips")]
+    name: String,
+    /// The file, and the reason.
+    #[schema(example = "manifest.json: it is damaged: the checksum does not match")]
+    reason: String,
+    /// What to do; null if the cause is not in the layer, such as a failing disk.
+    #[schema(
+        example = "restore the files of the layer from a backup, or remove it with `kiln drop trips` and import its points again"
+    )]
+    remedy: Option<String>,
+}
+
+impl UnreadableLayerReply {
+    /// The layers of the store that cannot be read and that the client may see, by name.
+    pub(super) fn all(app: &Session) -> Vec<Self> {
+        let unreadable = |name: String| {
+            let error = app.store.layer(&name).err()?;
+            let remedy = matches!(error, Error::DamagedManifest { .. }).then(|| manifest_remedy(&name));
+            Some(Self { name, reason: Damage::public_reason_of(&error), remedy })
+        };
+        // Names that cannot be listed are logged with the layers.
+        let names = app.store.names().unwrap_or_default();
+        let visible = names.into_iter().filter(|name| app.access().sees(name) && !app.is_input_layer(name));
+        visible.filter_map(unreadable).collect()
     }
 }
 

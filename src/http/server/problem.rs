@@ -320,6 +320,13 @@ impl IntoResponse for Box<Problem> {
     }
 }
 
+/// What repairs a layer whose manifest is damaged.
+pub(crate) fn manifest_remedy(layer: &str) -> String {
+    format!(
+        "restore the files of the layer from a backup, or remove it with `kiln drop {layer}` and import its points again"
+    )
+}
+
 impl From<Error> for Box<Problem> {
     fn from(error: Error) -> Self {
         let text = error.to_string();
@@ -352,12 +359,12 @@ impl From<Error> for Box<Problem> {
             }
             Error::Damaged { .. } => (
                 ProblemType::LayerDamaged,
-                "a segment of the layer is damaged; repeat the request, later responses leave it out",
+                "a segment of the layer is damaged; repeat the request: later responses leave the segment out",
             ),
             Error::DamagedManifest { layer, .. } => {
                 let detail = format!(
-                    "the manifest of the layer is damaged; restore the files of the layer from a backup, or remove it with \
-                     `kiln drop {layer}` and import its points again"
+                    "the manifest of the layer is damaged, so that none of its points can be read; {}",
+                    manifest_remedy(layer)
                 );
                 return Box::new(Problem { cause: Some(text), ..*Problem::damaged(detail) });
             }

@@ -62,7 +62,7 @@ parameter, and `request_id` is the id of the request in the server's log.
 | 503 | `urn:kiln:busy` | too many requests wait; retry after `Retry-After` |
 | 503 | `urn:kiln:timeout` | the request exceeded `server.timeout` or `postgis.timeout` |
 | 503 | `urn:kiln:database-unavailable` | the database of the layer cannot be reached |
-| 503 | `urn:kiln:layer-damaged` | a file of the layer is damaged; later requests leave it out |
+| 503 | `urn:kiln:layer-damaged` | a file of the layer is damaged: later requests leave a segment out; a manifest, rooms or a floor plan have to be replaced, as `detail` describes |
 | 503 | `urn:kiln:store-read-only` | the disk of the server is read-only, or access is denied; nothing was written |
 | 503 | `urn:kiln:store-unavailable` | the folder of the store was replaced; nothing was written |
 | 507 | `urn:kiln:disk-full` | the disk of the server is full; nothing was written |

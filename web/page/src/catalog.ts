@@ -1,6 +1,6 @@
 import { fetchJson, hasHeaders, type HeatStyle } from 'kiln-leaflet';
 
-import type { Damage } from './damage.js';
+import { unreadableSentence, type Damage, type Unreadable } from './damage.js';
 import { showNotice } from './dom.js';
 
 /** The base URL of the server. The page has its way there from its own URL; default: the folder of the page. */
@@ -33,6 +33,8 @@ export interface LayerEntry {
 /** The response of `/catalog`. */
 export interface Catalog {
   layers: LayerEntry[];
+  /** Layers whose files are damaged so that none of their points can be read. Missing: none. */
+  unreadable?: Unreadable[];
   /** Color schemes, with evenly spaced colors from cold to hot. */
   schemes: { name: string; family: string; colors: string[] }[];
   /** Missing: the server does not report it. */
@@ -85,10 +87,13 @@ export function layerOf(fragment: string, catalog: Catalog): LayerEntry | undefi
   return catalog.layers.find((layer) => layer.name === name) ?? onGlobe(catalog)[0] ?? catalog.layers[0];
 }
 
-/** Reports that `shown` replaces the layer that the URL names. */
-export function reportMissingLayer(shown: LayerEntry | undefined): void {
+/** Reports that `shown` replaces the layer that the URL names, and why. */
+export function reportMissingLayer(shown: LayerEntry | undefined, { unreadable = [] }: Catalog): void {
   const name = new URLSearchParams(location.hash.slice(1)).get('layer');
-  if (shown && name && name !== shown.name) showNotice(`There is no layer \`${name}\`; showing ${shown.title}.`);
+  if (!shown || !name || name === shown.name) return;
+  const damaged = unreadable.find((layer) => layer.name === name);
+  const reason = damaged ? unreadableSentence(damaged).replace(/\.$/, '') : `There is no layer \`${name}\``;
+  showNotice(`${reason}; showing ${shown.title}.`);
 }
 
 /** The URL of the page of a layer's matrix. */

@@ -10,6 +10,18 @@ export interface Damage {
   reasons: string[];
 }
 
+/** A layer none of whose points can be read. */
+export interface Unreadable {
+  name: string;
+  reason: string;
+  /** What to do. Null: the layer itself is not the cause. */
+  remedy: string | null;
+}
+
+/** Why a layer is not on the page, and what to do, in one sentence. */
+export const unreadableSentence = ({ name, reason, remedy }: Unreadable): string =>
+  `The layer \`${name}\` cannot be read: ${reason}${remedy ? `; ${remedy}` : ''}.`;
+
 /** What is left out of the pictures of a layer, in one sentence. */
 export function damageSentence({ segments, points: count }: Damage): string {
   const parts = segments === 1 ? 'a damaged segment' : `${number(segments)} damaged segments`;

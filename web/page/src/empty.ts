@@ -1,6 +1,7 @@
 import { closedReason } from './add/access.js';
 import { BASE, fetchCatalog, type Catalog } from './catalog.js';
-import { byId } from './dom.js';
+import { unreadableSentence } from './damage.js';
+import { byId, make } from './dom.js';
 
 /** The delay between two requests for the layers of a server without any, in milliseconds. */
 const POLL_MS = 3000;
@@ -16,6 +17,12 @@ export function showEmpty(catalog: Catalog): void {
   byId('empty-closed').hidden = reason === '';
   byId('empty-closed').textContent = reason;
   byId<HTMLDetailsElement>('empty-other').open = reason !== '';
+  if (catalog.unreadable) {
+    byId('empty-title').textContent = 'No readable layers';
+    const line = make('p', '', catalog.unreadable.map(unreadableSentence).join(' '));
+    line.id = 'unreadable';
+    byId('empty-title').after(line);
+  }
   byId('empty').hidden = false;
   const poll = () =>
     setTimeout(() => {

@@ -228,7 +228,7 @@ export class GlobePage {
     });
     addEventListener('hashchange', () => {
       const layer = layerOf(location.hash.slice(1), this.catalog);
-      reportMissingLayer(layer);
+      reportMissingLayer(layer, this.catalog);
       if (layer && !this.layers.includes(layer)) return location.reload();
       const { state, placed } = read(location.hash.slice(1), this.catalog, this.layers);
       if (write(state, this.layer, this.catalog) === write(this.state, this.layer, this.catalog)) return;

@@ -90,7 +90,7 @@ async function start(): Promise<void> {
   if (!catalog) return;
   acceptFiles(catalog);
   const layer = layerOf(location.hash.slice(1), catalog);
-  reportMissingLayer(layer);
+  reportMissingLayer(layer, catalog);
   // Without positions there is no map.
   if (layer && !layer.positions) return location.replace(matrixPage(layer.name));
   await (layer && isPlane(layer) ? startFloor(catalog, layer) : startGlobe(catalog));
