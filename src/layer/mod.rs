@@ -2,6 +2,7 @@
 
 mod canvas_kernel;
 mod catalog;
+mod cell_limit;
 mod extent_scan;
 mod fit_bounds;
 mod frames;
@@ -26,6 +27,7 @@ mod view;
 mod views;
 
 pub use catalog::{Catalog, SelectedEntry, SelectionOwner};
+pub use cell_limit::check_cells;
 pub use extent_scan::ExtentScan;
 pub use fit_bounds::{Fit, Size, canvas_for, canvas_of};
 pub use frames::Frames;

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Extent};
 use crate::http::server::digest::keyed_digest;
 use crate::http::server::problem::{HttpResult, Problem};
-use crate::layer::{Blend, Layer, Radius, Style, StyleOptions, Units};
+use crate::layer::{Blend, Layer, Radius, Style, StyleOptions, Units, check_cells};
 use crate::raster::Aggregation;
 use crate::source::{
     CoordinateSpace, PointOrder, PointSet, PointsWithin, Query, ResidentPoints, ScanReport, points_within_tolerance,
@@ -189,7 +189,7 @@ impl RenderRequest {
             );
             return Err(Problem::parameter(name, detail));
         }
-        style.canvas_with_reach(&self.canvas)?;
+        check_cells(&self.canvas, &style.canvas_with_reach(&self.canvas)?, limits.pixels, limits.radius_px)?;
         self.filter.check(&self.subject.query())?;
         if let (Subject::Inline(_), false) = (&self.subject, self.filter.is_none()) {
             return Err(Problem::parameter(

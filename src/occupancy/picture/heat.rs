@@ -3,7 +3,7 @@
 use super::{GridPicture, GridStyle, PictureLimits, check_pixels, encode};
 use crate::error::{Error, Result};
 use crate::geo::{Canvas, EARTH_RADIUS_M, Points, Projection};
-use crate::layer::{Radius, Style, canvas_of, render, render_shaded};
+use crate::layer::{Radius, Style, canvas_of, check_cells, render, render_shaded};
 use crate::occupancy::cell_window::h3_cells;
 use crate::occupancy::{CellSystem, Grid, GridLayer, Quantity};
 use crate::parameter::Parameter;
@@ -59,6 +59,7 @@ pub(super) fn smooth(grid: &Grid, layer: &GridLayer<'_>, style: &GridStyle, limi
         let detail = format!("a radius of {radius_px:.0} pixels exceeds the limit of {limit}, limits.radius_px");
         return Err(Error::invalid(Parameter::RADIUS, detail));
     }
+    check_cells(&canvas, &dots.canvas_with_reach(&canvas)?, limits.pixels, limits.radius_px)?;
     let unit = dots.unit(projection, layer.weight.filter(|_| grid.quantity().needs_weights()));
     let unit = match grid.quantity() {
         Quantity::Dwell => unit.replacen("points", "seconds", 1),
