@@ -6,17 +6,18 @@ use std::sync::atomic::AtomicBool;
 use axum::body::{Body, Bytes};
 use axum::extract::RawQuery;
 use axum::http::{HeaderMap, HeaderValue, Response, header};
-use kiln_matrix::{InputFormat, MatrixInput};
+use kiln_matrix::{ChartData, InputFormat, MatrixInput};
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::matrix::{find_scheme, protected};
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::http::parameters::body::media_type;
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::openapi::{InQuery, request_body};
 use crate::http::server::App;
+use crate::http::server::price::Price;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::session::Session;
 use crate::matrix::write::encode_data;
@@ -105,12 +106,15 @@ pub(crate) async fn draw(
     fields.finish()?;
     let options = table.input_options(&columns, "body", app.config.limits.cells);
     let shared = Arc::clone(&app);
+    let price = Price::of_matrix_body(body.len());
     // The outer result is that of the pool, the inner one a problem of the body.
-    let work = move |stop: &AtomicBool| {
+    let read = move |stop: &AtomicBool| {
         let input = MatrixInput::parse_with_stop(&body, input_format, &options, stop);
-        Ok(input.map_err(body_problem).and_then(|input| encode(&shared, input, format, styles, stop)))
+        Ok(input.map_err(body_problem).and_then(|input| Drawing::new(input, format, styles)))
     };
-    let (format, bytes) = app.pool.run(work).await??;
+    let drawing = app.pool.run_at(price, read).await??;
+    let (format, price) = (drawing.format, drawing.price(&app));
+    let bytes = app.pool.run_at(price, move |stop| drawing.encode(&shared, stop)).await?;
     let mut response = Response::new(Body::from(bytes));
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(format.media_type()));
     if let Ok(value) = HeaderValue::from_str(&app.config.server.cache_control) {
@@ -139,32 +143,43 @@ fn input_format(headers: &HeaderMap, body: &[u8]) -> HttpResult<InputFormat> {
     }
 }
 
-/// Encodes the input of a body; `format` and `styles` are those of the query string.
-fn encode(
-    app: &App,
-    input: MatrixInput,
-    format: Option<MatrixFormat>,
+/// A matrix and its appearance.
+struct Drawing {
+    data: ChartData,
+    texts: ChartTexts,
+    format: MatrixFormat,
     styles: MatrixStyleOptions,
-    stop: &AtomicBool,
-) -> HttpResult<(MatrixFormat, Vec<u8>)> {
-    let other = serde_json::to_vec(&input.other).map_err(|error| Problem::body(error.to_string()))?;
-    let mut fields = Fields::from_json(&other)?;
-    let ChartFormatOptions { format: of_body } = fields.read()?;
-    let styles = styles.over(fields.read()?);
-    fields.finish()?;
-    let format = format.or(of_body).unwrap_or(MatrixFormat::Png);
-    // The same body may be drawn in any format, so its style is not an error.
-    let texts = ChartTexts {
-        title: String::new(),
-        x_title: input.x_title.unwrap_or_default(),
-        y_title: input.y_title.unwrap_or_default(),
-        unit: input.unit.unwrap_or_default(),
-    };
-    let texts = styles.texts(texts);
-    let bytes = encode_data(input.data, texts, format, stop, |data, texts| {
-        styles.chart(data, texts, app.config.limits.pixels, |name| find_scheme(app, name))
-    })?;
-    Ok((format, bytes))
+}
+
+impl Drawing {
+    /// The drawing of the input of a body; `format` and `styles` are those of the query string.
+    fn new(input: MatrixInput, format: Option<MatrixFormat>, styles: MatrixStyleOptions) -> HttpResult<Self> {
+        let other = serde_json::to_vec(&input.other).map_err(|error| Problem::body(error.to_string()))?;
+        let mut fields = Fields::from_json(&other)?;
+        let ChartFormatOptions { format: of_body } = fields.read()?;
+        let styles = styles.over(fields.read()?);
+        fields.finish()?;
+        let texts = ChartTexts {
+            title: String::new(),
+            x_title: input.x_title.unwrap_or_default(),
+            y_title: input.y_title.unwrap_or_default(),
+            unit: input.unit.unwrap_or_default(),
+        };
+        let texts = styles.texts(texts);
+        Ok(Self { data: input.data, texts, format: format.or(of_body).unwrap_or(MatrixFormat::Png), styles })
+    }
+
+    fn price(&self, app: &App) -> Price {
+        Price::of_chart(&self.data, self.format, &self.styles, &app.config.limits)
+    }
+
+    /// Encodes the drawing. The same body may be drawn in any format, so its style is not an error.
+    fn encode(self, app: &App, stop: &AtomicBool) -> Result<Vec<u8>> {
+        let Self { data, texts, format, styles } = self;
+        encode_data(data, texts, format, stop, |data, texts| {
+            styles.chart(data, texts, app.config.limits.pixels, |name| find_scheme(app, name))
+        })
+    }
 }
 
 /// The problem of an invalid body.

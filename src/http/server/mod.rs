@@ -32,6 +32,7 @@ mod outbound;
 pub(crate) mod overlay_cache;
 pub(crate) mod pool;
 pub(crate) mod price;
+mod price_charts;
 pub(crate) mod problem;
 mod rate_window;
 mod reload;

@@ -18,6 +18,7 @@ use crate::http::parameters::mask_upload::{
 use crate::http::parameters::openapi::{InQuery, request_body};
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::masks::{Masks, UploadedImage};
+use crate::http::server::price::Price;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::session::Session;
 use crate::masks::{MaskOptions, ReadMaskOptions};
@@ -78,6 +79,7 @@ pub(crate) async fn create(app: Session, base: BaseUrl, request: Request) -> Htt
     }
     let background = background_bytes(&app, &mut files).await?;
     let permit = decode_permit(&app, &mut files).await?;
+    let price = Price::of_mask_files(files.mask.iter().map(|file| file.bytes.len()).sum(), &style);
     let shared = Arc::clone(&app);
     let work = move |stop: &AtomicBool| -> HttpResult<_> {
         // Kept until the files are decoded and stored.
@@ -94,7 +96,7 @@ pub(crate) async fn create(app: Session, base: BaseUrl, request: Request) -> Htt
         })?;
         Ok((created, style))
     };
-    let ((id, record), style) = app.pool.run(move |stop| Ok(work(stop))).await??;
+    let ((id, record), style) = app.pool.run_at(price, move |stop| Ok(work(stop))).await??;
     let reply = MaskReply::new(&app, &base, id, &record, &style)?;
     let headers =
         [(header::LOCATION, base.url(&format!("masks/{id}"))), (header::CACHE_CONTROL, "no-store".to_owned())];

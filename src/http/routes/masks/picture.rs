@@ -11,6 +11,7 @@ use crate::http::parameters::fields::Fields;
 use crate::http::parameters::openapi::InQuery;
 use crate::http::server::etag::{etag, is_cached, png_response};
 use crate::http::server::masks::{mask_problem, picture_key};
+use crate::http::server::price::Price;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::session::Session;
 use crate::masks::MaskOptions;
@@ -61,6 +62,8 @@ pub(crate) async fn picture(app: Session, headers: &HeaderMap, id: &str, query: 
     }
     // Without the background the picture has the same size, so that a page can place it over the background.
     let style = crate::mask::MaskStyle { width: Some(size.0), height: Some(size.1), ..style };
+    let cells = record.columns() as u64 * record.rows() as u64;
+    let price = Price::of_mask_picture(cells, &style, size, app.masks.has_levels(&record, &style));
     let shared = Arc::clone(&app);
     let draw = || async {
         let permit = app.masks.reload_permit(&record, &style, over).await?;
@@ -77,7 +80,7 @@ pub(crate) async fn picture(app: Session, headers: &HeaderMap, id: &str, query: 
             timer.done();
             Ok(Ok(Bytes::from(bytes)))
         };
-        app.pool.run(work).await?
+        app.pool.run_at(price, work).await?
     };
     let (bytes, was_cached) = app.bytes.get_or_make(&key, draw).await?;
     app.metrics.cache(was_cached);

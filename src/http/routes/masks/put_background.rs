@@ -14,6 +14,7 @@ use super::{background_bytes, decode_background, decode_permit, find, mask_not_f
 use crate::http::parameters::mask_upload::{BackgroundOptions, MaskUpload, UploadKind};
 use crate::http::parameters::openapi::request_body;
 use crate::http::server::base_url::BaseUrl;
+use crate::http::server::price::Price;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::session::Session;
 
@@ -57,6 +58,7 @@ pub(crate) async fn put(
     let style = resolve(&app, &record.style()?)?;
     let permit = decode_permit(&app, &mut files).await?;
     let shared = Arc::clone(&app);
+    let price = Price::of_image(bytes.as_ref().map_or(0, |bytes| bytes.len()), &app.config.limits);
     let work = move |stop: &AtomicBool| -> HttpResult<_> {
         // Kept until the image is decoded and stored.
         let _permit = permit;
@@ -69,7 +71,7 @@ pub(crate) async fn put(
         })?;
         Ok((replaced.ok_or_else(mask_not_found)?, style))
     };
-    let (record, style) = app.pool.run(move |stop| Ok(work(stop))).await??;
+    let (record, style) = app.pool.run_at(price, move |stop| Ok(work(stop))).await??;
     let reply = MaskReply::new(&app, &base, id, &record, &style)?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
 }

@@ -15,6 +15,7 @@ use crate::http::parameters::mask_upload::{ArrayOptions, ClassNamesOptions, Mask
 use crate::http::parameters::openapi::{InQuery, request_body};
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::masks::Masks;
+use crate::http::server::price::Price;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::session::Session;
 use crate::mask::MaskStyle;
@@ -85,6 +86,7 @@ pub(crate) async fn put(
     }
     let style = resolve(&app, &options)?;
     let permit = decode_permit(&app, &mut files).await?;
+    let price = Price::of_mask_files(files.mask.iter().map(|file| file.bytes.len()).sum(), &style);
     let shared = Arc::clone(&app);
     let work = move |stop: &AtomicBool| -> HttpResult<_> {
         // Kept until the array is decoded and stored.
@@ -97,7 +99,7 @@ pub(crate) async fn put(
         })?;
         Ok((replaced.ok_or_else(mask_not_found)?, style))
     };
-    let (record, style) = app.pool.run(move |stop| Ok(work(stop))).await??;
+    let (record, style) = app.pool.run_at(price, move |stop| Ok(work(stop))).await??;
     let reply = MaskReply::new(&app, &base, id, &record, &style)?;
     Ok(([(header::CACHE_CONTROL, "no-store")], Json(reply)).into_response())
 }

@@ -265,12 +265,15 @@ impl Masks {
     pub(super) fn reload_bytes(&self, record: &MaskRecord, style: &MaskStyle, over: bool) -> u64 {
         /// Red, green, blue and opacity.
         const PIXEL_BYTES: u64 = 4;
-        let values = record.values_key();
-        let has_levels = self.cache.has_levels(&levels_key(values, style));
-        let values = if has_levels { 0 } else { record.values_bytes() };
+        let values = if self.has_levels(record, style) { 0 } else { record.values_bytes() };
         let background = record.background_key().filter(|key| over && !self.cache.has_background(key));
         let pixels = background.and_then(|_| record.background_size()).map_or(0, |(width, height)| width * height);
         values.saturating_add(pixels as u64 * PIXEL_BYTES)
+    }
+
+    /// Whether the levels of a mask in a style are in the cache.
+    pub(crate) fn has_levels(&self, record: &MaskRecord, style: &MaskStyle) -> bool {
+        self.cache.has_levels(&levels_key(record.values_key(), style))
     }
 
     /// The levels of a mask in a style.
