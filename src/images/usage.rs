@@ -35,6 +35,11 @@ impl ImageFolder {
         /// The share of a limit that is freed together, so that a full folder is not listed for each picture.
         const SLACK: u64 = 50;
         let size = bytes.len() as u64;
+        if size > limits.max_bytes || limits.max_count == 0 {
+            return Ok(None);
+        }
+        // Before the lock, because a sync takes milliseconds.
+        let (name, file) = self.stage(created_s, bytes)?;
         let mut usage = self.usage().lock();
         let fits = |used: &Used| used.count < limits.max_count && used.bytes + size <= limits.max_bytes;
         let mut used = match *usage {
@@ -55,7 +60,7 @@ impl ImageFolder {
         if !fits(&used) {
             return Ok(None);
         }
-        let name = self.write(created_s, bytes)?;
+        file.commit()?;
         *usage = Some(Used { count: used.count + 1, bytes: used.bytes + size });
         Ok(Some(name))
     }
