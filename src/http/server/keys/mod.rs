@@ -17,6 +17,8 @@ mod signature;
 pub(crate) use access::Access;
 pub(super) use authenticate::{KeyName, authenticate};
 pub(crate) use carried::Carried;
+#[cfg(test)]
+pub(super) use credentials::NAMES as CREDENTIALS;
 pub(super) use credentials::take_credentials;
 pub(crate) use key::KeyRing;
 pub use key::check_keys;
