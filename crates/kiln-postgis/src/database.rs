@@ -219,20 +219,8 @@ impl Database {
         within(&self.look_pool, self.pool.timeout, work(connection)).await
     }
 
-    /// Runs `work` with a connection, within the statement timeout. Cancels the statement once `stop` is set.
-    pub(super) fn run<T, F>(
-        &self,
-        stop: Option<&AtomicBool>,
-        work: impl FnOnce(PooledConnection) -> F + Send + 'static,
-    ) -> Result<T>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T>> + Send,
-    {
-        self.run_within(None, stop, work)
-    }
-
-    /// As [`run`](Self::run), after a place of `places` is free.
+    /// Runs `work` with a connection, within the statement timeout, after a place of `places` is free. Cancels the statement once
+    /// `stop` is set.
     pub(super) fn run_within<T, F>(
         &self,
         places: Option<Arc<Semaphore>>,
@@ -289,7 +277,11 @@ impl Database {
         read: impl Fn(&tokio_postgres::Row) -> Result<T, tokio_postgres::Error> + Send + 'static,
     ) -> Result<Vec<T>> {
         let text = text.into();
-        self.run(None, move |mut connection| async move { all(&mut connection, &text, &values, read).await })
+        self.run_within(
+            None,
+            None,
+            move |mut connection| async move { all(&mut connection, &text, &values, read).await },
+        )
     }
 }
 

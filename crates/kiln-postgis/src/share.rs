@@ -31,7 +31,7 @@ impl Share {
         Arc::clone(&self.connections)
     }
 
-    /// As [`Database::run`], within the share.
+    /// As [`Database::run_within`], within the share.
     pub(super) fn run<T, F>(
         &self,
         stop: Option<&AtomicBool>,
