@@ -12,9 +12,14 @@ use crate::server::{Server, eventually};
 
 /// Writes a new certificate for 127.0.0.1 and its key to `NAME.pem` and `NAME.key`.
 fn make_certificate(folder: &Path, name: &str) {
-    let curve = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+    make_certificate_of(folder, name, &["-days", "30"]);
+}
+
+fn make_certificate_of(folder: &Path, name: &str, dates: &[&str]) {
+    let curve = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
     let made = Command::new("openssl")
         .args(curve)
+        .args(dates)
         .args(["-subj", &format!("/CN={name}"), "-addext", "subjectAltName=IP:127.0.0.1"])
         .args(["-keyout", &format!("{name}.key"), "-out", &format!("{name}.pem")])
         .current_dir(folder)
@@ -82,6 +87,31 @@ fn https_has_http_2_and_http_1_1_and_urls_with_its_scheme() {
     // Other than HTTPS is not served.
     let plain = Command::new("curl").args(["-s", &format!("http://{}/health", server.address())]).output().unwrap();
     assert!(!plain.status.success());
+}
+
+#[test]
+fn certificates_that_have_expired_or_expire_soon_are_reported() {
+    for (dates, log, is_expired) in [
+        (&["-not_before", "20200101000000Z", "-not_after", "20200301000000Z"][..], "has expired", true),
+        (&["-days", "10"], "expires within 14 days", false),
+        (&["-days", "90"], "", false),
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        make_certificate_of(home.path(), "first", dates);
+        install(home.path(), "first");
+        let server = Server::at(home, &["--tls-cert", "cert.pem", "--tls-key", "key.pem"]);
+        // The certificate is not checked, because it may have expired.
+        let (_, metrics) = curl(&server, "first", "/_/metrics", &["--insecure"]);
+        let seconds = metrics.lines().find_map(|line| line.strip_prefix("kiln_tls_certificate_expiry_seconds "));
+        let seconds: f64 = seconds.unwrap_or_else(|| panic!("{metrics}")).parse().unwrap();
+        assert_eq!(seconds < 0.0, is_expired, "{seconds}");
+        let warnings: Vec<String> =
+            server.log().lines().filter(|line| line.contains("WARN")).map(str::to_owned).collect();
+        assert_eq!(warnings.len(), usize::from(!log.is_empty()), "{warnings:?}");
+        assert!(warnings.iter().all(|line| line.contains(log) && line.contains("cert.pem")), "{warnings:?}");
+    }
+    let plain = Server::with(&[], "");
+    assert!(!plain.get("/_/metrics").ok(200).text().contains("kiln_tls_certificate_expiry_seconds "));
 }
 
 #[cfg(unix)]

@@ -29,6 +29,7 @@ pub(crate) async fn metrics(app: Session, headers: HeaderMap) -> HttpResult<Resp
     metrics.cache_bytes.set(app.bytes.bytes() as i64);
     metrics.masks.cache_bytes.set(app.masks.cache_bytes() as i64);
     metrics.masks.subscribers.set(app.masks.clicks.count() as i64);
+    metrics.certificate.update();
     set_layers(&app);
     set_damage(&app);
     set_jobs(&app);

@@ -11,6 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::certificate_expiry::ExpiryMetric;
 use super::masks::MaskMetrics;
 use crate::images::SweepReport;
 
@@ -128,6 +129,7 @@ pub(crate) struct Metrics {
     pub(crate) connections: Gauge<i64, AtomicI64>,
     panics: Counter<u64, AtomicU64>,
     pub(crate) masks: MaskMetrics,
+    pub(crate) certificate: ExpiryMetric,
 }
 
 /// A timer of a render.
@@ -183,6 +185,7 @@ impl Metrics {
             connections: Gauge::default(),
             panics: Counter::default(),
             masks: MaskMetrics::register(&mut registry),
+            certificate: ExpiryMetric::register(&mut registry),
             registry: Registry::default(),
         };
         let build: Family<[(&'static str, &'static str); 1], Gauge> = Family::default();

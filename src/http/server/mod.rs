@@ -9,6 +9,7 @@ mod bundled;
 mod cache;
 mod cache_shares;
 mod cached_json;
+mod certificate_expiry;
 pub(crate) mod client;
 pub(crate) mod clock;
 mod connection_stream;

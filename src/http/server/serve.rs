@@ -134,7 +134,8 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
         let Self { app, listener, tls, reload: load, hangups: [hangup, tls_hangup] } = self;
         app.warn_of_keys(&app.config);
-        let reload = tls.clone().map(|tls| tokio::spawn(tls.reload(tls_hangup)));
+        let reload = tls.clone().map(|tls| tokio::spawn(tls.reload(Arc::clone(&app), tls_hangup)));
+        let expiry = tls.clone().map(|tls| tokio::spawn(tls.watch_expiry(Arc::clone(&app))));
         let background = [
             tokio::spawn(image_gc::run(Arc::clone(&app))),
             tokio::spawn(mask_gc::run(Arc::clone(&app))),
@@ -145,7 +146,7 @@ impl Server {
             tokio::spawn(reload_on_signal(Arc::clone(&app), load, hangup)),
         ];
         serve(Arc::clone(&app), router(Arc::clone(&app)), listener, tls, shutdown).await;
-        for task in background.into_iter().chain(reload) {
+        for task in background.into_iter().chain(reload).chain(expiry) {
             task.abort();
         }
         app.maintenance.stop();

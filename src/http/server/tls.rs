@@ -22,6 +22,8 @@ use rustls::sign::CertifiedKey;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
 
+use super::app::App;
+use super::certificate_expiry::{WARN_INTERVAL, expires_s, warn};
 use super::hangup::Hangup;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -182,9 +184,25 @@ impl Tls {
         Ok(())
     }
 
+    /// Warns of a certificate that expires soon, at once and daily, and sets the metric.
+    pub(super) async fn watch_expiry(self, app: Arc<App>) {
+        loop {
+            self.check_expiry(&app);
+            tokio::time::sleep(WARN_INTERVAL).await;
+        }
+    }
+
+    fn check_expiry(&self, app: &App) {
+        let current = Arc::clone(&self.certificate.current.read().unwrap_or_else(PoisonError::into_inner));
+        if let Some(expires_s) = expires_s(&current.cert) {
+            app.metrics.certificate.set(expires_s);
+            warn(&self.certificate.files.certificate, expires_s);
+        }
+    }
+
     /// Reads the certificate again whenever its files change, and on SIGHUP. One that cannot be used is reported, and the
     /// last one stays.
-    pub(super) async fn reload(self, mut hangup: Hangup) {
+    pub(super) async fn reload(self, app: Arc<App>, mut hangup: Hangup) {
         let mut known = self.certificate.files.versions();
         loop {
             let is_requested = tokio::select! {
@@ -205,6 +223,7 @@ impl Tls {
                 Some(Ok(key)) => {
                     *self.certificate.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(key);
                     tracing::info!(%file, "the TLS certificate was read again");
+                    self.check_expiry(&app);
                 }
                 Some(Err(error)) => {
                     tracing::error!(%error, "the TLS certificate cannot be read; the last one stays in use");
