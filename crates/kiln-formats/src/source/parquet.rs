@@ -5,6 +5,7 @@
 
 mod footer;
 mod geo;
+mod pages;
 #[cfg(test)]
 mod tests;
 
@@ -22,6 +23,7 @@ use parquet::basic::Compression;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::RowGroupMetaData;
 
+use self::pages::PageFile;
 use super::nested::{Nested, select};
 use super::table::{BatchSink, PartResult, Request, Table, TableScan, TimeRange};
 use kiln_core::error::{Error, Result};
@@ -118,13 +120,13 @@ impl Parquet {
     }
 
     /// Opens the file again, for one worker, and checks that its size is unchanged.
-    fn reopen(&self) -> Result<File> {
+    fn reopen(&self) -> Result<PageFile> {
         let unreadable = |error| Error::io(&self.path, "read", error);
         let file = File::open(&self.path).map_err(unreadable)?;
         if file.metadata().map_err(unreadable)?.len() != self.file_bytes {
             return Err(self.input_error("the file changed while it was read"));
         }
-        Ok(file)
+        Ok(PageFile::new(file, self.file_bytes))
     }
 
     /// Whether each row group may have rows within `range`, by its statistics; `None` if there are no usable
@@ -224,7 +226,7 @@ struct ParquetScan<'p> {
 impl ParquetScan<'_> {
     fn reader(
         &self,
-        file: File,
+        file: PageFile,
         part: &RowGroupPart,
     ) -> Result<impl Iterator<Item = Result<RecordBatch, ArrowError>>, String> {
         let rows = (part.rows.end - part.rows.start) as usize;

@@ -1,4 +1,4 @@
-//! A check of the footer before the Parquet library reads it.
+//! A check of the footer, and of the headers of pages, before the Parquet library reads them.
 //!
 //! The footer is a struct in the compact protocol of Apache Thrift. The library skips unknown fields, and in lists and maps of
 //! booleans it reads no byte per element: a damaged length of 2^31 takes seconds, and a list of such lists takes hours.
@@ -39,6 +39,28 @@ fn is_short(footer: &[u8]) -> bool {
     !matches!(walk.skip(Walk::STRUCT, Walk::MAX_DEPTH), Err(Stop::TooMany))
 }
 
+/// The extent of a struct at the start of bytes.
+pub(super) enum Extent {
+    /// The bytes have all of it, or it is invalid.
+    Complete,
+    /// It is longer than the bytes.
+    Longer,
+    /// It has many more elements than bytes.
+    Endless,
+}
+
+/// The extent of a struct at the start of `bytes`, such as the header of a page.
+pub(super) fn extent(bytes: &[u8]) -> Extent {
+    /// Elements beyond the number of bytes: a file may have a header every few bytes.
+    const MIN_STEPS: u64 = 64;
+    let mut walk = Walk { rest: bytes, steps: bytes.len() as u64 + MIN_STEPS };
+    match walk.skip(Walk::STRUCT, Walk::MAX_DEPTH) {
+        Err(Stop::TooMany) => Extent::Endless,
+        Err(Stop::End) => Extent::Longer,
+        Err(Stop::Invalid) | Ok(()) => Extent::Complete,
+    }
+}
+
 /// The fields of a struct, of which each is visited as the library skips it.
 struct Walk<'f> {
     rest: &'f [u8],
@@ -50,6 +72,8 @@ struct Walk<'f> {
 enum Stop {
     /// More elements than steps.
     TooMany,
+    /// The bytes end before the struct.
+    End,
     /// The bytes are no struct, or it is nested too deeply.
     Invalid,
 }
@@ -60,14 +84,14 @@ impl Walk<'_> {
     const MAX_DEPTH: u8 = 64;
 
     fn byte(&mut self) -> Result<u8, Stop> {
-        let (first, rest) = self.rest.split_first().ok_or(Stop::Invalid)?;
+        let (first, rest) = self.rest.split_first().ok_or(Stop::End)?;
         self.rest = rest;
         Ok(*first)
     }
 
     fn bytes(&mut self, count: u64) -> Result<(), Stop> {
         let count = usize::try_from(count).map_err(|_| Stop::Invalid)?;
-        self.rest = self.rest.get(count..).ok_or(Stop::Invalid)?;
+        self.rest = self.rest.get(count..).ok_or(Stop::End)?;
         Ok(())
     }
 

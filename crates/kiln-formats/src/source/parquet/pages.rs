@@ -1,0 +1,123 @@
+//! The file of a Parquet reader, which checks the header of each page before the library reads it.
+//!
+//! A header is a struct of Thrift as the footer is, and the library skips lists of unknown fields in the same way: one of 2^31
+//! booleans takes seconds, a list of such lists hours.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+
+use bytes::Bytes;
+use parquet::errors::{ParquetError, Result};
+use parquet::file::reader::{ChunkReader, Length};
+
+use super::footer::{Extent, extent};
+
+/// A file whose page headers are checked.
+pub(super) struct PageFile {
+    file: File,
+    bytes: u64,
+}
+
+impl PageFile {
+    /// The maximum size of a header, which may have the minimum and maximum of the page.
+    const MAX_HEADER: u64 = 1 << 24;
+
+    pub(super) fn new(file: File, bytes: u64) -> Self {
+        Self { file, bytes }
+    }
+}
+
+impl Length for PageFile {
+    fn len(&self) -> u64 {
+        self.bytes
+    }
+}
+
+impl ChunkReader for PageFile {
+    type T = BufReader<File>;
+
+    /// The reader of a page header. Its buffer has the header, so that the check reads nothing twice.
+    fn get_read(&self, start: u64) -> Result<Self::T> {
+        let mut reader = self.file.get_read(start)?;
+        let found = match extent(reader.fill_buf()?) {
+            Extent::Longer => {
+                let mut header = Vec::new();
+                reader.by_ref().take(Self::MAX_HEADER).read_to_end(&mut header)?;
+                reader.seek(SeekFrom::Start(start))?;
+                let is_cut = header.len() as u64 == Self::MAX_HEADER;
+                match extent(&header) {
+                    Extent::Longer if is_cut => Extent::Endless,
+                    found => found,
+                }
+            }
+            found => found,
+        };
+        match found {
+            Extent::Endless => Err(ParquetError::General("the header of a page has endless lists".to_owned())),
+            // The library reports what is wrong with a header that is cut.
+            Extent::Complete | Extent::Longer => Ok(reader),
+        }
+    }
+
+    /// The bytes of a page, whose length is that of its header: it is compared with the file before the memory is reserved.
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
+        if self.bytes.saturating_sub(start) < length as u64 {
+            return Err(ParquetError::EOF(format!("a page of {length} bytes exceeds the file")));
+        }
+        self.file.get_bytes(start, length)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    /// A file of bytes.
+    fn file(bytes: &[u8]) -> PageFile {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        PageFile::new(file, bytes.len() as u64)
+    }
+
+    /// A header: the type of the page, its two sizes, an unknown field of a kind with its value, and the data.
+    fn header(kind: u8, value: &[u8]) -> Vec<u8> {
+        [&[0x15, 0x00, 0x15, 0x02, 0x15, 0x02, 0xc0 | kind][..], value, &[0], &[7; 9000]].concat()
+    }
+
+    const ENDLESS: [u8; 5] = [0xff, 0xff, 0xff, 0xff, 0x07];
+
+    #[test]
+    fn endless_lists_in_page_headers_are_errors() {
+        let list = |kind: u8| [&[0xf0 | kind][..], &ENDLESS].concat();
+        // A list of 100 lists; a map of booleans; a list behind more bytes than the buffer has.
+        let lists = [&[0xf9, 0x64][..], &list(1).repeat(100)].concat();
+        let map = [&ENDLESS[..], &[0x12]].concat();
+        let far = [&[0xa0, 0x9c, 0x01][..], &[1; 20_000], &[0x19], &list(2)].concat();
+        for (kind, value) in [(9, list(1)), (10, list(2)), (9, lists), (11, map), (8, far)] {
+            let error = file(&header(kind, &value)).get_read(0).unwrap_err().to_string();
+            assert!(error.contains("endless lists"), "{kind}: {error}");
+        }
+    }
+
+    #[test]
+    fn other_headers_are_left_to_the_library() {
+        let far = [&[0xa0, 0x9c, 0x01][..], &[1; 20_000]].concat();
+        for bytes in [header(9, &[0x31, 1, 2, 1]), header(8, &far), vec![]] {
+            let mut read = Vec::new();
+            file(&bytes).get_read(0).unwrap().read_to_end(&mut read).unwrap();
+            assert!(read == bytes);
+        }
+    }
+
+    #[test]
+    fn a_page_that_exceeds_the_file_reserves_no_memory() {
+        let file = file(&[1; 100]);
+        assert_eq!(file.get_bytes(90, 10).unwrap().len(), 10);
+        for (start, length) in [(90, 11), (0, usize::MAX), (u64::MAX, 1)] {
+            assert!(file.get_bytes(start, length).unwrap_err().to_string().contains("exceeds the file"));
+        }
+    }
+}
