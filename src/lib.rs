@@ -81,6 +81,8 @@ pub mod source {
     pub use kiln_formats::source::*;
 }
 
+#[cfg(feature = "export")]
+use kiln_core::in_order;
 use kiln_core::parallel;
 #[cfg(test)]
 use kiln_core::simd;

@@ -7,12 +7,13 @@ use std::path::Path;
 
 use super::TILE_PX;
 use super::block::{Block, canvas_of};
-use super::in_order::in_order;
+
 use super::progress::Progress;
 use crate::encode::{Bin, BinsWriter};
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Points, Projection, TileCoord, TileCover, Zooms};
 use crate::images::AtomicFile;
+use crate::in_order::in_order;
 use crate::layer::{Layer, is_occupied};
 use crate::parameter::Parameter;
 use crate::source::{CoordinateSpace, Query};

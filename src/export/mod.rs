@@ -18,7 +18,6 @@ mod export_journal;
 mod export_key;
 mod folder;
 mod format;
-mod in_order;
 mod mbtiles;
 mod occupancy_probe;
 mod pmtiles;

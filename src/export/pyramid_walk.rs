@@ -5,11 +5,11 @@ use std::ops::RangeInclusive;
 use super::Progress;
 use super::block::Block;
 use super::export_journal::ExportJournal;
-use super::in_order::in_order;
 use super::occupancy_probe::OccupancyProbe;
 use super::tile_renderer::{Encoding, TileRenderer};
 use crate::error::{Error, Result};
 use crate::geo::Bounds;
+use crate::in_order::in_order;
 use crate::layer::{Layer, Style};
 use crate::source::Query;
 

@@ -13,6 +13,7 @@ pub mod color;
 pub mod encode;
 pub mod error;
 pub mod geo;
+pub mod in_order;
 pub mod keyed_digest;
 pub mod layer_name;
 pub mod matrix;

@@ -9,7 +9,10 @@ use crate::error::{Error, Result};
 /// Calls `work` for each number below `count` on `threads` threads, and `take` on this thread with the results in the
 /// order of the numbers. Workers are at most a few jobs ahead of the next result, so that few results are buffered. The
 /// first error stops all workers.
-pub(super) fn in_order<T: Send>(
+///
+/// # Errors
+/// The first error of `work`, in the order of the numbers, or of `take`.
+pub fn in_order<T: Send>(
     count: usize,
     threads: usize,
     work: impl Fn(usize) -> Result<T> + Sync,
