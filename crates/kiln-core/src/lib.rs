@@ -9,6 +9,7 @@
 //! Computation only: the crate opens no files and no sockets, and has no async code.
 
 pub mod calendar;
+pub mod cell_bins;
 pub mod color;
 pub mod encode;
 pub mod error;

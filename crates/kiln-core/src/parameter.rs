@@ -31,6 +31,7 @@ names! {
     BLUR = "blur",
     BLUR_KSIZE = "blur_ksize",
     BOUNDS = "bounds",
+    BY_CATEGORY = "by_category",
     CATEGORIES = "categories",
     CATEGORY = "category",
     CATEGORY_COLUMN = "category_column",

@@ -9,6 +9,7 @@ use super::{
     CategoryList, Comparison, CoordinateSpace, DamagedPoints, Description, Filter, PointDigest, PointSet, Query,
     ScanReport, Sink, Source, TableColumn, Totals, scan_range,
 };
+use crate::cell_bins::{BinChunk, BinsRequest};
 use crate::error::{Error, Result};
 use crate::geo::{Canvas, Extent};
 use crate::keyed_digest::keyed_digest;
@@ -191,6 +192,17 @@ impl PointSet for FilteredPoints {
 
     fn sample(&self, query: &Query<'_>, count: usize, level: u32) -> Result<Vec<(f64, f64)>> {
         self.all.sample(&self.limited(query)?, count, level)
+    }
+
+    fn cell_bins(
+        &self,
+        query: &Query<'_>,
+        request: &BinsRequest,
+        threads: usize,
+        take: &mut dyn FnMut(BinChunk<'_>) -> Result<()>,
+    ) -> Result<Option<ScanReport>> {
+        let report = self.all.cell_bins(&self.limited(query)?, request, threads, take)?;
+        Ok(report.map(|report| self.passed(report)))
     }
 
     fn count(&self, query: &Query<'_>) -> Result<u64> {

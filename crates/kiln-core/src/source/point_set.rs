@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::{Comparison, CoordinateSpace, DamagedPoints, Query, ScanReport, Sink, Source};
+use crate::cell_bins::{BinChunk, BinsRequest};
 use crate::error::{Error, Result};
 use crate::geo::{Canvas, Extent, Points, SystematicSample};
 use crate::matrix::{BinQuantity, MatrixRequest, PointMatrix, scan_matrix};
@@ -168,6 +169,22 @@ pub trait PointSet: Source + Debug {
     fn sample(&self, query: &Query<'_>, count: usize, level: u32) -> Result<Vec<(f64, f64)>> {
         let _ = level;
         scan_sample(self, query, count)
+    }
+
+    /// Sums the points that match `query` per group of `request`, and passes the sums to `take` in Z-order, if the set stores
+    /// its points in that order. Of points outside the bounds of interest of the query, any may be summed. Default: `None`;
+    /// the caller scans and sorts the points.
+    ///
+    /// # Errors
+    /// As [`cells`](Self::cells), and the first error of `take`.
+    fn cell_bins(
+        &self,
+        _query: &Query<'_>,
+        _request: &BinsRequest,
+        _threads: usize,
+        _take: &mut dyn FnMut(BinChunk<'_>) -> Result<()>,
+    ) -> Result<Option<ScanReport>> {
+        Ok(None)
     }
 
     /// The number of points that match `query`.
