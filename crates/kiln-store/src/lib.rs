@@ -28,6 +28,7 @@ mod arrow_file;
 mod bins;
 mod blocks;
 mod build;
+mod cell_bins;
 mod checksums;
 mod claim;
 mod clock;

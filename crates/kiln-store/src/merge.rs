@@ -236,7 +236,7 @@ fn sort_part(
 }
 
 /// The rows with keys from `first` to `last`, inclusive.
-fn rows_between(segment: &Segment, first: u64, last: u64) -> Range<u64> {
+pub(super) fn rows_between(segment: &Segment, first: u64, last: u64) -> Range<u64> {
     let start = segment.points.first_at(first, segment.all());
     let end = match last.checked_add(1) {
         Some(next) => segment.points.first_at(next, start..segment.entry.rows),

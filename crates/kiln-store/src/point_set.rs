@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use kiln_core::cell_bins::{BinChunk, BinsRequest};
 use kiln_core::error::Result;
 use kiln_core::geo::{Canvas, Extent, Frame, fixed};
 use kiln_core::layer_name;
@@ -104,6 +105,16 @@ impl PointSet for Snapshot {
 
     fn sample(&self, query: &Query<'_>, count: usize, _level: u32) -> Result<Vec<(f64, f64)>> {
         self.sample(query, count)
+    }
+
+    fn cell_bins(
+        &self,
+        query: &Query<'_>,
+        request: &BinsRequest,
+        threads: usize,
+        take: &mut dyn FnMut(BinChunk<'_>) -> Result<()>,
+    ) -> Result<Option<ScanReport>> {
+        self.cell_bins(query, request, threads, take).map(Some)
     }
 }
 

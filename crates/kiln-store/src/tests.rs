@@ -1,6 +1,7 @@
 //! The store returns the same points and the same sums, independent of segments, compaction and damage.
 
 mod bins;
+mod cell_bins;
 mod damage;
 mod expiry;
 mod failures;
