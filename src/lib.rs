@@ -81,12 +81,12 @@ pub mod source {
     pub use kiln_formats::source::*;
 }
 
-#[cfg(feature = "export")]
-use kiln_core::in_order;
 use kiln_core::parallel;
 #[cfg(test)]
 use kiln_core::simd;
 use kiln_core::workers;
+#[cfg(feature = "export")]
+use kiln_core::{cell_bins, in_order};
 #[cfg(feature = "server")]
 use kiln_core::{layer_name, redact, spelling};
 

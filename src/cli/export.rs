@@ -15,6 +15,7 @@ use super::store::StoreArgs;
 use super::style::StyleArgs;
 use super::summary::{grouped, plural};
 use super::{print_message, print_notes, progress, summary};
+use crate::config::TimeSpan;
 use crate::error::{Error, Result};
 use crate::export::{BinsExport, BinsExportReport, Format, Progress, TileExport};
 use crate::geo::{Bounds, Zooms};
@@ -35,7 +36,8 @@ use crate::parameter::Parameter;
   kiln export cities.parquet --weight population -o cities.mbtiles --zoom 0-6 --scheme fire
   kiln export trips -o nyc.tif --zoom 12 --bounds=-74.1,40.6,-73.7,40.9 --start 2024-05-01
   kiln export trips -o public/tiles/ --zoom 0-8
-  kiln export trips --bins trips.parquet --zoom 8")]
+  kiln export trips --bins trips.parquet --zoom 8
+  kiln export trips --bins days.parquet --zoom 10 --every 1d --by-category --at-least 5")]
 pub(super) struct Args {
     /// Name of a layer in the store, in kiln.toml or in its database; or files or a table, postgres://…, as in `kiln
     /// render`
@@ -44,10 +46,22 @@ pub(super) struct Args {
     /// Output file or folder
     #[arg(short, long, value_name = "FILE", required_unless_present = "bins", conflicts_with = "bins")]
     output: Option<String>,
-    /// Instead of tiles, write the counts and weight sums per pixel of each zoom to a .parquet file with `lon`, `lat`,
-    /// `zoom`, `width_deg`, `count` and `weight`
+    /// Instead of tiles, write the points summed per pixel of each zoom to a .parquet file with `level` (zoom + 8), `cell_x`,
+    /// `cell_y` and `n`, and of weighted points `weight` (their sum) and `max_weight`
     #[arg(long, value_name = "FILE")]
     bins: Option<String>,
+    /// With --bins: sum each period of this length since 1970-01-01 UTC for itself, with its begin as `time`: 1d, 6h
+    #[arg(long, value_name = "DURATION", requires = "bins")]
+    every: Option<TimeSpan>,
+    /// With --bins: sum each category for itself, with its name as `category`
+    #[arg(long, requires = "bins")]
+    by_category: bool,
+    /// With --bins: leave out sums of fewer points than this
+    #[arg(long, value_name = "N", requires = "bins")]
+    at_least: Option<u64>,
+    /// With --bins: sum per pixel of tiles of twice the density, @2x (level = zoom + 9)
+    #[arg(long, requires = "bins")]
+    dense: bool,
     /// Zooms, 0 to 24: 5, 0-10. Each additional zoom has up to four times as many tiles
     #[arg(short, long, value_name = "ZOOMS")]
     zoom: Zooms,
@@ -104,6 +118,17 @@ pub(super) fn run(args: &Args) -> Result<()> {
 }
 
 impl Args {
+    /// The length of the periods in microseconds.
+    fn every_us(&self) -> Result<Option<i64>> {
+        let Some(every) = self.every else { return Ok(None) };
+        let length = i64::try_from(every.as_secs()).ok().and_then(|seconds| seconds.checked_mul(1_000_000));
+        match length {
+            Some(0) => Err(Error::invalid(Parameter::EVERY, "expected a duration of at least 1s")),
+            None => Err(Error::invalid(Parameter::EVERY, "the duration is too long")),
+            length => Ok(length),
+        }
+    }
+
     /// Prints the number of tiles, and asks for confirmation of many.
     fn confirm_tiles(&self, export: &TileExport<'_>, tiles: u64) -> Result<()> {
         let limit = self.store.load()?.limits.export_tiles;
@@ -130,7 +155,7 @@ impl Args {
     }
 }
 
-/// Writes counts and weight sums instead of tiles.
+/// Writes sums per cell instead of tiles.
 fn run_bins(args: &Args, output: &str, start: Instant) -> Result<()> {
     if !Path::new(output).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet")) {
         return Err(Error::invalid(Parameter::BINS, format!("`{output}` is not a .parquet file")));
@@ -141,11 +166,20 @@ fn run_bins(args: &Args, output: &str, start: Instant) -> Result<()> {
     let ResolvedLayer { layer, query, remarks, .. } =
         ResolvedLayer::find(&args.inputs, &args.store, &args.rows, &args.damage)?;
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
-    let export = BinsExport { layer: &layer, query, zooms: args.zoom, bounds: args.bounds, threads };
-    let progress = Progress::default();
-    let work = || {
-        progress::with_export_progress(args.quiet, &progress, "cells", || export.write(Path::new(output), &progress))
+    let export = BinsExport {
+        layer: &layer,
+        query,
+        zooms: args.zoom,
+        dense: args.dense,
+        bounds: args.bounds,
+        every_us: args.every_us()?,
+        by_category: args.by_category,
+        at_least: args.at_least.unwrap_or(1),
+        threads,
     };
+    let progress = Progress::default();
+    let work =
+        || progress::with_export_progress(args.quiet, &progress, "rows", || export.write(Path::new(output), &progress));
     let exported = run_cancellable(|| progress.stop(), work).map_err(|error| match error {
         Error::Cancelled => Error::input(output, "cancelled; nothing was written"),
         other => other,
@@ -153,7 +187,9 @@ fn run_bins(args: &Args, output: &str, start: Instant) -> Result<()> {
     if !args.quiet {
         print_notes(&remarks);
         let BinsExportReport { cells, points, bytes } = exported;
-        let (cells, points, size) = (plural(cells, "cell"), plural(points, "point"), HumanBytes(bytes));
+        // With periods or categories, a cell has several rows.
+        let noun = if args.every.is_some() || args.by_category { "row" } else { "cell" };
+        let (cells, points, size) = (plural(cells, noun), plural(points, "point"), HumanBytes(bytes));
         let (name, zoom, seconds) = (layer.name(), args.zoom, start.elapsed().as_secs_f64());
         print_message(&format!(
             "exported {points} of {name}, zoom {zoom}: {cells}, {size}; in {seconds:.3} s: {output}"

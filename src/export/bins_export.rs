@@ -1,24 +1,21 @@
-//! Exports the points of a layer summed per grid cell, for data frames and databases.
+//! Exports the points of a layer summed per cell, for query engines, data frames and `kiln import`.
 
-use std::collections::HashMap;
-use std::io::BufWriter;
-use std::ops::ControlFlow;
+use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use super::TILE_PX;
-use super::block::{Block, canvas_of};
-
+use super::bin_sorter::BinSorter;
 use super::progress::Progress;
-use crate::encode::{Bin, BinsWriter};
+use crate::cell_bins::{Bin, BinChunk, BinsRequest, for_each_bin};
+use crate::encode::{BinRow, BinsColumns, BinsWriter};
 use crate::error::{Error, Result};
-use crate::geo::{Bounds, Points, Projection, TileCoord, TileCover, Zooms};
+use crate::geo::{Bounds, Points, Projection, Zooms, morton};
 use crate::images::AtomicFile;
-use crate::in_order::in_order;
-use crate::layer::{Layer, is_occupied};
+use crate::layer::Layer;
 use crate::parameter::Parameter;
 use crate::source::{CoordinateSpace, Query};
 
-/// An export of the grid cells of a layer.
+/// An export of the sums per cell of a layer.
 #[derive(Debug)]
 pub struct BinsExport<'a> {
     /// The layer.
@@ -27,8 +24,17 @@ pub struct BinsExport<'a> {
     pub query: Query<'a>,
     /// The zooms whose pixels are the cells, at 256 pixels per tile.
     pub zooms: Zooms,
+    /// Whether the cells are the pixels of tiles of 512 pixels, which are half as wide.
+    pub dense: bool,
     /// The bounds of the centers of the cells; `None`: all cells.
     pub bounds: Option<Bounds>,
+    /// The length of the periods since 1970-01-01 UTC of which each has its own rows, in microseconds; `None`: all times
+    /// together.
+    pub every_us: Option<i64>,
+    /// Whether each category has its own rows.
+    pub by_category: bool,
+    /// Rows of fewer points are left out.
+    pub at_least: u64,
     /// Worker threads.
     pub threads: usize,
 }
@@ -36,137 +42,156 @@ pub struct BinsExport<'a> {
 /// The result of an export.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BinsExportReport {
-    /// The number of cells with points.
+    /// The number of rows.
     pub cells: u64,
-    /// The number of points in the cells of the highest zoom.
+    /// The number of points in the rows of the highest zoom.
     pub points: u64,
     /// The size of the file in bytes.
     pub bytes: u64,
 }
 
-/// Number of points and sum of weights of the cells of a block, by row and column from the north-western corner of the
-/// world.
-type Sums = HashMap<[u32; 2], (u64, f64)>;
-
 impl BinsExport<'_> {
-    /// Writes the cells with points to `target`, a Parquet file: see [`BinsWriter`]. The target is replaced once all
-    /// cells are written.
+    /// Writes the cells with points to `target`, a Parquet file: see [`BinsWriter`]. The rows of each zoom are in Z-order.
+    /// The target is replaced once all cells are written.
+    ///
+    /// A stored layer is read once per zoom, in its own order, and memory does not grow with its size. Other points are
+    /// sorted; of many, temporary data is in the folder of the target.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the layer is on a plane; [`Error::Io`] if the file cannot be written; [`Error::Cancelled`]
-    /// if `progress` was stopped.
+    /// [`Error::Invalid`] if the layer is on a plane, a level exceeds 32, or no point has a time or a category for the groups;
+    /// [`Error::Io`] if the file cannot be written; [`Error::Cancelled`] if `progress` was stopped.
     pub fn write(&self, target: &Path, progress: &Progress) -> Result<BinsExportReport> {
+        self.check()?;
+        let weights = self.layer.weight().is_some();
+        let query = self
+            .query
+            .clone()
+            .with_names(self.layer.query().columns.names)
+            .with_coordinate_space(CoordinateSpace::Globe)
+            .with_weights(weights)
+            .with_times(self.every_us.is_some())
+            .with_required_times(self.every_us.is_some())
+            .with_categories(self.by_category)
+            .with_stop(Some(progress.stopped()));
+        let columns = BinsColumns {
+            wide_cells: self.level(self.zooms.last) >= 32,
+            weights,
+            times: self.every_us.is_some(),
+            categories: self.by_category,
+        };
+        let mut file = AtomicFile::create_output(target)?;
+        let writer = BinsWriter::new(BufWriter::new(file.file()), columns).map_err(|error| error.for_path(target))?;
+        let mut output = Output { export: self, target, writer, exported: BinsExportReport::default() };
+        progress.expect(self.layer.points() * (1 + u64::from(self.zooms.last - self.zooms.first)));
+        for zoom in self.zooms.first..=self.zooms.last {
+            self.write_zoom(zoom, &query, progress, &mut output)?;
+        }
+        let mut exported = output.finish()?;
+        exported.bytes = file.file().metadata().map_err(|error| Error::io(target, "write", error))?.len();
+        file.commit_durably()?;
+        Ok(exported)
+    }
+
+    fn check(&self) -> Result<()> {
         if !self.layer.coordinate_space().wraps() {
             return Err(Error::invalid(
                 Parameter::LAYER,
                 "cells can be exported only of layers on the globe, and this layer is on a plane",
             ));
         }
-        let query = self
-            .query
-            .clone()
-            .with_names(self.layer.query().columns.names)
-            .with_coordinate_space(CoordinateSpace::Globe)
-            .with_weights(self.layer.weight().is_some())
-            .with_stop(Some(progress.stopped()));
-        let mut file = AtomicFile::create_output(target)?;
-        let mut writer = BinsWriter::new(BufWriter::new(file.file())).map_err(|error| error.for_path(target))?;
-        let mut exported = BinsExportReport::default();
-        let mut blocks = vec![Block::WORLD];
-        for zoom in 0..=self.zooms.last {
-            Block::sort(&mut blocks)?;
-            let cover = TileCover::of(self.bounds.unwrap_or(Bounds::WORLD), zoom);
-            let is_exported = self.zooms.first <= zoom;
-            progress.expect(blocks.len() as u64);
-            let mut occupied = Vec::new();
-            in_order(
-                blocks.len(),
-                self.threads,
-                |job| {
-                    if is_exported {
-                        self.sums(blocks[job], &cover, &query)
-                    } else {
-                        self.probe(blocks[job], &cover, &query)
-                    }
-                },
-                |job, summed: Option<Sums>| {
-                    if query.is_stopped() {
-                        return Err(Error::Cancelled);
-                    }
-                    progress.advance(summed.as_ref().map_or(0, |sums| sums.len() as u64), 1);
-                    let Some(sums) = summed else { return Ok(()) };
-                    occupied.push(blocks[job]);
-                    let mut cells: Vec<_> = sums.into_iter().collect();
-                    cells.sort_unstable_by_key(|(cell, _)| *cell);
-                    for (cell, (count, weight)) in cells {
-                        let bin = bin(cell, zoom, count, weight);
-                        if self.bounds.is_none_or(|bounds| contains(bounds, bin.lon, bin.lat)) {
-                            exported.cells += 1;
-                            exported.points += if zoom == self.zooms.last { count } else { 0 };
-                            writer.push(bin).map_err(|error| error.for_path(target))?;
-                        }
-                    }
-                    Ok(())
-                },
-            )?;
-            blocks = occupied.into_iter().flat_map(Block::children).collect();
+        if self.level(self.zooms.last) > BinsRequest::MAX_LEVEL {
+            let message = "the finest cells are the pixels of zoom 24, which are those of zoom 23 at twice the density";
+            return Err(Error::invalid(Parameter::ZOOM, message));
         }
-        writer.finish().map_err(|error| error.for_path(target))?;
-        exported.bytes = file.file().metadata().map_err(|error| Error::io(target, "write", error))?.len();
-        file.commit_durably()?;
-        Ok(exported)
+        Ok(())
     }
 
-    /// Returns empty sums if a block has points, `None` if it has none.
-    fn probe(&self, block: Block, cover: &TileCover, query: &Query<'_>) -> Result<Option<Sums>> {
-        const COARSE_PX: u32 = 16;
-        let tiles = block.tiles(cover)?;
-        let Some((canvas, _)) = canvas_of(&tiles, COARSE_PX)? else { return Ok(None) };
-        let is_occupied = is_occupied(&**self.layer.point_set(), query, &canvas.grow(1))?;
-        Ok(is_occupied.then(Sums::new))
+    /// The grid level of the pixels of a zoom.
+    fn level(&self, zoom: u8) -> u32 {
+        u32::from(zoom) + TILE_PX.trailing_zeros() + u32::from(self.dense)
     }
 
-    /// The sums of a block; `None` if it has no points.
-    fn sums(&self, block: Block, cover: &TileCover, query: &Query<'_>) -> Result<Option<Sums>> {
-        let tiles = block.tiles(cover)?;
-        let Some((canvas, first)) = canvas_of(&tiles, TILE_PX)? else { return Ok(None) };
-        let [west, north] = first.map(|tiles| tiles * TILE_PX);
-        let world_cells = world_cells(block.zoom);
-        let (columns, rows) = (west..west + canvas.width(), north..north + canvas.height());
-        let mut sums = Sums::new();
-        let query = query.clone().with_near(Some(canvas.grow(1).bounds()));
-        // On one thread, in scan order, so that a sum does not depend on the number of threads.
-        let mut sink = |points: Points<'_>| {
-            for (i, (lon, lat)) in points.lon().iter().zip(points.lat()).enumerate() {
-                let (x, y) = Projection::Mercator.forward(*lon, *lat);
-                let [column, row] = [x.rem_euclid(1.0), y].map(|share| (share * world_cells).floor());
-                // Excludes points beyond the map and coordinates that are not finite.
-                let is_on_map = (0.0..world_cells).contains(&row) && (0.0..world_cells).contains(&column);
-                let (column, row) = (column as u32, row as u32);
-                if is_on_map && columns.contains(&column) && rows.contains(&row) {
-                    let (count, sum) = sums.entry([row, column]).or_default();
-                    *count += 1;
-                    *sum += points.weight().map_or(1.0, |weights| f64::from(weights[i]));
-                }
-            }
-            if query.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    fn write_zoom<W: Write + Send>(
+        &self,
+        zoom: u8,
+        query: &Query<'_>,
+        progress: &Progress,
+        output: &mut Output<'_, W>,
+    ) -> Result<()> {
+        let (level, target) = (self.level(zoom), output.target);
+        let request = BinsRequest { level, period_us: self.every_us, by_category: self.by_category };
+        let query = query.clone().with_near(self.bounds.map(|bounds| with_edge(bounds, level)));
+        let is_last = zoom == self.zooms.last;
+        let mut take = |chunk: BinChunk<'_>| {
+            let before = output.exported.cells;
+            output.push(level, is_last, &chunk)?;
+            progress.advance(output.exported.cells - before, chunk.read);
+            if query.is_stopped() { Err(Error::Cancelled) } else { Ok(()) }
         };
-        self.layer.point_set().scan(&query, &mut [&mut sink])?;
-        Ok((!sums.is_empty()).then_some(sums))
+        let points = &**self.layer.point_set();
+        match points.cell_bins(&query, &request, self.threads, &mut take)? {
+            Some(_) => Ok(()),
+            None => BinSorter::new(request, target, self.threads, progress).sum(points, &query, &mut take),
+        }
     }
 }
 
-/// The number of cells per side of the world at a zoom.
-fn world_cells(zoom: u8) -> f64 {
-    f64::from(TILE_PX) * f64::from(1_u32 << zoom)
+/// The file of an export.
+struct Output<'a, W: Write + Send> {
+    export: &'a BinsExport<'a>,
+    target: &'a Path,
+    writer: BinsWriter<W>,
+    exported: BinsExportReport,
 }
 
-/// The exported cell at a row and column.
-fn bin([row, column]: [u32; 2], zoom: u8, count: u64, weight: f64) -> Bin {
-    let world_cells = world_cells(zoom);
-    let center = |cell: u32| (f64::from(cell) + 0.5) / world_cells;
-    let (lon, lat) = Projection::Mercator.inverse(center(column), center(row));
-    Bin { lon, lat, zoom, width_deg: 360.0 / world_cells, count, weight }
+impl<W: Write + Send> Output<'_, W> {
+    /// Writes the end of the file.
+    fn finish(self) -> Result<BinsExportReport> {
+        self.writer.finish().map_err(|error| error.for_path(self.target))?;
+        Ok(self.exported)
+    }
+
+    /// Writes the rows of a chunk.
+    fn push(&mut self, level: u32, is_last: bool, chunk: &BinChunk<'_>) -> Result<()> {
+        for_each_bin(&chunk.records, |Bin { group, n, sum, max }| {
+            let (cell_x, cell_y) = morton::decode(group.cell);
+            let is_within = |bounds| {
+                let (lon, lat) = center(cell_x, cell_y, level);
+                contains(bounds, lon, lat)
+            };
+            if n < self.export.at_least || !self.export.bounds.is_none_or(is_within) {
+                return Ok(());
+            }
+            self.exported.cells += 1;
+            self.exported.points += if is_last { n } else { 0 };
+            let row = BinRow {
+                level: level as u8,
+                cell_x,
+                cell_y,
+                n,
+                weight: sum,
+                max_weight: (!max.is_nan()).then_some(max),
+                time_us: (group.time_us != Points::NO_TIME).then_some(group.time_us),
+                category: chunk.categories.get(group.category as usize).map(|name| &**name),
+            };
+            self.writer.push(row).map_err(|error| error.for_path(self.target))
+        })
+    }
+}
+
+/// Longitude and latitude in degrees of the center of a cell.
+fn center(cell_x: u32, cell_y: u32, level: u32) -> (f64, f64) {
+    let share = |cell: u32| (f64::from(cell) + 0.5) / (1_u64 << level) as f64;
+    Projection::Mercator.inverse(share(cell_x), share(cell_y))
+}
+
+/// Bounds that contain all of the cells whose centers are in `bounds`.
+fn with_edge(bounds: Bounds, level: u32) -> Bounds {
+    let Bounds { west, south, east, north } = bounds;
+    let east = if east < west { east + 360.0 } else { east };
+    // Cells are widest and highest at the equator.
+    let edge = 360.0 / (1_u64 << level) as f64;
+    Bounds { west: west - edge, south: south - edge, east: east + edge, north: north + edge }
 }
 
 /// Whether bounds, which may cross the antimeridian, contain a point.
@@ -176,6 +201,3 @@ fn contains(bounds: Bounds, lon: f64, lat: f64) -> bool {
     let is_between = [lon - 360.0, lon, lon + 360.0].iter().any(|lon| (west..=east).contains(lon));
     is_between && (south..=north).contains(&lat)
 }
-
-// The rows and columns of the highest zoom fit into 32 bits.
-const _: () = assert!(TileCoord::MAX_ZOOM as u32 + TILE_PX.trailing_zeros() <= 32);

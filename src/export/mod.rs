@@ -9,6 +9,8 @@
 //! byte for byte. Finished blocks are stored in a staging directory next to the target, from which an interrupted
 //! export resumes. Its output has the same bytes as that of an uninterrupted export.
 
+mod bin_runs;
+mod bin_sorter;
 mod bins_export;
 mod block;
 mod block_record;

@@ -20,6 +20,7 @@ mod damage;
 mod documents;
 mod examples;
 mod export;
+mod export_bins;
 mod faults;
 mod floorplan;
 mod geotiff;

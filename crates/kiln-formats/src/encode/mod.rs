@@ -20,7 +20,7 @@ mod table;
 mod ticks;
 
 pub use animation::{Animation, AnimationFormat};
-pub use bins::{Bin, BinsWriter};
+pub use bins::{BinRow, BinsColumns, BinsWriter};
 pub use legend::Legend;
 pub use outlines::{OUTLINES_ATTRIBUTION, Outlines};
 pub use picture::write_picture;
