@@ -5,10 +5,10 @@ CARGO ?= cargo
 # The build directory of cargo.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help page build serve test check contract soak fuzz simulate audit parameters bench pictures clean
+.PHONY: help page build serve test test-spark check contract soak fuzz simulate audit parameters bench pictures clean
 
 help: ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 page: ## Build the map page (web/dist), which the binary embeds; without npm the plain page is embedded
 	@scripts/page.sh build
@@ -24,6 +24,10 @@ test: tools page ## Run all tests; installs missing tools
 	$(CARGO) test --workspace --all-targets
 	$(CARGO) test --workspace --doc
 	KILN=$(abspath $(TARGET)/debug/kiln) scripts/page.sh test
+
+test-spark: ## Compare bins of ClickHouse and a Spark cluster with those of Kiln, also after kills; needs Java, and 1.4 GB for pyspark and chdb
+	$(CARGO) build
+	KILN=$(abspath $(TARGET)/debug/kiln) scripts/spark.sh
 
 check: ## Check formatting, lints, documentation, and licenses and sources of dependencies; needs no network
 	$(CARGO) fmt --all --check

@@ -8,7 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use super::console::{describe, print_message};
 use super::damage::with_remedies;
 use super::{
-    animate, batch, clean, compact, config, drop, expire, export, grid, import, key, layer, layers, mask, matrix,
+    animate, batch, bins, clean, compact, config, drop, expire, export, grid, import, key, layer, layers, mask, matrix,
     postgis, render, schemes, serve, sign, signals,
 };
 use crate::error::{Error, Result};
@@ -31,6 +31,7 @@ enum Command {
     Animate(Box<animate::Args>),
     Mask(Box<mask::Args>),
     Batch(batch::Args),
+    Bins(bins::Args),
     Serve(Box<serve::Args>),
     Import(Box<import::Args>),
     Layers(layers::Args),
@@ -77,6 +78,7 @@ impl Command {
             Self::Animate(args) => animate::run(&args).map_err(with_remedies),
             Self::Mask(args) => mask::run(&args),
             Self::Batch(args) => batch::run(&args),
+            Self::Bins(args) => bins::run(&args),
             Self::Serve(args) => serve::run(*args),
             Self::Import(args) => import::run(&args),
             Self::Layers(args) => layers::run(&args),

@@ -4,6 +4,7 @@
 
 mod animate;
 mod batch;
+mod bins;
 mod clean;
 mod command_line;
 mod compact;

@@ -5,6 +5,7 @@
 //! same cell in every window. Up to 2^16 pixels around the world the arithmetic is in `f32`, above that in `f64`; the
 //! error is below 1/16 pixel in both.
 
+use super::mercator_series::{ARTANH, COS, HALF_DEGREE, INVERSE_TURN, LN_2, SIN};
 use super::{Canvas, Points, Projection};
 use crate::simd::wide;
 
@@ -330,28 +331,7 @@ fn mercator_y_f32(lat: f32) -> f32 {
 pub(super) fn mercator_y_f64(lat: f64) -> f64 {
     const MANTISSA: u64 = 0x000f_ffff_ffff_ffff;
     const ONE: u64 = 0x3ff0_0000_0000_0000;
-    const SIN: [f64; 8] = [
-        1.0,
-        -1.0 / 6.0,
-        1.0 / 120.0,
-        -1.0 / 5040.0,
-        1.0 / 362_880.0,
-        -1.0 / 39_916_800.0,
-        1.0 / 6_227_020_800.0,
-        -1.0 / 1_307_674_368_000.0,
-    ];
-    const COS: [f64; 9] = [
-        1.0,
-        -0.5,
-        1.0 / 24.0,
-        -1.0 / 720.0,
-        1.0 / 40_320.0,
-        -1.0 / 3_628_800.0,
-        1.0 / 479_001_600.0,
-        -1.0 / 87_178_291_200.0,
-        1.0 / 20_922_789_888_000.0,
-    ];
-    let h = lat * (std::f64::consts::PI / 360.0);
+    let h = lat * HALF_DEGREE;
     let h2 = h * h;
     let sin = h * SIN.iter().rev().fold(0.0, |sum, term| sum * h2 + term);
     let cos = COS.iter().rev().fold(0.0, |sum, term| sum * h2 + term);
@@ -362,13 +342,9 @@ pub(super) fn mercator_y_f64(lat: f64) -> f64 {
     let b = f64::from_bits(below & MANTISSA | ONE);
     let z = (a - b) / (a + b);
     let z2 = z * z;
-    // Odd reciprocals 1, 1/3, 1/5, … 1/25: |z| ≤ 1/3, so the next term is below 1e-14.
-    let mut series = 0.0;
-    for term in (0..13).rev() {
-        series = series * z2 + 1.0 / f64::from(2 * term + 1);
-    }
-    let ln = f64::from(exponent) * std::f64::consts::LN_2 + 2.0 * z * series;
-    let y = 0.5 - ln * (0.5 * std::f64::consts::FRAC_1_PI);
+    let series = ARTANH.iter().rev().fold(0.0, |sum, term| sum * z2 + term);
+    let ln = f64::from(exponent) * LN_2 + 2.0 * z * series;
+    let y = 0.5 - ln * INVERSE_TURN;
     if lat.abs() <= 90.0 { y } else { FAR_OUTSIDE }
 }
 

@@ -10,6 +10,7 @@ mod extent;
 pub mod fixed;
 mod frame;
 mod ground;
+pub mod mercator_series;
 pub mod morton;
 mod plane_frame;
 mod plane_tile;
