@@ -23,11 +23,12 @@ from pathlib import Path
 import chdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 ROOT = Path(__file__).resolve().parent.parent
 KILN = os.path.abspath(os.environ.get("KILN", ROOT / "target/debug/kiln"))
-POINTS = int(os.environ.get("KILN_BINS_POINTS", 1_000_000))
+POINTS = int(os.environ.pop("KILN_BINS_POINTS", 1_000_000))  # kiln rejects unknown variables
 ZOOMS = [0, 4, 8, 12, 16]
 ZOOM_OF_JOBS = 12
 failures = 0
@@ -40,11 +41,17 @@ def check(name, is_ok, detail, start):
 
 
 def kiln(folder, *arguments):
-    return subprocess.run([KILN, *map(str, arguments)], cwd=folder, check=True, capture_output=True, text=True).stdout
+    run = subprocess.run([KILN, *map(str, arguments)], cwd=folder, capture_output=True, text=True)
+    if run.returncode:
+        raise SystemExit(run.stderr.strip())
+    return run.stdout
 
 
 def write_points(folder):
-    """Random points in 16 files, so that a job has several tasks; every third point is in a town."""
+    """Random points in 16 files, so that a job has several tasks; every third point is in a town.
+
+    Sums of the weights, of 24 bits each and at least 1, are exact up to 2^29, and so independent of the order.
+    """
     random = np.random.default_rng(22)
     folder.mkdir()
     for part in range(16):
@@ -52,16 +59,22 @@ def write_points(folder):
         town = np.arange(n) % 3 == 0
         lon = np.where(town, 18 + random.random(n) * 0.05, random.random(n) * 360 - 180)
         lat = np.where(town, 59.3 + random.random(n) * 0.05, np.degrees(np.arcsin(random.random(n) * 1.992 - 0.996)))
-        table = pa.table({"lon": lon, "lat": lat, "fare": 0.01 + random.random(n) * 999})
+        times = pa.array((random.random(n) * 1.2e15 - 1.5e14).astype(np.int64), pa.timestamp("us", "UTC"))
+        kinds = np.array(["bus", " tram ", ""])[random.integers(0, 3, n)]
+        table = pa.table({"lon": lon, "lat": lat, "fare": 1 + random.random(n) * 500, "at": times, "kind": kinds})
         pq.write_table(table, folder / f"{part:02}.parquet")
 
 
-def stored(folder, layer):
-    """The columns x, y and weight of a stored layer, as docs/store.md reads them."""
+def stored_table(folder, layer):
+    """The points of a stored layer, as docs/store.md reads them."""
     folder = folder / "store" / layer
     segments = json.loads((folder / "manifest.json").read_text())["layer"]["segments"]
     tables = [pa.ipc.open_file(str(folder / f"{segment['id']:08}.points.arrow")).read_all() for segment in segments]
-    points = pa.concat_tables(tables, promote_options="default")
+    return pa.concat_tables(tables, promote_options="default")
+
+
+def stored(folder, layer):
+    points = stored_table(folder, layer)
     return [points[name].to_numpy() for name in ("x", "y", "weight")]
 
 
@@ -111,6 +124,28 @@ def clickhouse(home, layers):
             statement = kiln(home, "bins", "sql", "--engine", "clickhouse", *options, "--zoom", zoom, "--to", output)
             chdb.query(statement, "Null")
             compare(f"clickhouse {layer} zoom {zoom}", pq.read_table(output), points, zoom, start)
+
+
+def clickhouse_groups(home, options, zoom=4):
+    """Bins by category and by time, also of times before 1970."""
+    points = stored_table(home, "trips")
+    cells = {name: pa.array(points[key].to_numpy() >> np.uint32(32 - zoom - 8), pa.int32()) for name, key in (("cell_x", "x"), ("cell_y", "y"))}
+    category = pc.cast(points["category"], pa.string())
+    groups = {"category": (["--category", "kind"], "category", category)}
+    for every, unit in ("1d", "day"), ("1w", "week"), ("1mo", "month"), ("1y", "year"):
+        start = pc.floor_temporal(pc.cast(points["time"], pa.timestamp("us", "UTC")), unit=unit)
+        groups[every] = (["--time", "at", "--every", every], "time", start)
+    for name, (flags, key, values) in groups.items():
+        start = time.time()
+        output = home / f"groups-{name}.parquet"
+        statement = kiln(home, "bins", "sql", "--engine", "clickhouse", *options, *flags, "--zoom", zoom, "--to", output)
+        chdb.query(statement, "Null")
+        keys = ["cell_x", "cell_y", key]
+        expected = pa.table(cells | {key: values}).group_by(keys).aggregate([([], "count_all")]).rename_columns([*keys, "n"])
+        found = pq.read_table(output, columns=[*keys, "n"]).cast(expected.schema)
+        order = [(column, "ascending") for column in keys]
+        is_same = expected.sort_by(order).combine_chunks().equals(found.sort_by(order).combine_chunks())
+        check(f"clickhouse trips by {name}", is_same, f"{expected.num_rows} bins, {found.num_rows} found", start)
 
 
 def free_port():
@@ -276,7 +311,7 @@ def main():
         home = Path(home)
         write_points(home / "trips")
         cities = ROOT / "data/cities.parquet"
-        kiln(home, "import", *sorted((home / "trips").glob("*.parquet")), "--layer", "trips", "--weight", "fare", "-q")
+        kiln(home, "import", *sorted((home / "trips").glob("*.parquet")), "--layer", "trips", *"--weight fare --time at --category-column kind -q".split())
         kiln(home, "import", cities, "--layer", "cities", "--weight", "population", "-q")
         layers = {
             "cities": (stored(home, "cities"), ["--table", cities, "--lon", "longitude", "--lat", "latitude", "--weight", "population"]),
@@ -284,6 +319,7 @@ def main():
         }
         check("points", True, f"{len(layers['trips'][0][0])} random points, {len(layers['cities'][0][0])} cities", start)
         clickhouse(home, layers)
+        clickhouse_groups(home, layers["trips"][1][:2])
         spark(home, *layers["trips"])
     print(f"{failures} failed, in {time.time() - start:.0f} s")
     sys.exit(min(failures, 1))

@@ -30,7 +30,9 @@ fn counts(bins: Bins) -> Bins {
 /// Writes the points and imports them as the layer `trips`.
 fn random_layer(home: &Path) {
     let accepted = data::write_random(&home.join("trips.parquet"), data::count());
-    let summary = kiln(home, "import trips.parquet --layer trips --weight fare --time paid_at --category-column kind".split(' ')).done();
+    let summary =
+        kiln(home, "import trips.parquet --layer trips --weight fare --time paid_at --category-column kind".split(' '))
+            .done();
     let grouping = Grouping { level: 8, ..Grouping::default() };
     let stored: u64 = of_layer(&home.join("store"), "trips", grouping).values().map(|sums| sums.n).sum();
     assert_eq!(stored, accepted as u64, "{summary}");
@@ -212,7 +214,7 @@ fn the_pyspark_program_writes_complete_runs_only() {
     assert_eq!(folder, home.join("tram/run=1"));
     let expected = of_layer(&home.join("store"), "trips", Grouping { level: 16, bucket: None, has_categories: true });
     let expected: Bins = expected.into_iter().filter(|(key, _)| key.3.as_deref() == Some("tram")).collect();
-    assert!(expected.len() > 1000);
+    assert!(expected.len() > 1000, "{}", expected.len());
     assert_same("pyspark", &of_files(folder, 16), &expected);
     let text = std::fs::read_to_string(folder.join("totals.json")).unwrap();
     let totals: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -224,7 +226,10 @@ fn the_pyspark_program_writes_complete_runs_only() {
     // A run is never written to again.
     let (is_ok, ..) = start("bins.py", "1", "tram");
     assert!(!is_ok);
-    assert_eq!((parquet_files(folder).len(), std::fs::read_to_string(folder.join("totals.json")).unwrap()), (files, text));
+    assert_eq!(
+        (parquet_files(folder).len(), std::fs::read_to_string(folder.join("totals.json")).unwrap()),
+        (files, text)
+    );
     // Points that are lost between the table and the files.
     let losing = program.replace("SELECT COUNT(*) AS n", "SELECT COUNT(*) + 1 AS n");
     assert_ne!(losing, program);

@@ -34,7 +34,11 @@ const NOT_RUN: [(&str, usize, &str); 5] = [
     ("docs/jobs.md", 1, "ffmpeg is not a tool of the tests"),
     ("docs/performance.md", 5, "measurements with ten million points, and with programs that the tests do not have"),
     ("docs/quick-start.md", 1, "`make serve` builds the program"),
-    ("docs/scale.md", 2, "a bucket and a Spark cluster; tests/it/bins_sql.rs and scripts/spark.py run the SQL and the program"),
+    (
+        "docs/scale.md",
+        2,
+        "a bucket and a Spark cluster; tests/it/bins_sql.rs and scripts/spark.py run the SQL and the program",
+    ),
 ];
 
 /// The programs in other languages: the page, how many blocks, and what runs them or why they are not run.

@@ -26,7 +26,9 @@ impl FromStr for Bucket {
 
     fn from_str(text: &str) -> Result<Self> {
         let invalid = |reason: &str| {
-            let message = format!("`{text}` {reason}; expected a length that divides a day, such as 15m, 1h or 1d, or 1w, 1mo or 1y");
+            let message = format!(
+                "`{text}` {reason}; expected a length that divides a day, such as 15m, 1h or 1d, or 1w, 1mo or 1y"
+            );
             Error::invalid(Parameter::EVERY, message)
         };
         let digits = text.trim_end_matches(|char: char| char.is_ascii_alphabetic());
@@ -60,11 +62,10 @@ mod tests {
         assert_eq!(parse("15m").unwrap(), Bucket::Seconds(900));
         assert_eq!(parse("24h").unwrap(), Bucket::Seconds(86_400));
         assert_eq!(parse("1d").unwrap(), Bucket::Seconds(86_400));
-        assert_eq!([parse("1w").unwrap(), parse("1mo").unwrap(), parse("1y").unwrap()], [
-            Bucket::Week,
-            Bucket::Month,
-            Bucket::Year
-        ]);
+        assert_eq!(
+            [parse("1w").unwrap(), parse("1mo").unwrap(), parse("1y").unwrap()],
+            [Bucket::Week, Bucket::Month, Bucket::Year]
+        );
         for text in ["", "d", "0h", "7h", "2d", "2w", "3mo", "1", "1D", "-1h", "1.5h", "9999999999d", "99999d", "1é"] {
             let message = parse(text).unwrap_err().to_string();
             assert!(message.starts_with("every: `") && message.contains("15m"), "{text}: {message}");

@@ -119,6 +119,16 @@ pub(crate) trait Dialect: Sync {
         format!("CAST({double} AS {})", if is_long { "BIGINT" } else { "INT" })
     }
 
+    /// The level as an integer.
+    fn level(&self, level: u8) -> String {
+        level.to_string()
+    }
+
+    /// The number of rows as a signed integer.
+    fn count(&self) -> &'static str {
+        "COUNT(*)"
+    }
+
     /// A column as a string without spaces around it; NULL if it is blank.
     fn to_category(&self, column: &str) -> String {
         format!("NULLIF(TRIM(CAST({column} AS VARCHAR)), '')")
@@ -200,7 +210,10 @@ pub(crate) fn backslashed(text: &str, quote: char) -> String {
 
 /// The error for files that an engine does not read in place.
 pub(crate) fn no_files(engine: Engine, path: &str) -> Error {
-    Error::invalid(Parameter::TABLE, format!("`{path}` is a path; {engine} needs the name of a table, such as an external table of these files"))
+    Error::invalid(
+        Parameter::TABLE,
+        format!("`{path}` is a path; {engine} needs the name of a table, such as an external table of these files"),
+    )
 }
 
 /// The error for an output that an engine cannot write.

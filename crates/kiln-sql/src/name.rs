@@ -14,7 +14,8 @@ pub(crate) struct Part {
 pub(crate) fn parts(parameter: Parameter, name: &str) -> Result<Vec<Part>> {
     check_characters(parameter, name)?;
     let invalid = || {
-        let message = format!("`{name}` is not a name; write parts with dots or quotes in double quotes: lake.\"my.trips\"");
+        let message =
+            format!("`{name}` is not a name; write parts with dots or quotes in double quotes: lake.\"my.trips\"");
         Error::invalid(parameter, message)
     };
     let mut parts = Vec::new();

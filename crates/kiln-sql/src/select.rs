@@ -4,9 +4,9 @@ use kiln_core::geo::{MAX_MERCATOR_LAT_DEG, Points};
 use kiln_core::{Parameter, Result};
 
 use crate::engine::Dialect;
+use crate::lattice;
 use crate::name::{Part, check_characters, parts};
 use crate::query::BinsQuery;
-use crate::lattice;
 
 /// The alias of the table. All names of this crate begin with `kiln_`, and columns of the table are qualified by it, so
 /// that the names of a user cannot be mistaken for them.
@@ -22,8 +22,8 @@ pub(crate) fn bins(query: &BinsQuery, dialect: &dyn Dialect) -> Result<String> {
     let mut columns = vec![format!("{} AS kiln_x", cell("kiln_u")), format!("{} AS kiln_y", cell("kiln_v"))];
     let mut kept = Vec::new();
     let mut keys = vec!["kiln_x", "kiln_y"];
-    let mut outputs = vec![(level.to_string(), "level"), ("kiln_x".into(), "cell_x"), ("kiln_y".into(), "cell_y")];
-    outputs.push(("COUNT(*)".into(), "n"));
+    let mut outputs = vec![(dialect.level(level), "level"), ("kiln_x".into(), "cell_x"), ("kiln_y".into(), "cell_y")];
+    outputs.push((dialect.count().to_owned(), "n"));
     if query.weight.is_some() {
         kept.push("kiln_w");
         columns.push("kiln_w".into());

@@ -38,11 +38,15 @@ fn every_name_of_the_generator_has_its_prefix() {
         let depth = sql.chars().fold(0, |depth: i32, char| depth + i32::from(char == '(') - i32::from(char == ')'));
         assert_eq!(depth, 0, "{sql}");
         for alias in sql.split(" AS ").skip(1).filter_map(|rest| rest.split([',', '\n', ')', ' ']).next()) {
-            let is_type = ["DOUBLE", "FLOAT64", "REAL", "FLOAT", "INT", "INT64", "BIGINT", "STRING", "VARCHAR", "TIMESTAMP"];
+            let is_type =
+                ["DOUBLE", "FLOAT64", "REAL", "FLOAT", "INT", "INT64", "BIGINT", "STRING", "VARCHAR", "TIMESTAMP"];
             let is_type = is_type.iter().any(|name| alias == *name || alias.starts_with("TIMESTAMP("));
             assert!(alias.is_empty() || alias.starts_with("kiln_") || is_type, "{engine}: {alias}");
         }
-        assert!(sql.contains("HAVING COUNT(*) >= 5") && sql.contains("kiln_x, kiln_y, kiln_time, kiln_category"), "{sql}");
+        assert!(
+            sql.contains("HAVING COUNT(*) >= 5") && sql.contains("kiln_x, kiln_y, kiln_time, kiln_category"),
+            "{sql}"
+        );
     }
 }
 
@@ -71,12 +75,42 @@ fn warehouses_write_parquet_in_their_own_way() {
     let query = BinsQuery::new("lake.trips", 14);
     for (engine, to, start, end) in [
         (Engine::Spark, "s3a://b/x", "INSERT OVERWRITE DIRECTORY 's3a://b/x' USING parquet\nSELECT ", "kiln_y"),
-        (Engine::DuckDb, "s3://b/x/", "COPY (\nSELECT ", ") TO 's3://b/x' (FORMAT parquet, COMPRESSION zstd, PER_THREAD_OUTPUT true)"),
-        (Engine::ClickHouse, "s3://b/x", "INSERT INTO FUNCTION s3('s3://b/x/part-0.parquet', 'Parquet')\nSELECT ", "kiln_y"),
-        (Engine::Trino, "hive.lake.bins", "CREATE TABLE \"hive\".\"lake\".\"bins\" WITH (format = 'PARQUET') AS\nSELECT ", "kiln_y"),
-        (Engine::Trino, "s3://b/x", "UNLOAD (\nSELECT ", "\n) TO 's3://b/x/' WITH (format = 'PARQUET', compression = 'ZSTD')"),
-        (Engine::BigQuery, "gs://b/x", "EXPORT DATA OPTIONS (uri = 'gs://b/x/part-*.parquet', format = 'PARQUET', compression = 'ZSTD') AS\nSELECT ", "kiln_y"),
-        (Engine::Snowflake, "gs://b/x", "COPY INTO 'gcs://b/x/' FROM (\nSELECT ", "\n) FILE_FORMAT = (TYPE = PARQUET) HEADER = TRUE"),
+        (
+            Engine::DuckDb,
+            "s3://b/x/",
+            "COPY (\nSELECT ",
+            ") TO 's3://b/x' (FORMAT parquet, COMPRESSION zstd, PER_THREAD_OUTPUT true)",
+        ),
+        (
+            Engine::ClickHouse,
+            "s3://b/x",
+            "INSERT INTO FUNCTION s3('s3://b/x/part-0.parquet', 'Parquet')\nSELECT ",
+            "kiln_y",
+        ),
+        (
+            Engine::Trino,
+            "hive.lake.bins",
+            "CREATE TABLE \"hive\".\"lake\".\"bins\" WITH (format = 'PARQUET') AS\nSELECT ",
+            "kiln_y",
+        ),
+        (
+            Engine::Trino,
+            "s3://b/x",
+            "UNLOAD (\nSELECT ",
+            "\n) TO 's3://b/x/' WITH (format = 'PARQUET', compression = 'ZSTD')",
+        ),
+        (
+            Engine::BigQuery,
+            "gs://b/x",
+            "EXPORT DATA OPTIONS (uri = 'gs://b/x/part-*.parquet', format = 'PARQUET', compression = 'ZSTD') AS\nSELECT ",
+            "kiln_y",
+        ),
+        (
+            Engine::Snowflake,
+            "gs://b/x",
+            "COPY INTO 'gcs://b/x/' FROM (\nSELECT ",
+            "\n) FILE_FORMAT = (TYPE = PARQUET) HEADER = TRUE",
+        ),
         (Engine::Snowflake, "@stage/x", "COPY INTO '@stage/x/' FROM (\nSELECT ", "HEADER = TRUE"),
     ] {
         let sql = query.export(engine, to).unwrap();
@@ -101,10 +135,16 @@ fn numbers_are_doubles_in_every_dialect() {
 
 #[test]
 fn a_program_has_the_same_sql_with_escaped_quotes() {
-    let query = BinsQuery { condition: Some("a = \"\"\"\\n@TOTAL@ {partition}".into()), ..BinsQuery::new("la\\ke.\"a\"\"b\"", 3) };
+    let query = BinsQuery {
+        condition: Some("a = \"\"\"\\n@TOTAL@ {partition}".into()),
+        ..BinsQuery::new("la\\ke.\"a\"\"b\"", 3)
+    };
     let program = query.pyspark(Some("s3a://b/\"")).unwrap();
     assert!(program.contains("a = \\\"\\\"\\\"\\\\n@TOTAL@ {partition}"), "{program}");
-    assert!(program.contains(r#"default="s3a://b/\"""#) && program.contains("Bins of la'ke.'a''b' for Kiln"), "{program}");
+    assert!(
+        program.contains(r#"default="s3a://b/\"""#) && program.contains("Bins of la'ke.'a''b' for Kiln"),
+        "{program}"
+    );
     let lines = program.replace(&query.select(Engine::Spark).unwrap(), "").lines().count();
     assert!(program.matches("COUNT(*) AS n").count() == 1 && lines < 120, "{lines}");
     let minimum = BinsQuery { at_least: Some(2), ..query };

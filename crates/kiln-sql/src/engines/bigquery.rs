@@ -2,7 +2,7 @@
 
 use kiln_core::Result;
 
-use super::{folder, is_parquet, rounded_to_24_bits, scheme};
+use super::{folder, rounded_to_24_bits, scheme};
 use crate::engine::{Calendar, Dialect, Engine, backslashed, no_files, no_output};
 use crate::name::Part;
 
@@ -59,7 +59,10 @@ impl Dialect for BigQuery {
             return Err(no_output(Engine::BigQuery, to, "a gs:// URL, or s3:// in BigQuery Omni"));
         }
         // One wildcard is required.
-        let uri = if is_parquet(to) && to.contains('*') { to.to_owned() } else { format!("{}part-*.parquet", folder(to)) };
-        Ok(format!("EXPORT DATA OPTIONS (uri = {}, format = 'PARQUET', compression = 'ZSTD') AS\n{select}", self.string(&uri)))
+        let uri = if to.contains('*') { to.to_owned() } else { format!("{}part-*.parquet", folder(to)) };
+        Ok(format!(
+            "EXPORT DATA OPTIONS (uri = {}, format = 'PARQUET', compression = 'ZSTD') AS\n{select}",
+            self.string(&uri)
+        ))
     }
 }

@@ -39,6 +39,14 @@ impl Dialect for ClickHouse {
         format!("{}({double})", if is_long { "toInt64" } else { "toInt32" })
     }
 
+    fn level(&self, level: u8) -> String {
+        format!("toInt32({level})")
+    }
+
+    fn count(&self) -> &'static str {
+        "toInt64(COUNT(*))"
+    }
+
     fn to_category(&self, column: &str) -> String {
         format!("NULLIF(trimBoth(toString({column})), '')")
     }
@@ -52,11 +60,13 @@ impl Dialect for ClickHouse {
     }
 
     fn start_of(&self, calendar: Calendar, microseconds: &str) -> String {
-        let function = match calendar {
-            Calendar::Month => "toStartOfMonth",
-            Calendar::Year => "toStartOfYear",
+        // toStartOfMonth returns a Date, which begins in 1970.
+        let time = self.to_timestamp(microseconds);
+        let month = match calendar {
+            Calendar::Month => format!("toMonth({time})"),
+            Calendar::Year => "1".to_owned(),
         };
-        format!("toDateTime64({function}({}), 6, 'UTC')", self.to_timestamp(microseconds))
+        format!("toDateTime64(makeDate32(toYear({time}), {month}, 1), 6, 'UTC')")
     }
 
     fn files(&self, path: &str) -> Result<String> {
