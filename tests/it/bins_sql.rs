@@ -238,6 +238,9 @@ fn the_pyspark_program_writes_complete_runs_only() {
     assert!(!is_ok && message.contains("run it again"), "{message}");
     let lost = home.join("tram/run=2");
     assert!(!parquet_files(&lost).is_empty() && !lost.join("_SUCCESS").exists() && !lost.join("totals.json").exists());
+    // A partition without points.
+    let (is_ok, _, message) = start("bins.py", "4", "none");
+    assert!(!is_ok && message.contains("nothing was written") && !home.join("none").exists(), "{message}");
     // Neither may a partition leave its folder or the quotes of the condition.
     for partition in ["../x", "a' OR '1' = '1", ".."] {
         let (is_ok, _, message) = start("bins.py", "3", partition);

@@ -15,9 +15,9 @@ options.add_argument("--partition", default="", help="folder of this run's parti
 options.add_argument("--run", default=time.strftime("%Y%m%dT%H%M%SZ-", time.gmtime()) + uuid.uuid4().hex[:8], help="id of the run")
 options.add_argument("--remote", help="a Spark Connect server: sc://HOST:15002")
 options = options.parse_args()
-for name in options.partition, options.run:
-    if not re.fullmatch(r"[\w=.-]*", name, re.ASCII) or name.startswith("."):
-        sys.exit(f"invalid: {name!r}; expected letters, digits, and _ = . -")
+for name in options.partition or "all", options.run:
+    if not re.fullmatch(r"[\w=-][\w=.-]*", name, re.ASCII):
+        sys.exit(f"invalid: {name!r}; expected letters, digits, and _ = . - without a dot at the start")
 folder = posixpath.join(options.to, options.partition, f"run={options.run}")
 builder = SparkSession.builder.remote(options.remote) if options.remote else SparkSession.builder.appName("kiln bins")
 spark = builder.getOrCreate()
@@ -27,7 +27,8 @@ spark.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
 
 def put(name, text):
     """Writes a small file to the folder."""
-    if options.remote:
+    # A client of Spark Connect has no JVM.
+    if ".connect." in type(spark).__module__:
         from pyarrow import fs
         files, path = fs.FileSystem.from_uri(re.sub("^s3[an]:", "s3:", folder) if "://" in folder else posixpath.abspath(folder))
         with files.open_output_stream(f"{path}/{name}") as stream:
@@ -39,12 +40,14 @@ def put(name, text):
         stream.close()
 
 
-bins = spark.sql(BINS.replace("{partition}", options.partition))
+expected = spark.sql(TOTAL.replace("{partition}", options.partition)).first()[0]
+if not expected:
+    sys.exit(f"no points for {folder}: nothing was written")
 # The marker of success comes last, after the check of what was written.
+bins = spark.sql(BINS.replace("{partition}", options.partition))
 bins.write.option("mapreduce.fileoutputcommitter.marksuccessfuljobs", "false").parquet(folder)
 written = spark.read.parquet(folder)
-n, rows = written.selectExpr("COALESCE(SUM(n), 0)", "COUNT(*)").first()
-expected = spark.sql(TOTAL.replace("{partition}", options.partition)).first()[0] or 0
+n, rows = written.selectExpr("SUM(n)", "COUNT(*)").first()
 if n != expected:
     sys.exit(f"{folder}: the bins have {n} points and the table {expected}; the table has changed, or files are lost: run it again")
 put("totals.json", json.dumps({"level": @LEVEL@, "n": n, "rows": rows, "files": len(written.inputFiles())}))
