@@ -4,6 +4,7 @@ mod data;
 mod engines;
 mod table;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::kiln::{data, kiln};
@@ -25,6 +26,23 @@ fn sql(folder: &Path, engine: &str, arguments: &str) -> String {
 /// Bins without weights: every point weighs 1, and the columns are missing.
 fn counts(bins: Bins) -> Bins {
     bins.into_iter().map(|(key, sums)| (key, Sums { weight: 0, max: 0, ..sums })).collect()
+}
+
+/// The pictures below a folder, by their paths.
+fn tiles(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(below) = folders.pop() {
+        for path in below.read_dir().unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "png") {
+                let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+                found.insert(name, std::fs::read(path).unwrap());
+            }
+        }
+    }
+    found
 }
 
 /// Writes the points and imports them as the layer `trips`.
@@ -103,6 +121,18 @@ fn bins_of_cities_in_duckdb_and_spark_connect_are_those_of_kiln() {
         for output in [format!("duckdb-{zoom}.parquet"), format!("sail-{zoom}")] {
             assert_same(&output, &of_files(&home.join(&output), level), &expected);
         }
+    }
+    // Layers of the bins have the tiles of the points.
+    let export = |layer: &str| {
+        let folder = format!("{layer}-tiles");
+        kiln(home, ["export", layer, "-o", &format!("{folder}/"), "--zoom", "0-3"]).done();
+        tiles(&home.join(folder))
+    };
+    let of_points = export("cities");
+    assert!(of_points.len() > 20);
+    for (layer, input) in [("from-duckdb", "duckdb-4.parquet"), ("from-sail", "sail-4/*.parquet")] {
+        kiln(home, ["import", input, "--layer", layer]).done();
+        assert!(export(layer) == of_points, "tiles of {layer}");
     }
     let expected = counts(of_layer(&home.join("store"), "cities", Grouping { level: 16, ..Grouping::default() }));
     assert_same("counts", &of_files(&home.join("counts"), 16), &expected);
