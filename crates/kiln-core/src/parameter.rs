@@ -91,6 +91,8 @@ names! {
     OPACITY = "opacity",
     ORDER = "order",
     OUTPUT = "output",
+    PARTITION = "partition",
+    PARTITION_BEFORE = "partition_before",
     PICTURE = "picture",
     PIXEL_RATIO = "pixel_ratio",
     PNG = "png",

@@ -1,29 +1,40 @@
 //! Compaction: merges segments and removes expired points.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::clock::now_s;
 use super::layer::{Change, StoredLayer};
 use super::merge::{SegmentOptions, merge};
+use super::partition::Partition;
 use super::progress::Progress;
 use super::requests::Request;
 use super::segment::Segment;
 use super::snapshot::Snapshot;
 use kiln_core::error::{Error, Result};
 
+/// The segments by the name of their partition.
+fn by_partition(segments: &[Arc<Segment>]) -> BTreeMap<Option<&str>, Vec<Arc<Segment>>> {
+    let mut partitions = BTreeMap::<_, Vec<_>>::new();
+    for segment in segments {
+        partitions.entry(segment.entry.partition_name()).or_default().push(Arc::clone(segment));
+    }
+    partitions
+}
+
 impl StoredLayer {
-    /// Merges all segments into one, which makes reading faster and frees the space of removed points.
+    /// Merges all segments of each partition into one, which makes reading faster and frees the space of removed points.
     ///
     /// # Errors
     /// [`Error::Io`] if writing to the store fails, [`Error::Cancelled`] if `progress` was stopped or another process
     /// changed the layer concurrently.
     pub fn compact(&self, threads: usize, progress: &Progress) -> Result<()> {
         let snapshot = self.snapshot();
-        if snapshot.segments.len() < 2 {
-            return Ok(());
+        for segments in by_partition(&snapshot.segments).into_values().filter(|segments| segments.len() > 1) {
+            self.replace(&snapshot, &segments, None, threads, Some(progress))?;
         }
-        self.replace(&snapshot, &snapshot.segments, None, threads, Some(progress)).map(drop)
+        Ok(())
     }
 
     /// Size-tiered compaction: merges segments of about the same size once there are 8 of them, so that their number
@@ -42,15 +53,13 @@ impl StoredLayer {
         let snapshot = self.snapshot();
         let tier =
             |segment: &Segment| (segment.entry.rows.max(MIN_TIER_ROWS) / MIN_TIER_ROWS).ilog(TIER_SEGMENTS as u64);
-        let mut tiers: Vec<Vec<Arc<Segment>>> = Vec::new();
+        let mut tiers: BTreeMap<_, Vec<Arc<Segment>>> = BTreeMap::new();
         for segment in snapshot.segments.iter().filter(|segment| segment.entry.rows <= MAX_ROWS) {
-            let tier = tier(segment) as usize;
-            tiers.resize_with(tiers.len().max(tier + 1), Vec::new);
-            tiers[tier].push(Arc::clone(segment));
+            tiers.entry((tier(segment), segment.entry.partition_name())).or_default().push(Arc::clone(segment));
         }
         let sum = |segments: &[Arc<Segment>]| segments.iter().map(|segment| segment.entry.rows).sum();
         let full_tier =
-            tiers.into_iter().find(|segments| segments.len() >= TIER_SEGMENTS && rows.contains(&sum(segments)));
+            tiers.into_values().find(|segments| segments.len() >= TIER_SEGMENTS && rows.contains(&sum(segments)));
         let Some(full_tier) = full_tier else { return Ok(false) };
         match self.replace(&snapshot, &full_tier, None, threads, Some(progress)) {
             Ok(_) => Ok(true),
@@ -115,7 +124,9 @@ impl StoredLayer {
         let added = if entry.rows > 0 { vec![entry] } else { Vec::new() };
         let (same_points, frame) = (expire_before_us.is_none(), Some(snapshot.frame()));
         let level = snapshot.manifest.level;
-        self.commit(Change { added, level, removed, removed_of, same_points, frame, ..Change::default() }, &[staging])?;
+        let partition = Partition::of_merged(segments.iter().map(|segment| &segment.entry));
+        let change = Change { added, level, removed, removed_of, partition, same_points, frame, ..Change::default() };
+        self.commit(change, &[staging])?;
         Ok(points)
     }
 }

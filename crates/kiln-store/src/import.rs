@@ -173,10 +173,9 @@ impl StoredLayer {
         existing: ExistingPoints,
         description: Option<Description>,
     ) -> Result<ImportReport> {
-        let PreparedImport { staging, entry, frame, level, imported } = prepared;
-        if let Some(entry) = entry {
-            let change = Change { added: vec![entry], existing, description, level, frame, ..Change::default() };
-            self.free_if_full(self.commit(change, &[staging]))?;
+        let (imported, change, staged) = prepared.into_change(description);
+        if !change.added.is_empty() {
+            self.free_if_full(self.commit(Change { existing, ..change }, &staged))?;
         }
         Ok(imported)
     }
@@ -195,6 +194,13 @@ pub struct PreparedImport {
 }
 
 impl PreparedImport {
+    /// The change that adds the points, and the staging folders of its segments.
+    pub(super) fn into_change(self, description: Option<Description>) -> (ImportReport, Change, Vec<StagingDir>) {
+        let Self { staging, entry, frame, level, imported } = self;
+        let change = Change { added: entry.into_iter().collect(), description, level, frame, ..Change::default() };
+        (imported, change, vec![staging])
+    }
+
     /// The report of the import.
     pub fn report(&self) -> &ImportReport {
         &self.imported

@@ -13,6 +13,7 @@ use super::disk::{self, File, FileIdentity, sync_folder};
 use super::grace::Grace;
 use super::lock::lock_layer;
 use super::manifest::{self, Description, Manifest, Space};
+use super::partition::Partition;
 use super::queue::WriteQueue;
 use super::segment::{self, SegmentEntry};
 use super::snapshot::Snapshot;
@@ -76,6 +77,10 @@ pub(super) struct Change {
     /// The ID of the layer of the removed segments: a new layer of the same name has segments of the same numbers.
     pub(super) removed_of: Option<String>,
     pub(super) existing: ExistingPoints,
+    /// The partition of new segments.
+    pub(super) partition: Option<Partition>,
+    /// Partitions whose segments are removed.
+    pub(super) emptied: Vec<String>,
     /// Whether the points are unchanged, as in a compaction.
     pub(super) same_points: bool,
     pub(super) description: Option<Description>,
@@ -259,6 +264,8 @@ impl StoredLayer {
             ExistingPoints::Keep => manifest.segments.retain(|entry| !change.removed.contains(&entry.id)),
             ExistingPoints::Replace => manifest.segments.clear(),
         }
+        let is_emptied = |name: &str| change.emptied.iter().any(|emptied| emptied == name);
+        manifest.segments.retain(|entry| !entry.partition_name().is_some_and(is_emptied));
         obsolete.retain(|id| !manifest.segments.iter().any(|entry| entry.id == *id));
         if !change.added.is_empty() && manifest.level != change.level {
             if !manifest.segments.is_empty() {
@@ -279,7 +286,9 @@ impl StoredLayer {
             manifest.version += 1;
         }
         manifest.description = new_description.unwrap_or(manifest.description);
-        if let Err(error) = self.write(&mut manifest, change.added, staged) {
+        let mut added = change.added;
+        added.iter_mut().for_each(|entry| entry.partition.clone_from(&change.partition));
+        if let Err(error) = self.write(&mut manifest, added, staged) {
             // Removes files that were moved already but are not listed in the manifest.
             sweep_layer(&self.folder);
             return Err(error);
@@ -324,6 +333,7 @@ impl StoredLayer {
             manifest.segments.push(entry);
         }
         sync_folder(&self.folder).map_err(|error| Error::io(&self.folder, "write to", error))?;
+        manifest.format = manifest.needed_format();
         manifest.write(&self.folder)
     }
 

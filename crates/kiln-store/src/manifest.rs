@@ -135,9 +135,11 @@ struct Format {
 
 impl Manifest {
     /// The last format version: see [`Manifest::needed_format`].
-    const MAX_FORMAT: u32 = 3;
+    const MAX_FORMAT: u32 = 4;
     /// The format version of a layer of bins. Earlier versions of Kiln would read each bin as one point.
     const BINS_FORMAT: u32 = 3;
+    /// The format version of a layer with partitions. Earlier versions of Kiln would merge them.
+    const PARTITIONS_FORMAT: u32 = 4;
 
     /// The manifest of a new layer without points.
     pub(super) fn new(space: Space, description: Description, now_s: u64) -> Self {
@@ -169,7 +171,10 @@ impl Manifest {
     }
 
     /// The format version that the layer needs.
-    fn needed_format(&self) -> u32 {
+    pub(super) fn needed_format(&self) -> u32 {
+        if self.segments.iter().any(|entry| entry.partition.is_some()) {
+            return Self::PARTITIONS_FORMAT;
+        }
         if self.level.is_some() { Self::BINS_FORMAT } else { self.space.format() }
     }
 

@@ -12,6 +12,7 @@ use super::bins::TIME_STEPS_US;
 use super::blocks::BlocksFile;
 use super::build::build;
 use super::disk;
+use super::partition::Partition;
 use super::points::{PointsFile, PointsWriter};
 use super::progress::Progress;
 use super::requests::Request;
@@ -32,6 +33,9 @@ pub(super) struct SegmentEntry {
     pub(super) bins: Option<FileDigest>,
     /// The totals of its points.
     pub(super) totals: SegmentTotals,
+    /// The partition of its points; `None` if they are in none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) partition: Option<Partition>,
 }
 
 /// The totals of a segment's points.
@@ -222,7 +226,7 @@ impl SegmentWriter {
         } else {
             None
         };
-        Ok(SegmentEntry { id: 0, rows, points, bins, totals })
+        Ok(SegmentEntry { id: 0, rows, points, bins, totals, partition: None })
     }
 }
 

@@ -9,6 +9,7 @@ mod grace;
 mod matrix;
 mod names;
 mod occupancy;
+mod partitions;
 mod plane;
 mod shared;
 mod time_parts;
