@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use clap::Args as ClapArgs;
 
-use super::inputs::expand_inputs;
 use super::retention::RetainedImport;
 use super::rows::RowArgs;
+use super::run_folder::RunInputs;
 use super::signals::run_cancellable;
 use super::store::{StoreArgs, read_name};
 use super::{damage, print_message, print_notes, progress, summary};
@@ -19,7 +19,7 @@ use crate::parameters::ParameterSet;
 use crate::postgis::Address;
 use crate::source::{self, Columns, CoordinateSpace};
 use crate::spelling::{did_you_mean, nearest_of};
-use crate::store::{Description, ExistingPoints, ImportReport, Progress, Store, StoredLayer};
+use crate::store::{Description, ExistingPoints, ImportReport, Partition, Progress, Store, StoredLayer};
 
 /// Import points from files into a layer of the store.
 ///
@@ -27,18 +27,25 @@ use crate::store::{Description, ExistingPoints, ImportReport, Progress, Store, S
 /// unchanged. A running server of the store serves them immediately. Weights, times and categories are stored; points
 /// beyond 85.05° north or south, the limit of web maps, are dropped. With --crs plane, the layer is on a plane in meters,
 /// such as a floor plan.
+///
+/// With --partition, the points replace those of the partition, such as a day, and all others stay: import a day again when
+/// late data arrives. A second import of the same files changes nothing.
+///
+/// A folder is the run of an engine such as Spark. It is refused if it has files part-* but no _SUCCESS, if its totals.json
+/// has other counts, or if it has two folders run=….
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   kiln import cities.parquet --layer cities --weight population
   kiln import 'trips/*.csv.gz' --layer trips --append
   kiln import floor.csv --layer floor --crs plane
+  kiln import bins/2026-11-28 --layer trips --partition 2026-11-28
   kiln import 'postgres://ann@db.example/maps?table=stops' --layer stops
   kiln import visits.parquet --layer visits --title Visits --style radius=12 --style curve=sqrt
   psql -c \"copy stops to stdout csv header\" | kiln import - --layer stops --replace")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(super) struct Args {
-    /// Files with points, or quoted patterns of files such as 'data/*.csv'; `-` reads standard input, and postgres://…
-    /// a table
+    /// Files with points, folders of them, or quoted patterns of files such as 'data/*.csv'; `-` reads standard input, and
+    /// postgres://… a table
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<String>,
     /// Name of the layer; it must not exist without --append or --replace
@@ -50,6 +57,9 @@ pub(super) struct Args {
     /// Replace the points of an existing layer
     #[arg(long)]
     replace: bool,
+    /// Replace the points of a partition of the layer, such as 2026-11-28, and keep all others
+    #[arg(long, value_name = "NAME", value_parser = read_partition, conflicts_with_all = ["append", "replace"])]
+    partition: Option<String>,
     /// Import even if the retention of the layer removes half of the points, or more, at once
     #[arg(short, long)]
     yes: bool,
@@ -81,6 +91,11 @@ pub(super) struct Args {
     rows: RowArgs,
 }
 
+/// Parses the name of a partition.
+pub(super) fn read_partition(name: &str) -> Result<String> {
+    Partition::check_name(name).map(|()| name.to_owned())
+}
+
 fn read_style(text: &str) -> Result<(String, String)> {
     let malformed = || Error::invalid(Parameter::STYLE, format!("`{text}` is not NAME=VALUE, such as radius=12"));
     let (name, value) = text.split_once('=').ok_or_else(malformed)?;
@@ -104,18 +119,27 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let store = args.store.open()?;
     store.sweep();
     let before = store.layer(&args.layer)?;
-    if before.is_some() && !args.append && !args.replace {
+    if before.is_some() && !args.append && !args.replace && args.partition.is_none() {
         let detail = format!(
-            "the layer `{}` already exists; use --append to add the points, or --replace to replace those of the layer",
+            "the layer `{}` already exists; use --append to add the points, --replace to replace those of the layer, or \
+             --partition to replace those of a part of it",
             args.layer
         );
         return Err(Error::invalid(Parameter::LAYER, detail));
     }
     let space = args.coordinate_space(before.as_deref())?;
-    let opened = OpenInputs::open(&expand_inputs(&args.inputs)?, &args.rows.columns(), &args.rows.read_options())?;
+    let run = RunInputs::expand(&args.inputs)?;
+    let partition = args.partition(&run)?;
+    if let (Some(layer), Some(partition)) = (&before, &partition)
+        && layer.snapshot().has_run(partition)
+    {
+        return args.keep_partition(layer, partition);
+    }
+    let opened = OpenInputs::open(&run.files, &args.rows.columns(), &args.rows.read_options())?;
 
     let stages = Progress::default();
-    let import = || args.import(&store, before.as_deref(), space, &opened, &stages);
+    let into = Target { space, partition: partition.as_ref() };
+    let import = || args.import(&store, before.as_deref(), into, (&opened, &run), &stages);
     let imported = run_cancellable(|| stages.stop(), import).map_err(|error| match error {
         Error::Cancelled => Error::input(&args.layer, "cancelled; the layer is unchanged"),
         other => other,
@@ -135,7 +159,36 @@ pub(super) fn run(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// What an import writes to.
+#[derive(Clone, Copy)]
+struct Target<'a> {
+    space: CoordinateSpace,
+    partition: Option<&'a Partition>,
+}
+
 impl Args {
+    /// The partition of the import.
+    fn partition(&self, run: &RunInputs) -> Result<Option<Partition>> {
+        let Some(name) = &self.partition else { return Ok(None) };
+        // The same files are another run if they are read in another way.
+        let identity = run.identity(&format!("{:?}", self.rows))?;
+        Partition::new(name, identity).map(Some)
+    }
+
+    /// Reports that a partition has the points of the same run. Only the description may change.
+    fn keep_partition(&self, layer: &StoredLayer, partition: &Partition) -> Result<()> {
+        if self.describes() {
+            layer.set_description(self.description(layer.snapshot().description().clone()))?;
+        }
+        if !self.quiet {
+            let (name, partition) = (layer.name(), partition.name());
+            print_message(&format!(
+                "{name}: the partition {partition} has the points of this run already; nothing changed"
+            ));
+        }
+        Ok(())
+    }
+
     /// The coordinate space of the points: that of an existing layer, unless `--crs` says otherwise.
     fn coordinate_space(&self, before: Option<&StoredLayer>) -> Result<CoordinateSpace> {
         let space = match (self.rows.coordinate_space(), before) {
@@ -167,21 +220,22 @@ impl Args {
         &self,
         store: &Store,
         before: Option<&StoredLayer>,
-        space: CoordinateSpace,
-        opened: &OpenInputs,
+        into: Target<'_>,
+        (opened, run): (&OpenInputs, &RunInputs),
         stages: &Progress,
     ) -> Result<ImportReport> {
+        let space = into.space;
         let Some(layer) = before else {
             let defaults = Description { weight: opened.weight.clone(), ..Description::default() };
             let description = self.description(defaults);
             let fill = |layer: &StoredLayer| {
-                let imported = self.fill(layer, space, None, opened, stages)?;
+                let imported = self.fill(layer, into, None, (opened, run), stages)?;
                 self.require_points(&imported, space, opened).map(|()| imported)
             };
             return store.create_with(&self.layer, space, description, fill);
         };
         let description = self.describes().then(|| self.description(layer.snapshot().description().clone()));
-        let imported = self.fill(layer, space, description.clone(), opened, stages)?;
+        let imported = self.fill(layer, into, description.clone(), (opened, run), stages)?;
         if self.append && imported.report.read == 0 {
             // An empty input is not an error when appending, for example in a daily import.
             description.map_or(Ok(()), |description| layer.set_description(description))?;
@@ -194,9 +248,9 @@ impl Args {
     fn fill(
         &self,
         layer: &StoredLayer,
-        space: CoordinateSpace,
+        Target { space, partition }: Target<'_>,
         description: Option<Description>,
-        opened: &OpenInputs,
+        (opened, run): (&OpenInputs, &RunInputs),
         stages: &Progress,
     ) -> Result<ImportReport> {
         let existing = if self.replace { ExistingPoints::Replace } else { ExistingPoints::Keep };
@@ -205,13 +259,17 @@ impl Args {
         let query = self.rows.query()?.with_coordinate_space(space).with_progress(Some(&read));
         let prepare = || layer.prepare_import(&opened.inputs, &query, threads, stages);
         let prepared = progress::with_stage_progress(self.quiet, &read, stages, prepare)?;
+        run.check_totals(prepared.report())?;
         if !self.yes {
             let keep_s = description.as_ref().map_or(layer.snapshot().description().keep_s, |new| new.keep_s);
             let (prepared, is_keep_given) = (&prepared, self.keep.is_some());
             RetainedImport { layer, prepared, existing, keep_s, is_keep_given }.confirm()?;
         }
         let is_first = self.replace || layer.snapshot().points() == 0;
-        let imported = layer.commit_import(prepared, existing, description)?;
+        let imported = match partition {
+            Some(partition) => layer.commit_partition(prepared, partition.clone(), description)?.0,
+            None => layer.commit_import(prepared, existing, description)?,
+        };
         // The first points name the weights of a layer that has no name for them.
         let description = layer.snapshot().description().clone();
         if let Some(weight) = imported.report.weight.clone().filter(|_| is_first && description.weight.is_none()) {

@@ -13,7 +13,7 @@ use super::summary::{grouped, plural, short};
 use crate::config::TimeSpan;
 use crate::error::{Error, Result};
 use crate::layer::weight_label;
-use crate::store::{Damage, Snapshot, StoredLayer};
+use crate::store::{Damage, PartitionSummary, Snapshot, StoredLayer};
 
 /// Print the properties of a layer of the store.
 ///
@@ -65,6 +65,14 @@ struct LayerInfo {
     /// Whether the checksums of all files were verified.
     verified: bool,
     damaged: Vec<Damaged>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    partitions: Vec<Part>,
+}
+
+#[derive(Debug, Serialize)]
+struct Part {
+    name: String,
+    points: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -128,6 +136,7 @@ impl LayerInfo {
         columns.extend(summary.weight.map(|_| "weight"));
         columns.extend(summary.time_us.map(|_| "time"));
         columns.extend((!summary.categories.is_empty()).then_some("category"));
+        let partitions = snapshot.partitions().into_iter();
         let damaged = |damage: &Damage| Damaged { points: damage.points, reason: damage.reason.clone() };
         Self {
             name: layer.name().to_owned(),
@@ -165,6 +174,7 @@ impl LayerInfo {
             changed: second_of(changed_s),
             verified,
             damaged: snapshot.damaged().iter().map(damaged).collect(),
+            partitions: partitions.map(|PartitionSummary { name, points, .. }| Part { name, points }).collect(),
         }
     }
 
@@ -198,6 +208,10 @@ impl LayerInfo {
         lines.extend(self.keep_s.map(|seconds| ("keep", TimeSpan::from_secs(seconds).to_string())));
         lines.push(("version", self.version.clone()));
         lines.push(("segments", grouped(self.segments as u64)));
+        if let (Some(first), Some(last)) = (self.partitions.first(), self.partitions.last()) {
+            let count = grouped(self.partitions.len() as u64);
+            lines.push(("partitions", format!("{count}: {} to {}", first.name, last.name)));
+        }
         lines.push(("size", HumanBytes(self.bytes).to_string()));
         lines.push(("created", self.created.clone()));
         lines.push(("changed", self.changed.clone()));

@@ -34,6 +34,7 @@ mod render;
 mod resolved_layer;
 mod retention;
 mod rows;
+mod run_folder;
 mod schemes;
 mod serve;
 mod sheet;

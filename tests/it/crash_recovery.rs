@@ -273,6 +273,46 @@ fn killed_replacements_leave_the_old_points_or_the_new() {
     assert_no_leftover_files(home);
 }
 
+#[test]
+fn killed_imports_of_a_partition_leave_its_old_run_or_the_new() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let sides = [("run=a", 5000, 1), ("run=b", 4500, 2)];
+    for (run, count, weight) in sides {
+        let folder = home.join("bins").join(run);
+        fs::create_dir_all(&folder).unwrap();
+        write_rows(&folder.join("part-0.csv"), count, weight);
+        fs::write(folder.join("_SUCCESS"), "").unwrap();
+    }
+    write_rows(&home.join("other.csv"), 700, 3);
+    kiln(home, ["import", "other.csv", "--layer", "days", "--partition", "2026-11-27"]).done();
+    // The other day stays.
+    let states = sides.map(|(_, count, weight)| (count as u64 + 700, count as u64 * u64::from(weight) + 2100));
+    let runs = sides.map(|(run, ..)| format!("bins/{run}"));
+    let import =
+        [0, 1].map(|side: usize| ["import", runs[side].as_str(), "--layer", "days", "--partition", "2026-11-28", "-q"]);
+    let mut killer = Killer::new(home, 6, duration(home, &import[0]));
+    let mut side = 0;
+    while !killer.has_killed(40) {
+        let other = 1 - side;
+        killer.kill(&import[other], || {
+            let now = state(home, "days");
+            let is_done = now != states[side];
+            if is_done {
+                assert_eq!(now, states[other]);
+                side = other;
+            }
+            is_done
+        });
+    }
+    killer.print_summary("imports of a partition");
+    for _ in 0..2 {
+        kiln(home, import[1 - side]).done();
+        assert_eq!(state(home, "days"), states[1 - side]);
+    }
+    assert_no_leftover_files(home);
+}
+
 /// Adds segments of `count` points that each have a weight of 5.
 pub(crate) fn add_segments(store: &Path, name: &str, segments: usize, count: usize) {
     let store = Store::open(store).unwrap();

@@ -56,8 +56,9 @@ pub(crate) struct IngestReply {
     /// a plane, outside the layer's square of 429 km.
     #[schema(example = 1)]
     beyond_map: u64,
-    /// Whether an earlier request with the same `Idempotency-Key` had already added the points.
-    repeated: bool,
+    /// Whether an earlier request with the same `Idempotency-Key`, or the same upload of a partition, had already added the
+    /// points.
+    pub(super) repeated: bool,
     /// Version of the layer with the points, the `v` of its tiles.
     #[schema(example = "3f9c2b1a-42")]
     version: String,

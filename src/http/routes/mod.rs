@@ -25,6 +25,7 @@ pub(crate) mod metrics;
 pub(crate) mod openapi;
 pub(crate) mod overlays;
 pub(crate) mod pages;
+pub(crate) mod partitions;
 pub(crate) mod point;
 pub(crate) mod points;
 pub(crate) mod queries;

@@ -28,6 +28,7 @@ use crate::layer_name;
         super::points::points,
         super::ingest::add,
         super::replace_points::put,
+        super::partitions::delete,
         super::inspect::inspect,
         super::layer_changes::put,
         super::layer_changes::delete,

@@ -1,5 +1,6 @@
 //! `PUT /{layer}/points`: creates a stored layer from a file, or replaces its points.
 
+use std::hash::Hasher;
 use std::io::Read;
 
 use axum::Json;
@@ -8,6 +9,7 @@ use axum::extract::{Path, RawQuery, Request};
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use axum::response::IntoResponse;
 use headers::{ContentLength, HeaderMapExt};
+use twox_hash::XxHash64;
 
 use super::ingest::{FORM, IngestReply, MAX_REJECTIONS, PointRows, content_type, without_compression_suffix};
 use super::inspect::base_name;
@@ -27,7 +29,7 @@ use crate::layer::{ColumnOptions, InputOptions};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, parameter_set};
 use crate::source::{Columns, CoordinateSpace, Query, ReadOptions, Source, read_as};
-use crate::store::{Description, ExistingPoints, ImportReport, Progress, StoredLayer};
+use crate::store::{Description, ExistingPoints, ImportReport, Partition, Progress, StoredLayer};
 
 parameter_set! {
     /// The description of the layer, and the name of its file.
@@ -40,6 +42,10 @@ parameter_set! {
             Declaration::new(Parameter::ATTRIBUTION, Kind::Label).default("that of the layer, else none"),
         /// Name of the file. Its extension selects the format where the content leaves a choice.
         filename: String = Declaration::new(Parameter::FILENAME, Kind::Label).example("trips.csv.gz"),
+        /// Partition whose points are replaced, such as a day: 1 to 100 characters of `A-Z`, `a-z`, `0-9` and `-_.:=+`. All
+        /// other points of the layer stay.
+        partition: String =
+            Declaration::new(Parameter::PARTITION, Kind::Label).default("all points").example("2026-11-28"),
     }
 }
 
@@ -49,6 +55,9 @@ parameter_set! {
 /// missing layer is created with them. The change is atomic: tiles have the old points or the new ones, and a request
 /// without a valid point changes nothing. Memory use does not depend on the number of points, so that
 /// `limits.ingest_points` does not apply.
+///
+/// With `partition`, the points replace those of a part of the layer. The same body again changes nothing; the response then
+/// has `repeated`.
 ///
 /// With `If-None-Match: *`, an existing layer is not replaced, and the response is 412.
 ///
@@ -120,6 +129,7 @@ struct Upload {
     space: CoordinateSpace,
     description: Description,
     filename: String,
+    partition: Option<String>,
     media_type: Option<String>,
     compression: Compression,
     columns: Columns,
@@ -130,7 +140,8 @@ struct Upload {
 impl Upload {
     fn read(app: &App, name: String, headers: &HeaderMap, query: &str) -> HttpResult<Self> {
         let mut fields = Fields::from_query(query)?;
-        let UploadOptions { title, attribution, filename } = fields.read()?;
+        let UploadOptions { title, attribution, filename, partition } = fields.read()?;
+        partition.as_deref().map_or(Ok(()), Partition::check_name)?;
         let columns = fields.read::<ColumnOptions>()?.columns();
         let input: InputOptions = fields.read()?;
         fields.finish()?;
@@ -153,6 +164,7 @@ impl Upload {
             space: input.coordinate_space(),
             description: Description { title, attribution, weight: columns.weight.clone(), ..Description::default() },
             filename: without_compression_suffix(filename).to_owned(),
+            partition,
             media_type: content_type(headers),
             compression: Compression::of(headers)?,
             columns,
@@ -163,7 +175,8 @@ impl Upload {
 
     /// Creates the layer with the points of `body`, or replaces those of an existing one. Returns whether it was created.
     fn replace(&self, app: &Session, body: RequestBody, permit: &WritePermit) -> HttpResult<(IngestReply, bool)> {
-        let source = self.source(body, permit)?;
+        let (source, content) = self.source(body, permit)?;
+        let partition = self.partition(content)?;
         let existing = app.store.layer(&self.name)?;
         let space = existing.as_ref().map_or(self.space, |layer| layer.coordinate_space());
         if self.space == CoordinateSpace::Plane && space == CoordinateSpace::Globe {
@@ -178,11 +191,12 @@ impl Upload {
             .with_coordinate_space(space)
             .with_max_rejections(MAX_REJECTIONS)
             .with_stop(Some(&stop));
+        let into = |existing| Target { existing, partition: partition.as_ref() };
         let imported = match &existing {
             Some(_) if self.creates_only => return Err(exists(&self.name)),
-            Some(layer) => self.import(layer, &*source, &query, ExistingPoints::Replace),
+            Some(layer) => self.import(layer, &*source, &query, into(ExistingPoints::Replace)),
             None => app.store.create_with(&self.name, space, self.description.clone(), |layer| {
-                self.import(layer, &*source, &query, ExistingPoints::Keep)
+                self.import(layer, &*source, &query, into(ExistingPoints::Keep))
             }),
         };
         let imported = imported.map_err(|error| match error {
@@ -195,35 +209,48 @@ impl Upload {
             Error::Input { message, .. } if existing.is_none() => Problem::conflict(message.with_keys()),
             error => error.into(),
         })?;
-        let ImportReport { report, beyond_map, points } = imported;
-        app.metrics.ingested(points, report.rejected, beyond_map, false);
+        let (ImportReport { report, beyond_map, points }, is_replaced) = imported;
+        let repeated = !is_replaced;
+        app.metrics.ingested(if repeated { 0 } else { points }, report.rejected, beyond_map, repeated);
         let layer = app.stored_layer(&self.name)?;
         let version = app.published(&layer)?.1;
         let mut reply = IngestReply::of(points, report, beyond_map, version, &self.filename);
         let snapshot = layer.snapshot();
         reply.remarks.extend(retention_remark(&snapshot, |before_us| snapshot.expiry(before_us)));
+        reply.repeated = repeated;
         Ok((reply, existing.is_none()))
     }
 
-    /// Copies the points of `body` to a temporary file.
-    fn source(&self, body: RequestBody, permit: &WritePermit) -> HttpResult<Box<dyn Source>> {
-        let mut limit = ContentLimit { max_bytes: self.limit_bytes, read_bytes: 0 };
-        let read = |content: &mut dyn Read| read_as(content, self.media_type.as_deref(), &self.filename, &self.options);
-        let read = body.read(self.compression, &mut limit, None, &mut || permit.grow(), read)?;
-        read.map_err(|error| match error {
-            Error::Input { message, .. } => Problem::body(message.with_keys()),
-            error => error.into(),
-        })
+    /// The partition of the upload, of which `content` is the digest of the body. The same body is another run if it is read
+    /// in another way.
+    fn partition(&self, content: u64) -> Result<Option<Partition>> {
+        let Some(name) = &self.partition else { return Ok(None) };
+        let mut options = XxHash64::with_seed(0);
+        options.write(format!("{:?} {:?} {:?}", self.columns, self.options, self.filename).as_bytes());
+        Partition::new(name, Some(format!("content:{content:016x}{:016x}", options.finish()))).map(Some)
     }
 
-    /// Imports the points into a layer, and names its weights.
+    /// Copies the points of `body` to a temporary file. Returns the digest of the body, too.
+    fn source(&self, body: RequestBody, permit: &WritePermit) -> HttpResult<(Box<dyn Source>, u64)> {
+        let mut digest = XxHash64::with_seed(0);
+        let mut limit = ContentLimit { max_bytes: self.limit_bytes, read_bytes: 0 };
+        let read = |content: &mut dyn Read| read_as(content, self.media_type.as_deref(), &self.filename, &self.options);
+        let read = body.read(self.compression, &mut limit, Some(&mut digest), &mut || permit.grow(), read)?;
+        let source = read.map_err(|error| match error {
+            Error::Input { message, .. } => Problem::body(message.with_keys()),
+            error => Box::<Problem>::from(error),
+        })?;
+        Ok((source, digest.finish()))
+    }
+
+    /// Imports the points into a layer, and names its weights. Returns whether points were added.
     fn import(
         &self,
         layer: &StoredLayer,
         source: &dyn Source,
         query: &Query<'_>,
-        existing: ExistingPoints,
-    ) -> Result<ImportReport> {
+        Target { existing, partition }: Target<'_>,
+    ) -> Result<(ImportReport, bool)> {
         let before = layer.snapshot().description().clone();
         let new = self.description.clone();
         let description = Description {
@@ -233,8 +260,11 @@ impl Upload {
             ..before
         };
         let threads = crate::available_threads();
-        let import = layer.import(source, query, existing, Some(description.clone()), threads, &Progress::default());
-        let imported = import?;
+        let prepared = layer.prepare_import(source, query, threads, &Progress::default())?;
+        let (imported, is_replaced) = match partition {
+            Some(partition) => layer.commit_partition(prepared, partition.clone(), Some(description.clone()))?,
+            None => (layer.commit_import(prepared, existing, Some(description.clone()))?, true),
+        };
         if imported.points == 0 {
             imported.report.require_points(std::slice::from_ref(&self.filename))?;
             let detail =
@@ -247,8 +277,15 @@ impl Upload {
         {
             layer.set_description(Description { weight: Some(weight), ..description })?;
         }
-        Ok(imported)
+        Ok((imported, is_replaced))
     }
+}
+
+/// What an upload replaces.
+#[derive(Clone, Copy)]
+struct Target<'a> {
+    existing: ExistingPoints,
+    partition: Option<&'a Partition>,
 }
 
 fn exists(name: &str) -> Box<Problem> {

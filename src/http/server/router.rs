@@ -23,8 +23,8 @@ use super::problem::Problem;
 use super::unread_body::close_unread;
 use crate::http::routes::{
     area_statistics, bbox, bridge, catalog, categories, detections, floor_plan, frames, grid, health, images, ingest,
-    inspect, jobs, layer_changes, legend, masks, matrix, matrix_body, metrics, openapi, overlays, pages, point, points,
-    queries, replace_points, rooms, sign, statistics, tile_json, tiles,
+    inspect, jobs, layer_changes, legend, masks, matrix, matrix_body, metrics, openapi, overlays, pages, partitions,
+    point, points, queries, replace_points, rooms, sign, statistics, tile_json, tiles,
 };
 
 /// Returns the router of all routes with their middleware.
@@ -93,7 +93,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/{layer}/{z}/{x}/{y}", get(tiles::tile));
     // These bodies are decompressed while they are read, and have their own limits.
     let points = Router::new()
-        .route("/{layer}/points", post(ingest::add).put(replace_points::put))
+        .route("/{layer}/points", post(ingest::add).put(replace_points::put).delete(partitions::delete))
         .layer(DefaultBodyLimit::disable())
         .layer(CompressionLayer::new());
     // These bodies have limits of their own, too. Those of masks are charged as far as they are in memory.
