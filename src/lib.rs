@@ -53,6 +53,7 @@ pub mod masks;
 pub mod matrix;
 pub mod occupancy;
 pub mod parameters;
+mod step;
 
 pub use kiln_core::{
     Error, Message, Parameter, Result, available_threads, calendar, color, error, geo, message, parameter, protection,

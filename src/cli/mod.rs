@@ -43,6 +43,8 @@ mod signals;
 mod store;
 mod style;
 mod summary;
+#[cfg(feature = "otel")]
+mod telemetry;
 mod terminal;
 
 pub use command_line::run;

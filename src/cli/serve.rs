@@ -10,6 +10,8 @@ use super::config::ConfigArgs;
 use super::print_message;
 use super::rows::InputArgs;
 use super::signals::StopSignal;
+#[cfg(feature = "otel")]
+use super::telemetry::{Telemetry, is_step};
 use crate::config::{LogFormat, LogLevel};
 use crate::error::{Error, Result};
 use crate::http::{Server, limit_heaps};
@@ -54,12 +56,17 @@ pub(super) fn run(args: Args) -> Result<()> {
     limit_heaps();
     let load = move || args.config.resolve(&args.inputs, &args.rows);
     let config = load()?;
+    let runtime = Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::io("the runtime", "start", error))?;
+    #[cfg(feature = "otel")]
+    let telemetry = runtime.block_on(async { Telemetry::start() })?;
+    #[cfg(feature = "otel")]
+    log_and_trace(config.log.level, config.log.format, telemetry.as_ref());
+    #[cfg(not(feature = "otel"))]
     log_to_stderr(config.log.level, config.log.format);
     for notice in config.deprecations() {
         tracing::warn!("{notice}");
     }
-    let runtime = Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Error::io("the runtime", "start", error))?;
     runtime.block_on(async {
         let server = Server::bind(config).await?.with_reload(load);
         let layers: Vec<String> = server.layers().map(|layer| described(&layer)).collect();
@@ -83,6 +90,10 @@ pub(super) fn run(args: Args) -> Result<()> {
             tokio::spawn(signal.end_process());
         };
         server.run(shutdown).await;
+        #[cfg(feature = "otel")]
+        if let Some(telemetry) = telemetry {
+            telemetry.stop().await;
+        }
         Ok(())
     })?;
     // Abandoned renders must not delay the exit.
@@ -112,15 +123,45 @@ impl std::io::Write for WithoutPasswords {
     }
 }
 
-/// Initializes logging to standard error, one line per event.
-fn log_to_stderr(level: LogLevel, format: LogFormat) {
-    let level = match level {
+fn level_filter(level: LogLevel) -> LevelFilter {
+    match level {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Info => LevelFilter::INFO,
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
+    }
+}
+
+/// Initializes logging to standard error, one line per event, and the spans of requests if there is an export of traces.
+#[cfg(feature = "otel")]
+fn log_and_trace(level: LogLevel, format: LogFormat, telemetry: Option<&Telemetry>) {
+    use tracing_subscriber::Layer;
+    use tracing_subscriber::filter::filter_fn;
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+
+    let level = level_filter(level);
+    let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(|| WithoutPasswords)
+        .with_target(false)
+        .with_ansi(is_terminal)
+        .log_internal_errors(false);
+    let is_logged =
+        filter_fn(move |metadata| *metadata.level() <= level && !is_step(metadata)).with_max_level_hint(level);
+    let layer = match format {
+        LogFormat::Text => layer.with_filter(is_logged).boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).with_filter(is_logged).boxed(),
     };
+    // Fails only if a logger is already installed.
+    let _ = tracing_subscriber::registry().with(layer).with(telemetry.map(Telemetry::layer)).try_init();
+}
+
+/// Initializes logging to standard error, one line per event.
+#[cfg(not(feature = "otel"))]
+fn log_to_stderr(level: LogLevel, format: LogFormat) {
+    let level = level_filter(level);
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let builder = tracing_subscriber::fmt()
         .with_max_level(level)

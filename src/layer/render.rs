@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Projection};
 use crate::raster::{Aggregation, Cells, Grid, Quantizer, Reduction, Span, classic};
 use crate::source::{PointSet, Query, ScanReport, Source, scan_cells, scan_each};
+use crate::step::Step;
 use crate::workers::Workers;
 
 /// A rendered picture: one palette index per pixel, and the palette.
@@ -133,6 +134,7 @@ pub(super) fn sum_cells(
 ) -> Result<(CanvasKernel, Cells, ScanReport)> {
     let kernel = style.kernel(canvas)?;
     let (grown, reduction) = (kernel.cells_canvas(canvas), style.aggregation.reduction());
+    let _step = Step::enter("read points");
     let (cells, report) = cells(query, &grown, reduction, kernel.min_radius_px())?;
     check_stop(query)?;
     Ok((kernel, cells, report))
@@ -150,6 +152,7 @@ fn paint(
     shading: Option<&Shading>,
     threads: usize,
 ) -> Result<Heatmap> {
+    let _step = Step::enter("draw");
     check_occupied_rows(cells, &kernel.cells_canvas(canvas), style)?;
     let density = values(kernel, cells, canvas, style, Workers::new(threads, query.scan.stop))?;
     check_stop(query)?;

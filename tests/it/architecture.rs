@@ -58,6 +58,7 @@ const ROOT_ITEMS: &[&str] = &[
     "redact",
     "simd",
     "source",
+    "step",
     "spelling",
     "store",
     "unwind",

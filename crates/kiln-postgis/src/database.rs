@@ -233,6 +233,15 @@ impl Database {
     {
         /// The server enforces the statement timeout; after this grace period it counts as unresponsive.
         const GRACE: Duration = Duration::from_secs(5);
+        // The target is that of the steps of a request, which the log leaves out.
+        #[cfg(feature = "otel")]
+        let _statement = (!tracing::Span::current().is_none()).then(|| {
+            tracing::info_span!(
+                target: "kiln::step", "statement",
+                otel.name = "query the database", otel.kind = "client", db.system.name = "postgresql"
+            )
+            .entered()
+        });
         let pool = Arc::clone(&self.pool);
         let outcome = self.wait(stop, async move {
             let all = async {

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use super::pool::CancelOnDrop;
 use super::price::Price;
 use super::problem::{HttpResult, Problem};
+use super::trace;
 use crate::error::Result;
 
 /// Runs the requests of each live table on a bounded number of threads, apart from the render threads. A table that is
@@ -79,6 +80,7 @@ impl LivePool {
         let stopping = || Problem::busy("the server is shutting down");
         let places = self.places(table);
         let waiting = Waiting(&places);
+        let span = trace::Waiting::begin();
         if places.waiting.fetch_add(1, Ordering::Relaxed) >= self.max_waiting.max(1) {
             let detail = format!("{} requests wait for the table of the layer; retry later", self.max_waiting);
             return Err(Problem::busy(detail));
@@ -93,7 +95,7 @@ impl LivePool {
         // The places are free once the work has ended, also if nothing waits for its result any more.
         let ended = tokio::task::spawn_blocking(move || {
             let _places = (held, heavy, own, thread);
-            catch_unwind(AssertUnwindSafe(|| work(&stop)))
+            span.end(|| catch_unwind(AssertUnwindSafe(|| work(&stop))))
         });
         match ended.await {
             Ok(Ok(result)) => Ok(result?),

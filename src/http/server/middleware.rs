@@ -17,6 +17,7 @@ use super::keys::KeyName;
 use super::logged_uri::logged;
 use super::price::WorkPrices;
 use super::problem::Problem;
+use super::trace::RequestTrace;
 use crate::http::parameters::fields::has_deprecated;
 
 /// The header of the request id.
@@ -36,6 +37,7 @@ pub(crate) async fn access(State(app): State<Arc<App>>, request: Request, next: 
     let has_deprecated = request.uri().query().is_some_and(has_deprecated);
     let logs = tracing::enabled!(tracing::Level::INFO);
     let uri = logs.then(|| logged(request.uri(), app.token()));
+    let trace = RequestTrace::begin(&request, &route, &id, app.token());
 
     let limit = app.config.server.timeout;
     let client = ClientId::of_request(&app.config.server, request.headers(), request.extensions().get());
@@ -48,7 +50,7 @@ pub(crate) async fn access(State(app): State<Arc<App>>, request: Request, next: 
             None => next.run(request).await,
         }
     });
-    let mut response = match tokio::time::timeout(limit.duration(), run).await {
+    let mut response = match tokio::time::timeout(limit.duration(), trace.run(run)).await {
         Ok(response) => response,
         Err(_) => {
             Problem::timeout(format!("the request exceeded the timeout of {limit}, server.timeout")).into_response()
@@ -77,10 +79,12 @@ pub(crate) async fn access(State(app): State<Arc<App>>, request: Request, next: 
     if let Some(ms) = price {
         app.metrics.price(ms);
     }
+    let trace_id = trace.id();
+    trace.end(response.status(), price);
     if let Some(uri) = uri {
         let ms = (seconds * 1e5).round() / 100.0;
         let bytes = response.headers().get(header::CONTENT_LENGTH).and_then(|bytes| bytes.to_str().ok());
-        tracing::info!(%method, %uri, status, ms, price, bytes, id, key, "request");
+        tracing::info!(%method, %uri, status, ms, price, bytes, id, key, trace_id, "request");
     }
     response
 }

@@ -50,6 +50,7 @@ pub(crate) mod spaces;
 mod stored;
 pub(crate) mod text_metrics;
 mod tls;
+mod trace;
 mod tracked_body;
 mod unread_body;
 pub(crate) mod write_limiter;

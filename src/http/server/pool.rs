@@ -11,6 +11,7 @@ use tokio::sync::oneshot;
 use super::client::ClientQuota;
 use super::price::Price;
 use super::problem::{HttpResult, Problem};
+use super::trace::Waiting;
 use crate::config::LimitsConfig;
 use crate::error::Result;
 
@@ -177,8 +178,9 @@ impl Pool {
         let stop = Arc::new(AtomicBool::new(false));
         let _stop = CancelOnDrop(Arc::clone(&stop));
         let (send, receive) = oneshot::channel::<Result<Result<T>, Box<dyn Any + Send>>>();
+        let waiting = Waiting::begin();
         let task = move || {
-            let result = catch_unwind(AssertUnwindSafe(|| work(&stop)));
+            let result = waiting.end(|| catch_unwind(AssertUnwindSafe(|| work(&stop))));
             // The receiver may be dropped.
             let _ = send.send(result);
         };

@@ -19,6 +19,7 @@ use crate::http::parameters::filter::Filter;
 use crate::http::parameters::render_request::{RenderRequest, Subject};
 use crate::layer::{Heatmap, Shading, Style, render_shaded};
 use crate::source::{PointOrder, PointsWithin};
+use crate::step::Step;
 
 /// A rendered picture.
 #[derive(Clone, Debug)]
@@ -47,7 +48,10 @@ impl RenderRequest {
         let threads = self.threads(app);
         let render = || {
             let shading = match &self.subject {
-                Subject::Layer(layer) => layer.shading(&query, &self.canvas, style, threads)?,
+                Subject::Layer(layer) => {
+                    let _step = Step::enter("find the color scale");
+                    layer.shading(&query, &self.canvas, style, threads)?
+                }
                 Subject::Inline(_) => None,
             };
             render_shaded(self.subject.point_set(), &query, &self.canvas, style, shading.as_deref(), threads)
@@ -72,6 +76,7 @@ impl RenderRequest {
         let style = self.style()?;
         let (heat, unit) = self.heat(app, &style, stop)?;
         let mut png = Vec::new();
+        let _step = Step::enter("encode");
         png::write_indexed(&mut png, &heat.indices, heat.palette.colors(), PngOptions::default())?;
         let span = heat.values.as_ref().map(|values| SpanReply::new(values.span, unit, style.curve));
         let is_empty = is_blank(&heat, &style);
@@ -103,6 +108,7 @@ impl RenderRequest {
                 let (heat, unit) = self.heat(&shared, &self.style()?.for_geotiff(), stop)?;
                 let (reference, threads) = (GeoReference::of(&self.canvas), self.threads(&shared));
                 let mut file = Cursor::new(Vec::new());
+                let _step = Step::enter("encode");
                 if let Some(values) = &heat.values {
                     let nodata = if values.quantizer.is_amount() { None } else { Some(f32::NAN) };
                     let band = Band { name: &values.aggregation.to_string(), unit: &unit, nodata };

@@ -186,6 +186,8 @@ async fn exchange(
     headers.insert(header::HOST, HeaderValue::try_from(url.host_header()).map_err(failed)?);
     headers.insert(header::USER_AGENT, HeaderValue::from_static(concat!("kiln/", env!("CARGO_PKG_VERSION"))));
     headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+    #[cfg(feature = "otel")]
+    crate::http::server::trace::inject(headers);
     if has_body {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
