@@ -108,8 +108,11 @@ impl Walk<'_> {
         Err(Stop::Invalid)
     }
 
-    fn count(&mut self, elements: u64) -> Result<u64, Stop> {
-        self.steps = self.steps.checked_sub(elements).ok_or(Stop::TooMany)?;
+    /// Counts the elements of a list or a map, if they are booleans: others have bytes, and end with them.
+    fn count(&mut self, elements: u64, kinds: [u8; 2]) -> Result<u64, Stop> {
+        if kinds.iter().all(|kind| matches!(kind, 1 | 2)) {
+            self.steps = self.steps.checked_sub(elements).ok_or(Stop::TooMany)?;
+        }
         Ok(elements)
     }
 
@@ -130,7 +133,7 @@ impl Walk<'_> {
             9 | 10 => {
                 let header = self.byte()?;
                 let size = if header >> 4 == 15 { self.varint()? } else { u64::from(header >> 4) };
-                for _ in 0..self.count(size)? {
+                for _ in 0..self.count(size, [header & 15; 2])? {
                     self.skip(header & 15, deeper)?;
                 }
                 Ok(())
@@ -139,7 +142,7 @@ impl Walk<'_> {
                 let size = self.varint()?;
                 if size > 0 {
                     let kinds = self.byte()?;
-                    for _ in 0..self.count(size)? {
+                    for _ in 0..self.count(size, [kinds >> 4, kinds & 15])? {
                         self.skip(kinds >> 4, deeper)?;
                         self.skip(kinds & 15, deeper)?;
                     }
