@@ -29,7 +29,7 @@ use super::golden::{Picture, assert_same};
 use super::kiln::kiln;
 
 /// The pages with commands that are not run: how many blocks, and why.
-const NOT_RUN: [(&str, usize, &str); 5] = [
+const NOT_RUN: [(&str, usize, &str); 6] = [
     ("README.md", 1, "`make serve` and `make test` build the program and run all tests"),
     ("docs/jobs.md", 1, "ffmpeg is not a tool of the tests"),
     ("docs/performance.md", 5, "measurements with ten million points, and with programs that the tests do not have"),
@@ -39,6 +39,7 @@ const NOT_RUN: [(&str, usize, &str); 5] = [
         2,
         "a bucket and a Spark cluster; tests/it/bins_sql.rs and scripts/spark.py run the SQL and the program",
     ),
+    ("docs/server.md", 1, "tests/otel receives the traces"),
 ];
 
 /// The programs in other languages: the page, how many blocks, and what runs them or why they are not run.
