@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use super::Snapshot;
+use super::bins::BinColumns;
 use super::filter::{Filter, SelectedPoints};
 use super::merge::rows_between;
 use super::points::{BATCH_ROWS, PointBatch};
@@ -68,8 +69,26 @@ impl Snapshot {
         Ok(self.scan_report(query, &passing))
     }
 
-    /// Checks that points have the columns that the groups depend on.
+    /// Checks that points have the columns that the groups depend on, and that bins are not coarser than the groups.
     fn check_groups(&self, request: &BinsRequest) -> Result<()> {
+        if let Some(level) = self.level().filter(|level| *level < request.level) {
+            let message = format!(
+                "the layer has bins of level {level}, of which finer cells are not known; cells of zoom z have level z + 8, or \
+                 z + 9 at twice the density"
+            );
+            return Err(Error::invalid(Parameter::ZOOM, message));
+        }
+        let steps = self.segments.iter().filter_map(|segment| segment.entry.totals.time_step_us);
+        if let (Some(length), Some(step)) = (request.period_us, steps.min())
+            && length.cast_unsigned() % step != 0
+        {
+            let message = format!(
+                "the times of the layer's bins are whole multiples of {} s, of which shorter periods are not known; use a \
+                 multiple",
+                step as f64 / 1e6
+            );
+            return Err(Error::invalid(Parameter::EVERY, message));
+        }
         if self.segments.is_empty() {
             return Ok(());
         }
@@ -144,16 +163,25 @@ fn sum_part(
                 }
             }
         }
-        read += rows.end - rows.start;
+        read += points_of(pass.segment, rows.end - rows.start);
         pass.segment.points.release(rows);
     }
     (collector.take(), read)
+}
+
+/// The number of points of some rows of a segment, about if they are bins.
+fn points_of(segment: &Segment, rows: u64) -> u64 {
+    let all = u128::from(segment.entry.rows.max(1));
+    (u128::from(rows) * u128::from(segment.entry.point_count()) / all) as u64
 }
 
 /// Reused buffers of columns.
 #[derive(Default)]
 struct Buffers {
     selected: SelectedPoints,
+    n: Vec<u64>,
+    sum: Vec<f64>,
+    max: Vec<f32>,
     time_us: Vec<i64>,
     category: Vec<u32>,
 }
@@ -170,7 +198,7 @@ impl Buffers {
         collector: &mut BinCollector,
     ) {
         const CHUNK: usize = 4096;
-        let Self { selected, time_us, category } = self;
+        let Self { selected, n, sum, max, time_us, category } = self;
         let map = |code: u32| pass.category_map.get(code as usize).copied().unwrap_or(Categories::NONE);
         let times = batch.time_us.as_ref().filter(|_| request.period_us.is_some());
         let codes = batch.category.as_ref().filter(|_| request.by_category);
@@ -181,13 +209,21 @@ impl Buffers {
                 time_us.extend(times.into_iter().flat_map(|times| rows().map(|row| times[row])));
                 category.clear();
                 category.extend(codes.into_iter().flat_map(|codes| rows().map(|row| map(codes.at(row)))));
-                collector.add(&UnitColumns {
+                let columns = UnitColumns {
                     x: &selected.x,
                     y: &selected.y,
                     weight: (!selected.weight.is_empty()).then_some(&selected.weight),
                     time_us: times.map(|_| &**time_us),
                     category: codes.map(|_| &**category),
                     ..UnitColumns::default()
+                };
+                collector.add(&match &batch.bins {
+                    Some(bins) => {
+                        bins.gather(rows(), n, sum, max);
+                        let own = bins.weights.as_ref().map(|_| (&**sum, &**max));
+                        with_bins(columns, BinColumns { n, weights: own }, weights)
+                    }
+                    None => columns,
                 });
             });
             return;
@@ -196,14 +232,24 @@ impl Buffers {
             let rows = start..(start + CHUNK).min(range.end);
             category.clear();
             category.extend(codes.into_iter().flat_map(|codes| rows.clone().map(|row| map(codes.at(row)))));
-            collector.add(&UnitColumns {
+            let columns = UnitColumns {
                 x: &batch.x[rows.clone()],
                 y: &batch.y[rows.clone()],
                 weight: batch.weight.as_ref().filter(|_| weights).map(|weight| &weight[rows.clone()]),
-                time_us: times.map(|times| &times[rows]),
+                time_us: times.map(|times| &times[rows.clone()]),
                 category: codes.map(|_| &**category),
                 ..UnitColumns::default()
+            };
+            collector.add(&match &batch.bins {
+                Some(bins) => with_bins(columns, bins.slice(rows), weights),
+                None => columns,
             });
         }
     }
+}
+
+/// The columns of rows that stand for many points, with their weights if `weights`.
+fn with_bins<'a>(columns: UnitColumns<'a>, bins: BinColumns<'a>, weights: bool) -> UnitColumns<'a> {
+    let (sum, weight) = bins.weights.filter(|_| weights).unzip();
+    UnitColumns { n: Some(bins.n), sum, weight, ..columns }
 }
