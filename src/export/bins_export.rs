@@ -2,6 +2,7 @@
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
+use std::sync::atomic::Ordering;
 
 use super::TILE_PX;
 use super::bin_sorter::BinSorter;
@@ -122,12 +123,7 @@ impl BinsExport<'_> {
         let request = BinsRequest { level, period_us: self.every_us, by_category: self.by_category };
         let query = query.clone().with_near(self.bounds.map(|bounds| with_edge(bounds, level)));
         let is_last = zoom == self.zooms.last;
-        let mut take = |chunk: BinChunk<'_>| {
-            let before = output.exported.cells;
-            output.push(level, is_last, &chunk)?;
-            progress.advance(output.exported.cells - before, chunk.read);
-            if query.is_stopped() { Err(Error::Cancelled) } else { Ok(()) }
-        };
+        let mut take = |chunk: BinChunk<'_>| output.push(level, is_last, &chunk, progress);
         let points = &**self.layer.point_set();
         match points.cell_bins(&query, &request, self.threads, &mut take)? {
             Some(_) => Ok(()),
@@ -152,8 +148,19 @@ impl<W: Write + Send> Output<'_, W> {
     }
 
     /// Writes the rows of a chunk.
-    fn push(&mut self, level: u32, is_last: bool, chunk: &BinChunk<'_>) -> Result<()> {
+    fn push(&mut self, level: u32, is_last: bool, chunk: &BinChunk<'_>, progress: &Progress) -> Result<()> {
+        /// Rows after which the progress is updated.
+        const STEP: u64 = 1 << 14;
+        let read_per_step = chunk.read / (chunk.records.len() as u64 / STEP + 1);
+        let (mut rows, mut rest) = (0, chunk.read);
         for_each_bin(&chunk.records, |Bin { group, n, sum, max }| {
+            if rows == STEP {
+                if progress.stopped().load(Ordering::Relaxed) {
+                    return Err(Error::Cancelled);
+                }
+                progress.advance(rows, read_per_step);
+                (rows, rest) = (0, rest - read_per_step);
+            }
             let (cell_x, cell_y) = morton::decode(group.cell);
             let is_within = |bounds| {
                 let (lon, lat) = center(cell_x, cell_y, level);
@@ -162,6 +169,7 @@ impl<W: Write + Send> Output<'_, W> {
             if n < self.export.at_least || !self.export.bounds.is_none_or(is_within) {
                 return Ok(());
             }
+            rows += 1;
             self.exported.cells += 1;
             self.exported.points += if is_last { n } else { 0 };
             let row = BinRow {
@@ -175,7 +183,9 @@ impl<W: Write + Send> Output<'_, W> {
                 category: chunk.categories.get(group.category as usize).map(|name| &**name),
             };
             self.writer.push(row).map_err(|error| error.for_path(self.target))
-        })
+        })?;
+        progress.advance(rows, rest);
+        Ok(())
     }
 }
 
@@ -191,7 +201,8 @@ fn with_edge(bounds: Bounds, level: u32) -> Bounds {
     let east = if east < west { east + 360.0 } else { east };
     // Cells are widest and highest at the equator.
     let edge = 360.0 / (1_u64 << level) as f64;
-    Bounds { west: west - edge, south: south - edge, east: east + edge, north: north + edge }
+    let (south, north) = ((south - edge).max(-90.0), (north + edge).min(90.0));
+    Bounds { west: west - edge, south, east: east + edge, north }
 }
 
 /// Whether bounds, which may cross the antimeridian, contain a point.
