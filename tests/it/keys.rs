@@ -123,9 +123,7 @@ fn other_layers_are_as_if_they_did_not_exist() {
         let reply = get(&server, path, &[A]);
         (reply.status, String::from_utf8(reply.body).unwrap().replace(name, "NAME"))
     };
-    for rest in
-        ["", "/statistics", "/0/0/0.png", "/points", "/legend.png", "/rooms", "/surface", "/grid?resolution=1km"]
-    {
+    for rest in ["", "/statistics", "/0/0/0.png", "/points", "/legend.png", "/rooms", "/grid?resolution=1km"] {
         let hidden = without_name(&format!("/hidden{rest}"), "hidden");
         assert_eq!(hidden, without_name(&format!("/nowhere{rest}"), "nowhere"), "{rest}");
         assert_eq!(hidden.0, 404);

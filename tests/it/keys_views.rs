@@ -52,7 +52,7 @@ const AS_A: [(&str, &str); 1] = [("authorization", SECRET_A.1)];
 fn without_versions(value: &mut Value, server: &Server, name: &str) {
     match value {
         Value::Object(members) => {
-            for key in ["version", "expires_at", "request_id", "writes"] {
+            for key in ["version", "expires_at", "request_id", "writes", "access"] {
                 members.remove(key);
             }
             members.values_mut().for_each(|value| without_versions(value, server, name));

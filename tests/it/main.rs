@@ -47,6 +47,7 @@ mod interrupts;
 mod jobs;
 mod kept_queries;
 mod keys;
+mod keys_pages;
 mod keys_views;
 mod kills;
 mod kiln;

@@ -8,6 +8,7 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::access::AccessReply;
 use super::damage::{DamageReply, UnreadableLayerReply};
 use super::floor_plan::FloorPlanReply;
 use crate::color::Scheme;
@@ -39,6 +40,9 @@ pub(crate) struct CatalogReply {
     page: PageReply,
     /// Whether requests can add and change layers.
     writes: WritesReply,
+    /// Who sent the request; omitted on a server without keys.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access: Option<AccessReply>,
 }
 
 /// Whether requests can add and change layers.
@@ -221,6 +225,7 @@ pub(crate) async fn catalog(app: Session, base: BaseUrl, headers: HeaderMap) -> 
         draw_points_beyond: page.draw_points_beyond,
     };
     let writes = WritesReply::new(&app, &headers);
+    let access = AccessReply::of(&app);
     let reply = CatalogReply {
         layers: layers.collect(),
         unreadable: UnreadableLayerReply::all(&app),
@@ -228,6 +233,7 @@ pub(crate) async fn catalog(app: Session, base: BaseUrl, headers: HeaderMap) -> 
         colormaps,
         page,
         writes,
+        access,
     };
     ([(header::CACHE_CONTROL, "no-cache")], Json(reply))
 }

@@ -1,5 +1,6 @@
 //! The routes, one file each: API documentation, handler and response types.
 
+mod access;
 pub(crate) mod area_statistics;
 pub(crate) mod bbox;
 pub(crate) mod bridge;

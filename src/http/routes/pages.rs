@@ -31,12 +31,13 @@ const fn asset_of(name: &'static str, content_type: &'static str, bytes: &'stati
 }
 
 /// The files of the plain pages, which are served without a build of `web/`, and of the pages that need no build.
-const PLAIN: [Asset; 15] = [
+const PLAIN: [Asset; 16] = [
     asset_of("page.js", SCRIPT, include_bytes!("../../../web/plain/page.js")),
     asset_of("page.css", STYLE, include_bytes!("../../../web/plain/page.css")),
     asset_of("mask.js", SCRIPT, include_bytes!("../../../web/plain/mask.js")),
     asset_of("mask.css", STYLE, include_bytes!("../../../web/plain/mask.css")),
     asset_of("matrix.js", SCRIPT, include_bytes!("../../../web/plain/matrix.js")),
+    asset_of("key.js", SCRIPT, include_bytes!("../../../web/plain/key.js")),
     asset_of("surface.js", SCRIPT, include_bytes!("../../../web/plain/surface.js")),
     asset_of("surface-mesh.js", SCRIPT, include_bytes!("../../../web/plain/surface-mesh.js")),
     asset_of("surface-scene.js", SCRIPT, include_bytes!("../../../web/plain/surface-scene.js")),
@@ -100,7 +101,7 @@ pub(crate) async fn docs(app: Session) -> Response<Body> {
         (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn surface(app: Session, Path(layer): Path<String>) -> HttpResult<Response<Body>> {
-    app.layer(&layer)?;
+    check_layer(&app, &layer)?;
     Ok(page(&app, include_bytes!("../../../web/plain/surface.html"), "'self'"))
 }
 
@@ -115,9 +116,15 @@ pub(crate) async fn surface(app: Session, Path(layer): Path<String>) -> HttpResu
         (status = 404, description = "Unknown layer", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn matrix(app: Session, Path(layer): Path<String>) -> HttpResult<Response<Body>> {
-    app.layer(&layer)?;
+    check_layer(&app, &layer)?;
     let html = built("matrix.html").unwrap_or(include_bytes!("../../../web/plain/matrix.html"));
     Ok(page(&app, html, "'self'"))
+}
+
+/// Checks that the layer of a page exists. On a server with keys, the page is the same for every name: browsers request it
+/// without the key, and it must not reveal which layers exist.
+fn check_layer(app: &Session, layer: &str) -> HttpResult<()> {
+    if app.keys.has_keys() { Ok(()) } else { app.layer(layer).map(drop) }
 }
 
 /// Redirects `/docs/` to `/docs`, under any path prefix.

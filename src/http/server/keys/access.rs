@@ -38,6 +38,11 @@ impl Access {
         }
     }
 
+    /// Whether the request has a signed URL in place of a secret.
+    pub(crate) fn is_signed(&self) -> bool {
+        matches!(self, Self::Key(access) if access.signed.is_some())
+    }
+
     /// Whether the request is not limited to a part of the layers.
     pub(crate) fn is_unlimited(&self) -> bool {
         matches!(self, Self::NoKeys | Self::Owner)

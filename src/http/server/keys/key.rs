@@ -8,6 +8,7 @@ use super::rate::TokenBucket;
 use super::secret::digest_of;
 use crate::config::{Config, KeyConfig, KeyViews, Right};
 use crate::error::{Error, Result};
+use crate::http::server::clock::now_s;
 use crate::layer::View;
 use crate::source::CoordinateSpace;
 
@@ -53,6 +54,26 @@ impl Key {
     /// Whether the client has a right.
     pub(crate) fn may(&self, right: Right) -> bool {
         self.rights.contains(&right)
+    }
+
+    /// The rights of the client.
+    pub(crate) fn rights(&self) -> &[Right] {
+        &self.rights
+    }
+
+    /// The layers that the client may use; empty: all.
+    pub(crate) fn layers(&self) -> &[String] {
+        &self.layers
+    }
+
+    /// The origins of the pages that may use the key; empty: all, and clients without a page.
+    pub(crate) fn origins(&self) -> &[String] {
+        &self.origins
+    }
+
+    /// The Unix time at which the key expires.
+    pub(crate) fn expires_s(&self) -> Option<u64> {
+        self.expires_s
     }
 
     /// Whether the client may use the layer `name`, whether or not there is one.
@@ -206,6 +227,16 @@ impl KeyRing {
     /// The secret of signed URLs.
     pub(crate) fn signing_secret(&self) -> Option<String> {
         self.current().signing_secret().map(str::to_owned)
+    }
+
+    /// The keys with a name that are valid, by name.
+    pub(crate) fn valid(&self) -> Vec<Arc<Key>> {
+        let now_s = now_s();
+        let current = self.current();
+        let is_valid = |key: &&Arc<Key>| !key.is_anonymous() && !key.has_expired(now_s);
+        let mut keys: Vec<Arc<Key>> = current.by_name.values().filter(is_valid).cloned().collect();
+        keys.sort_by(|one, other| one.name.cmp(&other.name));
+        keys
     }
 
     /// The key `name`.

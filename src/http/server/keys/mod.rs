@@ -20,7 +20,7 @@ pub(crate) use carried::Carried;
 #[cfg(test)]
 pub(super) use credentials::NAMES as CREDENTIALS;
 pub(super) use credentials::take_credentials;
-pub(crate) use key::KeyRing;
 pub use key::check_keys;
+pub(crate) use key::{Key, KeyRing};
 pub use secret::Secret;
 pub use signature::{Signed, SigningError};

@@ -24,6 +24,8 @@ pub(crate) fn rule(method: &Method, route: &str) -> Rule {
         "/" | "/assets/{name}" | "/docs" | "/docs/" | "/favicon.ico" | "/health" | "/openapi.json" if is_read => {
             Rule::Open
         }
+        // Pages of layers, which request the data with the key of the visitor: a link to a page has none.
+        "/matrix/{layer}" | "/{layer}/surface" if is_read => Rule::Open,
         // Names of pictures and masks are random: only the client that created one knows its path.
         "/imgs/{filename}" | "/masks/{id}/click" => Rule::Open,
         "/masks" => Rule::Needs(Right::Queries),
