@@ -1,5 +1,6 @@
 // The 3-D page of a plane layer: /{layer}/surface. Its fragment is that of the map page.
 
+import { askKey, headers } from './key.js';
 import { bars, surface } from './surface-mesh.js';
 import { Scene } from './surface-scene.js';
 
@@ -26,20 +27,25 @@ let pending = null;
 let plan = null;
 
 function showStatus(text, isError = false) {
+  // The form of the key replaces the controls.
+  if (!byId('status')) return;
   byId('status').textContent = text;
   byId('status').classList.toggle('error', isError);
 }
 
-/** Sends a request and returns its JSON. A problem (RFC 9457) is thrown as an error with its detail. */
-async function fetchJson(url, options) {
-  const response = await fetch(url, options).catch((error) => {
+/** Sends a request with the key of the visitor, and returns the response. A problem (RFC 9457) is thrown as an error with its detail. */
+async function request(url, options) {
+  const response = await fetch(url, { ...options, headers: headers() }).catch((error) => {
     throw error.name === 'AbortError' ? error : new Error('The server cannot be reached.');
   });
-  if (response.ok) return response.json();
+  if (response.ok) return response;
   const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json');
   const problem = isProblem ? await response.json() : {};
+  if (response.status === 401) byId('key-form') ?? askKey(byId('controls'), problem.detail ?? '');
   throw new Error(problem.detail ?? problem.title ?? `The server returned status ${response.status}.`);
 }
+
+const fetchJson = async (url, options) => (await request(url, options)).json();
 
 /** The parameters of the grid: cell size, space and time. */
 function gridParameters() {
@@ -164,12 +170,14 @@ async function loadFloor() {
   const [[low, left], [high, right]] = entry.floorplan.bounds;
   scene.bounds = [left, low, right, high];
   plan = new Image();
-  // The URL that the server reports may be that of another host.
-  plan.src = `../${layer}/floorplan${new URL(entry.floorplan.url, location.href).search}`;
+  // The URL that the server reports may be that of another host. An image element sends no key.
+  const image = await request(`../${layer}/floorplan${new URL(entry.floorplan.url, location.href).search}`);
+  plan.src = URL.createObjectURL(await image.blob());
   await plan.decode().catch(() => {
     plan = null;
     throw new Error('The floor plan failed to load.');
   });
+  URL.revokeObjectURL(plan.src);
   scene.setPlan(plan);
 }
 

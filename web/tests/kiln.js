@@ -1,6 +1,6 @@
 // A Kiln server with a few points at known locations, and a web server for other pages.
 import { spawn } from 'node:child_process';
-import { copyFileSync, createReadStream, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, createReadStream, existsSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { extname, join, normalize } from 'node:path';
@@ -162,7 +162,15 @@ async function start(home, inputs = []) {
     await ended;
     return start(home);
   };
-  return { url, stop, kill, restart, log: () => output, json: async (path) => (await fetch(`${url}/${path}`)).json() };
+  /** Replaces the configuration, and lets the server read its keys again. */
+  const reload = async (text) => {
+    writeFileSync(join(home, 'next.toml'), text);
+    renameSync(join(home, 'next.toml'), config);
+    const before = output.length;
+    child.kill('SIGHUP');
+    while (!/read again|previous keys remain/.test(output.slice(before))) await new Promise((done) => setTimeout(done, 20));
+  };
+  return { url, home, stop, kill, restart, reload, log: () => output, json: async (path) => (await fetch(`${url}/${path}`)).json() };
 }
 
 const TYPES = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.mjs': 'text/javascript', '.css': 'text/css', '.json': 'application/json', '.png': 'image/png' };

@@ -1,3 +1,4 @@
+import { resend, type Wait } from './rate-limit.js';
 import { parametersOf, type HeatStyle } from './style.js';
 
 /** A problem that the server reports (RFC 9457), or a failed connection. */
@@ -63,12 +64,19 @@ export function urlOf(base: string, path: string, parameters?: URLSearchParams):
 
 let headersOf: (url: string) => Record<string, string> = () => ({});
 let refused: (url: string, error: KilnError) => void = () => undefined;
+let waits: ((wait?: Wait) => void) | null = null;
 
 /**
  * Sets the headers that requests to a URL send, such as `Authorization` with a key. Tiles with headers are loaded by `fetch`.
- * `unauthorized` is called for each response with the status 401.
+ * `unauthorized` is called for each response with the status 401. With `limited`, requests that exceed a rate (429) wait and are sent
+ * again; it is called for each wait, and without one when no request waits any more.
  */
-export function sendHeaders(headers: (url: string) => Record<string, string>, unauthorized: (url: string, error: KilnError) => void): void {
+export function sendHeaders(
+  headers: (url: string) => Record<string, string>,
+  unauthorized: (url: string, error: KilnError) => void,
+  limited: ((wait?: Wait) => void) | null = null,
+): void {
+  waits = limited;
   headersOf = headers;
   refused = unauthorized;
 }
@@ -80,9 +88,12 @@ export const hasHeaders = (url: string) => Object.keys(headersOf(url)).length > 
 export async function request(url: string, init?: RequestInit): Promise<Response> {
   const headers = new Headers({ ...headersOf(url) });
   new Headers(init?.headers).forEach((value, name) => headers.set(name, value));
-  const response = await fetch(url, { ...init, headers }).catch((error: unknown) => {
-    throw (error as Error).name === 'AbortError' ? error : new KilnError('The server cannot be reached.');
-  });
+  const send = () =>
+    fetch(url, { ...init, headers }).catch((error: unknown) => {
+      throw (error as Error).name === 'AbortError' ? error : new KilnError('The server cannot be reached.');
+    });
+  let response = await send();
+  if (response.status === 429 && waits) response = await resend(response, send, init?.signal ?? null, waits);
   if (response.ok) return response;
   const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json');
   const problem = (isProblem ? await response.json() : {}) as { title?: string; detail?: string };

@@ -5,8 +5,18 @@ import { request } from './client.js';
 /** The URLs of the tiles on the map; the images have those of blobs. */
 const urls = new WeakMap<HTMLImageElement, string>();
 
+/** What cancels the requests of the tiles on the map. */
+const requests = new WeakMap<HTMLElement, AbortController>();
+
 /** Tiles that are loaded by `fetch`, with the headers of the other requests. */
 export class FetchedTiles extends L.TileLayer {
+  override onAdd(map: L.Map): this {
+    const cancel = ({ tile }: { tile?: HTMLElement }): void => requests.get(tile ?? document.body)?.abort();
+    this.on('tileunload', cancel as L.LeafletEventHandlerFn);
+    this.on('tileabort', cancel as L.LeafletEventHandlerFn);
+    return super.onAdd(map);
+  }
+
   protected override createTile(coords: L.Coords, done: L.DoneCallback): HTMLImageElement {
     const image = document.createElement('img');
     image.alt = '';
@@ -28,13 +38,15 @@ export function reload(image: HTMLImageElement): void {
 }
 
 async function load(image: HTMLImageElement): Promise<void> {
+  const { signal } = requests.set(image, new AbortController()).get(image)!;
   try {
-    const blob = URL.createObjectURL(await (await request(urlOfTile(image))).blob());
+    const blob = URL.createObjectURL(await (await request(urlOfTile(image), { signal })).blob());
     const release = () => URL.revokeObjectURL(blob);
     image.addEventListener('load', release, { once: true });
     image.addEventListener('error', release, { once: true });
     image.src = blob;
   } catch {
-    image.dispatchEvent(new Event('error'));
+    // A tile that has left the map has not failed.
+    if (!signal.aborted) image.dispatchEvent(new Event('error'));
   }
 }

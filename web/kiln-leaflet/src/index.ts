@@ -38,6 +38,7 @@ if (Object.isExtensible(L)) (L as { kiln: Kiln }).kiln = kiln;
 
 export { fetchJson, hasHeaders, legendOf, request, sendHeaders, tileJson, valueAt, KilnError, type Legend, type TileJson, type Value } from './client.js';
 export { HeatLayer, KilnLegend, KilnOverlay, KilnTileLayer, KilnValue };
+export type { Wait } from './rate-limit.js';
 export { readableLegend, readableUnit, type ReadableUnit } from './readable.js';
 export { amountOf, describe, type ValueEvent } from './value.js';
 export { parametersOf, type HeatStyle } from './style.js';

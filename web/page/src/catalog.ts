@@ -48,8 +48,22 @@ export interface Catalog {
     /** Names that layers cannot have. */
     reserved: string[];
   };
+  /** Missing: the server has no keys. */
+  access?: Access;
   /** The basemap, without which the page draws outlines of land, and the zoom beyond which the browser draws points. */
   page?: { basemap: string | null; attribution: string | null; draw_points_beyond: number | null };
+}
+
+/** Whose key the page sends, on a server with keys. */
+export interface Access {
+  /** The name of the key; `anonymous` without one, null for the token of the server. */
+  key: string | null;
+  rights: string[];
+  /** The pages that may use the key. Empty: it is not limited to pages. */
+  origins: string[];
+  expires_at: number | null;
+  /** The keys as which URLs can be signed. Layers are empty if the key reads all. */
+  signers: { key: string; layers: string[] }[];
 }
 
 /** The response of `/{layer}/statistics`. */
@@ -88,11 +102,12 @@ export function layerOf(fragment: string, catalog: Catalog): LayerEntry | undefi
 }
 
 /** Reports that `shown` replaces the layer that the URL names, and why. */
-export function reportMissingLayer(shown: LayerEntry | undefined, { unreadable = [] }: Catalog): void {
+export function reportMissingLayer(shown: LayerEntry | undefined, { unreadable = [], access }: Catalog): void {
   const name = new URLSearchParams(location.hash.slice(1)).get('layer');
   if (!shown || !name || name === shown.name) return;
   const damaged = unreadable.find((layer) => layer.name === name);
-  const reason = damaged ? unreadableSentence(damaged).replace(/\.$/, '') : `There is no layer \`${name}\``;
+  const missing = `There is no layer \`${name}\`${access?.key ? ', or the key does not allow it' : ''}`;
+  const reason = damaged ? unreadableSentence(damaged).replace(/\.$/, '') : missing;
   showNotice(`${reason}; showing ${shown.title}.`);
 }
 

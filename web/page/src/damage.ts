@@ -1,5 +1,5 @@
 import './damage.css';
-import { byId, number, points } from './dom.js';
+import { make, number, points } from './dom.js';
 import type { LayerEntry } from './catalog.js';
 
 /** The damaged parts of a layer, which the server leaves out. */
@@ -33,14 +33,24 @@ export function emptySentence({ damaged }: Pick<LayerEntry, 'damaged'>): string 
   return damaged ? 'All points are damaged' : 'No points yet';
 }
 
-/** Shows that a layer is damaged, below its description. */
-export function showDamage(layer: LayerEntry | undefined): void {
-  document.getElementById('damage')?.remove();
+/** Shows that a layer is damaged, below an element. */
+export function showDamage(layer: LayerEntry | undefined, after: Element): void {
+  const old = document.getElementById('damage');
+  const text = layer?.damaged && JSON.stringify(layer.damaged);
+  // A screen reader would announce an equal text again, and the reasons would close.
+  if (old && old.dataset['of'] === text) return;
+  old?.remove();
   if (!layer?.damaged) return;
-  const line = document.createElement('p');
-  line.id = 'damage';
+  const box = make('div');
+  box.id = 'damage';
+  box.dataset['of'] = text;
+  const line = make('p', '', damageSentence(layer.damaged));
   line.setAttribute('role', 'status');
-  line.textContent = damageSentence(layer.damaged);
-  line.title = layer.damaged.reasons.join('\n');
-  byId('about').after(line);
+  // Not in a tooltip, which neither the keyboard nor a touch opens.
+  const reasons = make('details');
+  const list = make('ul');
+  list.append(...layer.damaged.reasons.map((reason) => make('li', '', reason)));
+  reasons.append(make('summary', '', 'Reasons'), list, make('p', '', 'On the server, this command lists all damaged files:'), make('code', '', `kiln layer ${layer.name} --verify`));
+  box.append(line, reasons);
+  after.after(box);
 }

@@ -1,4 +1,4 @@
-import { closedReason } from './add/access.js';
+import { closedReason, needsKey } from './add/access.js';
 import { BASE, fetchCatalog, type Catalog } from './catalog.js';
 import { unreadableSentence } from './damage.js';
 import { byId, make } from './dom.js';
@@ -12,7 +12,13 @@ export function showEmpty(catalog: Catalog): void {
   byId('empty-import').textContent = `kiln import ${name}.csv --layer ${name}`;
   const bearer = catalog.writes?.access === 'open' ? '' : " -H 'Authorization: Bearer TOKEN'";
   byId('empty-request').textContent = [`curl -X PUT '${BASE}/${name}'${bearer}`, `curl '${BASE}/${name}/points'${bearer} -F file=@${name}.csv`].join('\n');
+  const { access } = catalog;
   const reason = closedReason(catalog);
+  if (access?.key) {
+    byId('empty-title').textContent = 'No layers for this key';
+    byId('empty-about').textContent = access.key === 'anonymous' ? 'This server shows no layers without a key.' : `The key \`${access.key}\` allows no layer that this server has.`;
+    byId('empty-other').hidden = reason !== '';
+  }
   byId('empty-add').hidden = reason !== '';
   byId('empty-closed').hidden = reason === '';
   byId('empty-closed').textContent = reason;
@@ -28,7 +34,7 @@ export function showEmpty(catalog: Catalog): void {
     setTimeout(() => {
       // The dialog of an upload shows the layer itself.
       const seen = document.visibilityState === 'visible' && !document.querySelector('dialog[open]') ? fetchCatalog() : Promise.resolve({ layers: [] });
-      seen.then(({ layers }) => (layers.length ? location.reload() : poll()), poll);
+      seen.then(({ layers }) => (layers.length ? location.reload() : poll()), (error) => (needsKey(error) ? location.reload() : poll()));
     }, POLL_MS);
   poll();
 }

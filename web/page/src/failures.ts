@@ -20,12 +20,14 @@ export interface Failure {
  * is left.
  */
 export class Failures {
-  /** Whether all wait for the visitor: without a key, requests would fail for ever. */
-  private static isStopped = false;
+  /** What the button does in place of a retry, while all wait for the visitor: without a key, requests would fail for ever. */
+  private static instead: (() => void) | null = null;
 
-  /** Stops the retries, until the page loads again. */
-  static stop(): void {
-    Failures.isStopped = true;
+  /** Stops the retries, until the page loads again. The button has another text, and calls `instead`. */
+  static stop(text: string, instead: () => void): void {
+    Failures.instead = instead;
+    byId('retry').textContent = text;
+    byId('banner-retries').hidden = true;
   }
 
   /** By source, in the order of their importance. */
@@ -39,8 +41,8 @@ export class Failures {
     /** Called when nothing is left. */
     private readonly recovered: () => void = () => undefined,
   ) {
-    byId('retry').addEventListener('click', () => this.retryNow());
-    addEventListener('online', () => this.retryNow());
+    byId('retry').addEventListener('click', () => (Failures.instead ? this.any && Failures.instead() : this.retryNow()));
+    addEventListener('online', () => Failures.instead ?? this.retryNow());
   }
 
   /** Whether anything has failed. */
@@ -78,8 +80,8 @@ export class Failures {
   }
 
   private schedule(): ReturnType<typeof setTimeout> | undefined {
-    if (Failures.isStopped) return undefined;
-    const timer = setTimeout(() => void this.retry(), this.delay);
+    if (Failures.instead) return undefined;
+    const timer = setTimeout(() => Failures.instead ?? void this.retry(), this.delay);
     this.delay = Math.min(this.delay * GROWTH, MAX_MS);
     return timer;
   }
@@ -100,7 +102,7 @@ export class Failures {
     };
     put('banner-title', failure?.title);
     put('banner-reason', failure && sentence(failure.reason));
-    byId('banner-retries').hidden = Failures.isStopped;
+    byId('banner-retries').hidden = Failures.instead !== null;
     byId('banner').hidden = !failure;
   }
 }

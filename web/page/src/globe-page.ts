@@ -97,7 +97,7 @@ export class GlobePage {
       return shown ? ([shown.vmin, shown.vmax] as [number, number]) : null;
     };
     this.panel = new Panel(catalog, state, (next, what) => this.change(next, what), span);
-    this.snippets = new Snippets(map, catalog.page);
+    this.snippets = new Snippets(map, catalog);
     this.swipe = new Swipe(map, map.getPane('before')!, map.getPane('heat')!, (percent) => {
       this.state.swipe = percent;
       this.remember();

@@ -1,6 +1,6 @@
 import type { Catalog, LayerEntry } from './catalog.js';
 import { emptySentence, showDamage } from './damage.js';
-import { byId, option, points } from './dom.js';
+import { byId, make, option, points } from './dom.js';
 
 const UNITS: Record<string, string> = { per_km2: 'per km²', per_m2: 'per m²', per_px: 'per pixel' };
 
@@ -27,7 +27,9 @@ export function showLayer(layer: LayerEntry | undefined, sentence: string): void
   byId<HTMLSelectElement>('layer').value = layer?.name ?? '';
   byId('title').textContent = byId('sheet-title').textContent = layer?.title ?? '';
   byId('about').textContent = sentence;
-  showDamage(layer);
+  showDamage(layer, byId('about'));
+  // A closed sheet has nothing but the title.
+  if (layer?.damaged) byId('sheet-title').append(' ', make('span', 'error', '· incomplete'));
   byId('source').textContent = layer?.attribution ? `Source: ${layer.attribution}` : '';
   byId('source').hidden = !layer?.attribution;
 }

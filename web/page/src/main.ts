@@ -13,10 +13,11 @@ import './area/area.css';
 import './view/view.css';
 import './sheet/sheet.css';
 
-import { askKey, catalogWithCredentials, needsKey, sendCredentials, takeToken } from './add/access.js';
+import { askKey, catalogWithCredentials, needsKey, sendCredentials, showKey, takeToken } from './add/access.js';
 import { acceptFiles } from './add/drop.js';
 import { fetchCatalog, isPlane, layerOf, matrixPage, openLayer, reportMissingLayer, type Catalog, type LayerEntry } from './catalog.js';
 import { byId, showNotice, showStatus } from './dom.js';
+import { sendKeyWithDownloads } from './downloads.js';
 import { Context } from './context/context.js';
 import { showEmpty } from './empty.js';
 import { Failures } from './failures.js';
@@ -74,14 +75,15 @@ async function start(): Promise<void> {
   takeToken();
   sendCredentials();
   addEventListener('hashchange', takeToken);
+  sendKeyWithDownloads();
   markKeyboardUse();
   for (const [target, event] of [[byId('controls'), 'input'], [window, 'hashchange']] as const) target.addEventListener(event, () => showNotice());
   const catalog = await catalogWithCredentials().catch(async (error: Error) => {
     await startGlobe(null);
     if (needsKey(error)) {
       askKey(error.message);
-      const reason = 'Its layers are visible with a key only';
-      new Failures(['catalog']).set('catalog', { title: 'This server needs a key', reason, retry: () => location.reload() });
+      const reason = 'Its layers are visible with a valid key only';
+      new Failures(['catalog']).set('catalog', { title: 'This server needs a key', reason, retry: () => undefined });
     } else {
       reloadLater(error);
     }
@@ -89,6 +91,7 @@ async function start(): Promise<void> {
   });
   if (!catalog) return;
   acceptFiles(catalog);
+  showKey(catalog);
   const layer = layerOf(location.hash.slice(1), catalog);
   reportMissingLayer(layer, catalog);
   // Without positions there is no map.

@@ -1,7 +1,10 @@
 import { KilnError, sendHeaders } from 'kiln-leaflet';
 
 import { BASE, fetchCatalog, type Catalog } from '../catalog.js';
+import { make, showNotice } from '../dom.js';
 import { Failures } from '../failures.js';
+import { sentence } from './texts.js';
+import { showWait } from './wait.js';
 
 const KEY = 'kiln.token';
 
@@ -56,28 +59,53 @@ export function sendCredentials(): void {
       // The start of the page and the dialog of files have their own responses to it.
       if (!/[/](catalog|_[/]inspect)([?]|$)/.test(url)) askKey(error.message);
     },
+    showWait,
   );
 }
 
 let isAsked = false;
 
-/** Asks for a key, once, and stops the retries of what has failed. */
+/** Asks for a key, once, and stops the retries of what has failed: the button of the banner opens the dialog again. */
 export function askKey(reason: string): void {
-  Failures.stop();
-  if (isAsked) return;
+  Failures.stop('Enter a key', () => openKey(reason));
+  if (isAsked || document.querySelector('dialog[open]')) return;
   isAsked = true;
+  openKey(reason);
+}
+
+/** Opens the dialog of the key. `reason`: why the server has refused a request; empty if the visitor has opened it. */
+function openKey(reason = ''): void {
   void import('./key-dialog.js').then(({ openKeyDialog }) => openKeyDialog(reason));
 }
 
-/** Whether a request has failed for want of a valid key. */
-export const needsKey = (error: unknown) => error instanceof KilnError && error.status === 401;
+/** Whether a request of the start has failed for want of a valid key, or of one that may read here: the rights and origins of a key (403). */
+export const needsKey = (error: unknown) => error instanceof KilnError && (error.status === 401 || error.status === 403);
 
 /** The catalog. A token that the server does not know, such as that of a link before its restart, is dropped. */
 export const catalogWithCredentials = (): Promise<Catalog> =>
   fetchCatalog().catch((error: unknown) => {
     if (!needsKey(error) || !token()) throw error;
     keepToken('');
-    return fetchCatalog().catch(() => {
-      throw error;
-    });
+    return fetchCatalog().then(
+      (catalog) => {
+        showNotice(`The key of this tab is not accepted any more. ${sentence((error as Error).message)} The page shows what is visible without a key.`);
+        return catalog;
+      },
+      () => {
+        throw error;
+      },
+    );
   });
+
+/** Shows whose key the page sends, in the foot of the panel, and lets the visitor change it. */
+export function showKey({ access, layers }: Catalog): void {
+  if (!access) return;
+  const isNone = access.key === 'anonymous';
+  const button = make('button', 'link', isNone ? 'Enter a key' : access.key === null ? 'Key: the token of the server' : `Key: ${access.key}`);
+  button.id = 'key';
+  button.type = 'button';
+  button.setAttribute('aria-haspopup', 'dialog');
+  button.addEventListener('click', () => openKey());
+  // Without layers there is no panel.
+  document.querySelector(layers.length ? '#panel .foot' : '#empty > .quiet:last-child')?.append(' · ', button);
+}

@@ -11,15 +11,18 @@ import './matrix.css';
 import { fetchJson, KilnError } from 'kiln-leaflet';
 
 import { BASE, type Statistics } from '../catalog.js';
-import { catalogWithCredentials, sendCredentials } from '../add/access.js';
+import { askKey, catalogWithCredentials, needsKey, sendCredentials, showKey, takeToken, token } from '../add/access.js';
 import { byId } from '../dom.js';
+import { sendKeyWithDownloads } from '../downloads.js';
 import { Failures } from '../failures.js';
 import { markKeyboardUse } from '../keys.js';
 import { theme } from '../theme.js';
 import { MatrixPage } from './matrix-page.js';
 
 async function start(): Promise<void> {
+  takeToken();
   sendCredentials();
+  sendKeyWithDownloads();
   markKeyboardUse();
   let page: MatrixPage | undefined;
   theme(() => page?.redraw());
@@ -42,10 +45,14 @@ async function start(): Promise<void> {
 /** Loads the layer of the URL and makes its page. */
 async function open(failures: Failures): Promise<MatrixPage> {
   const name = decodeURIComponent(location.pathname.split('/').at(-1) ?? '');
-  const [catalog, statistics] = await Promise.all([catalogWithCredentials(), fetchJson<Statistics>(`${BASE}/${encodeURIComponent(name)}/statistics?zoom=0`)]);
-  const layer = catalog.layers.find((each) => each.name === name);
+  const fetchStatistics = () => fetchJson<Statistics>(`${BASE}/${encodeURIComponent(name)}/statistics?zoom=0`);
+  // A key may be dropped, and the statistics are then requested without it.
+  const catalog = await (token() ? catalogWithCredentials() : null);
+  const [statistics, loaded] = await Promise.all([fetchStatistics(), catalog ?? catalogWithCredentials()]);
+  showKey(loaded);
+  const layer = loaded.layers.find((each) => each.name === name);
   if (!layer) throw new Error(`There is no layer \`${name}\`.`);
-  return new MatrixPage(catalog, layer, statistics, failures);
+  return new MatrixPage(loaded, layer, statistics, failures);
 }
 
 /** Reports that the layer has failed to load. Another try of a request that the server rejects fails again. */
@@ -54,6 +61,11 @@ function report(error: Error, failures: Failures, retry: () => Promise<void>): v
   byId('message-text').className = 'error';
   byId('message-text').textContent = error.message;
   byId('chart-frame').hidden = true;
+  if (needsKey(error)) {
+    byId('message-text').textContent = 'This page needs a valid key.';
+    failures.set('page', { title: 'This server needs a key', reason: 'Its layers are visible with a valid key only', retry: () => undefined });
+    return askKey(error.message);
+  }
   const isFailed = error instanceof KilnError && (error.status === 0 || error.status >= 500);
   if (isFailed) failures.set('page', { title: 'The layer failed to load', reason: error.message, retry });
   else failures.clear('page');

@@ -1,8 +1,10 @@
 import { KilnError, type HeatStyle } from 'kiln-leaflet';
 
 import { BASE, isPlane, type Catalog, type LayerEntry, type Statistics } from '../catalog.js';
+import { showDamage } from '../damage.js';
 import { byId, debounced, number, points, showNotice, showStatus } from '../dom.js';
 import type { Failures } from '../failures.js';
+import type { CodeAccess } from '../snippets/code-access.js';
 import { rampOf, type Ramp } from '../floor/ramps.js';
 import { initial as initialMap, styleOf, write as writeMap, type State } from '../state.js';
 import { hasParts } from '../time-parts.js';
@@ -39,12 +41,15 @@ export class MatrixPage {
   private loaded: { query: string; matrix: Matrix; data: ChartData } | null = null;
   private ramp: Ramp | null = null;
   private pending: AbortController | null = null;
+  /** What the code sends to a server with keys. Null: nothing, or not loaded yet. */
+  private access: CodeAccess | null = null;
 
   constructor(private readonly catalog: Catalog, private readonly layer: LayerEntry, private readonly statistics: Statistics, private readonly failures: Failures) {
     this.schemes = catalog.schemes.flatMap(({ name }) => [name, `${name}_r`]);
     this.axes = likelyAxes(layer, statistics);
     this.hasMap = hasMap(layer, statistics);
     this.state = this.read();
+    showDamage(layer, byId('head'));
     document.title = `${layer.title}: matrix - Kiln`;
     byId('title').textContent = layer.title;
     this.panel = new MatrixPanel(catalog, layer, statistics, this.state, (state, what) => this.change(state, what), openLayer);
@@ -60,6 +65,7 @@ export class MatrixPage {
     byId('clear').addEventListener('click', () => this.change({ ...this.state, selection: NOTHING }, 'selection'));
     byId('reset').addEventListener('click', () => this.change(this.panel.cleared(), 'reset'));
     byId('copy').addEventListener('click', () => void copySnippet());
+    byId('take').addEventListener('toggle', () => void this.offerKeys(), { once: true });
     addEventListener('hashchange', () => {
       const state = this.read();
       if (write(state, this.axes) === write(this.state, this.axes)) return;
@@ -282,6 +288,15 @@ export class MatrixPage {
     return agg !== 'count' && Boolean(value) && value !== 'weight' && value !== this.layer.weight;
   }
 
+  /** Offers keys and signatures for the code, on a server with keys. */
+  private async offerKeys(): Promise<void> {
+    const { access } = this.catalog;
+    if (!access || access.key === 'anonymous') return;
+    const { CodeAccess } = await import('../snippets/code-access.js');
+    this.access = new CodeAccess(access, byId('snippet'), () => this.loaded && this.showLinks(new URLSearchParams(this.loaded.query)));
+    if (this.loaded) this.showLinks(new URLSearchParams(this.loaded.query));
+  }
+
   private showLinks(query: URLSearchParams): void {
     const { scheme } = this.state;
     for (const format of ['png', 'svg', 'csv', 'json'] as const) {
@@ -289,7 +304,8 @@ export class MatrixPage {
       link.href = matrixUrl(this.layer.name, query, format, format === 'png' || format === 'svg' ? { scheme, title: this.layer.title } : {});
       link.download = `${this.layer.name}-matrix.${format}`;
     }
-    if (this.ramp) byId('snippet').textContent = snippetOf(matrixUrl(this.layer.name, query, 'chartjs'), this.ramp);
+    const key = this.access?.keyFor(this.layer.name).query;
+    if (this.ramp) byId('snippet').textContent = snippetOf(matrixUrl(this.layer.name, query, 'chartjs') + (key ? `&${key}` : ''), this.ramp);
   }
 
   /** Writes the state to the URL. */

@@ -3,7 +3,8 @@ import { parametersOf, type HeatStyle } from 'kiln-leaflet';
 
 import { BASE, type Catalog, type LayerEntry } from '../catalog.js';
 import { byId, escaped, make } from '../dom.js';
-import { KINDS, type Kind, type View } from './view.js';
+import type { CodeAccess } from './code-access.js';
+import { KINDS, NO_KEY, type Kind, type View } from './view.js';
 
 /** Code snippets and files of the current map. */
 export class Snippets {
@@ -11,9 +12,11 @@ export class Snippets {
   private view: View | null = null;
   /** Returns the text of a snippet. Null: not loaded yet. */
   private textOf: typeof import('./texts.js')['textOf'] | null = null;
+  /** What the code sends to a server with keys. Null: nothing, or not loaded yet. */
+  private access: CodeAccess | null = null;
   private readonly tabs = new Map<Kind, HTMLButtonElement>();
 
-  constructor(private readonly map: L.Map, private readonly page: Catalog['page']) {
+  constructor(private readonly map: L.Map, private readonly catalog: Catalog) {
     for (const kind of KINDS) {
       const tab = make('button', 'tab', kind);
       tab.type = 'button';
@@ -43,7 +46,8 @@ export class Snippets {
     const [bounds, size] = this.frame();
     const ratio = devicePixelRatio > 1 ? '@2x' : '';
     const picture = `${BASE}/${layer}/bbox/${bounds}/${size}${ratio}.png?${query}`;
-    const basemap = this.page?.basemap ? { url: this.page.basemap, attribution: this.page.attribution ?? '' } : null;
+    const { page } = this.catalog;
+    const basemap = page?.basemap ? { url: page.basemap, attribution: page.attribution ?? '' } : null;
     this.view = {
       base: BASE,
       layer,
@@ -56,6 +60,7 @@ export class Snippets {
       picture,
       legend: `${BASE}/${layer}/legend.png?bounds=${bounds}&size=${size}&${query}`,
       basemap,
+      key: this.access?.keyFor(layer) ?? NO_KEY,
     };
     this.link('png', picture, `${layer}.png`);
     this.link('tif', `${BASE}/${layer}/bbox/${bounds}/${size}.tif?${query}`, `${layer}.tif`);
@@ -93,8 +98,11 @@ export class Snippets {
   private async load(): Promise<void> {
     if (this.textOf) return;
     try {
-      ({ textOf: this.textOf } = await import('./texts.js'));
-      this.select(this.kind);
+      const { textOf, CodeAccess } = await import('./texts.js');
+      const { access } = this.catalog;
+      this.textOf = textOf;
+      if (access && access.key !== 'anonymous') this.access = new CodeAccess(access, byId('tabs'), () => this.refresh());
+      this.refresh();
     } catch (error) {
       byId('snippet').textContent = `The code failed to load: ${(error as Error).message}`;
     }
@@ -107,6 +115,12 @@ export class Snippets {
     link.download = `${this.view?.layer ?? 'map'}.html`;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  }
+
+  /** Writes the code again, with the key that is chosen. */
+  private refresh(): void {
+    if (this.view) this.view.key = this.access?.keyFor(this.view.layer) ?? NO_KEY;
+    this.select(this.kind);
   }
 
   private select(kind: Kind): void {

@@ -1,4 +1,5 @@
 import { curl } from './curl.js';
+export { CodeAccess } from './code-access.js';
 import { google } from './google.js';
 import { leaflet } from './leaflet.js';
 import { maplibre } from './maplibre.js';

@@ -1,9 +1,10 @@
 import { pageOf } from './html.js';
 import { elementsOf, LEAFLET, LEAFLET_CSS, TOPOJSON } from './libraries.js';
-import { literal, type View } from './view.js';
+import { literal, queryOf, type View } from './view.js';
 
 /** A complete page with Leaflet: land or the basemap, the layer, and its legend. It also works as a file. */
-export function webPage({ base, layer, title, query, zoom, lat, lng, basemap }: View): string {
+export function webPage(view: View): string {
+  const { base, layer, title, zoom, lat, lng, basemap } = view;
   const ground = basemap
     ? [`L.tileLayer(${literal(basemap.url)}, { attribution: ${literal(basemap.attribution)} }).addTo(map);`]
     : [
@@ -25,7 +26,7 @@ export function webPage({ base, layer, title, query, zoom, lat, lng, basemap }: 
     isModule: true,
     script: [
       `const kiln = ${literal(base)};`,
-      `const style = ${literal(query)};`,
+      `const style = ${literal(queryOf(view))};`,
       `const map = L.map('map').setView([${lat}, ${lng}], ${zoom});`,
       '',
       ...ground,
