@@ -20,8 +20,11 @@ export function askKey(place, reason) {
   const form = make('form', { id: 'key-form' });
   const label = make('label', { textContent: 'Key' });
   const input = make('input', { type: 'password', autocomplete: 'off', required: true });
-  const about = make('p', { textContent: text });
-  about.setAttribute('role', 'alert');
+  const about = make('h1', { textContent: text });
+  // A form with a name is a landmark.
+  form.setAttribute('aria-label', 'Key');
+  about.id = 'key-about';
+  input.setAttribute('aria-describedby', about.id);
   label.append(input);
   form.append(about, label, make('p', { className: 'quiet', textContent: 'It is kept until this tab is closed.' }), make('button', { textContent: 'Continue' }));
   form.addEventListener('submit', (event) => {

@@ -1,11 +1,15 @@
 // Findings of axe-core in the states of the pages, in light and dark.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
 import { open } from './browser.js';
-import { FLOORS, serve, STOCKHOLM, WEEKS } from './kiln.js';
+import { FLOORS, PROGRAM, serve, serveIn, STOCKHOLM, WEEKS } from './kiln.js';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 const PHONE = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true };
@@ -145,6 +149,161 @@ describe('axe-core finds nothing:', () => {
         await page.waitForSelector(path.startsWith('#') ? '#map[aria-busy="false"]' : '#chart-frame[aria-busy="false"]');
         await page.waitForTimeout(500);
         await assertClean(page);
+        await done();
+      }
+    });
+  }
+});
+
+/** The ways to see a page. */
+const LOOKS = {
+  'in light': {},
+  'in the dark': { colorScheme: 'dark' },
+  'on a phone': PHONE,
+  'on a phone in the dark': { ...PHONE, colorScheme: 'dark' },
+  'in a narrow sidebar': { viewport: { width: 320, height: 700 } },
+};
+const KEY = 'kiln_of_axe';
+const KEYS = `[server]\nsigning_secret = "a-secret-of-this-test"\n[keys.axe]\nhash = "sha256:${createHash('sha256').update(KEY).digest('hex')}"\nrights = ["read", "sign"]\nrate = 4\nburst = 30\n`;
+
+/** Fails if a part of the page needs a scroll to the side, or is out of the window. */
+async function assertFits(page, selector) {
+  const { left, right, width, scroll } = await page.evaluate((selector) => {
+    const { left, right } = document.querySelector(selector).getBoundingClientRect();
+    return { left, right, width: innerWidth, scroll: document.documentElement.scrollWidth };
+  }, selector);
+  assert.ok(left >= 0 && right <= width && scroll <= width, JSON.stringify({ selector, left, right, width, scroll }));
+}
+
+describe('axe-core finds nothing with a key:', () => {
+  let keyed;
+  before(async () => (keyed = await serve(KEYS + FLOORS)));
+  after(() => keyed?.stop());
+
+  /** Opens a page; its complaints are those of requests without a key. */
+  async function visitKeyed(path, options, key) {
+    const { page } = await chromium.page(options, [keyed.url]);
+    if (key) await page.addInitScript((key) => sessionStorage.setItem('kiln.token', key), key);
+    await page.goto(`${keyed.url}/${path}`);
+    return page;
+  }
+
+  for (const [look, options] of Object.entries(LOOKS)) {
+    test(`the dialog of the key, with and without a problem, ${look}`, async () => {
+      for (const path of ['#layer=one&at=6/59/18', 'matrix/one']) {
+        const page = await visitKeyed(path, options);
+        await page.waitForSelector('dialog[open]');
+        await assertClean(page);
+        await assertFits(page, 'dialog[open]');
+        await page.keyboard.type('wrong');
+        await page.keyboard.press('Enter');
+        await page.waitForSelector('dialog[open] .add-status.error');
+        await assertClean(page);
+        await page.keyboard.press('Escape');
+        await page.waitForSelector('#banner:not([hidden])');
+        await assertClean(page);
+        await assertFits(page, '#banner');
+        await page.context().close();
+      }
+    });
+
+    test(`the access of the code and the name of the key, ${look}`, async () => {
+      for (const path of [`#layer=one&at=6/${STOCKHOLM.lat}/${STOCKHOLM.lng}`, 'matrix/one#x=lon&y=lat']) {
+        const page = await visitKeyed(path, options, KEY);
+        await page.waitForSelector(path.startsWith('#') ? '#map[aria-busy="false"]' : '#chart-frame[aria-busy="false"]');
+        if (await page.isHidden('#controls')) await page.click('#fold');
+        await page.evaluate(() => (document.getElementById('take').open = true));
+        await page.selectOption('#code-key', JSON.stringify(['axe', '1h']));
+        await page.waitForFunction(() => /sig=/.test(document.getElementById('snippet').textContent));
+        await page.waitForFunction(() => document.getElementById('wait')?.hidden ?? true);
+        await assertClean(page);
+        await assertFits(page, '#code-key');
+        await page.context().close();
+      }
+    });
+
+    test(`requests that wait, ${look}`, async () => {
+      const page = await visitKeyed(`#layer=one&at=6/${STOCKHOLM.lat}/${STOCKHOLM.lng}`, options, KEY);
+      // What is left of the rate.
+      await page.evaluate((key) => Promise.all(Array.from({ length: 60 }, () => fetch('catalog', { headers: { authorization: `Bearer ${key}` } }))), KEY);
+      await page.evaluate(() => (location.hash = location.hash.replace('at=6', 'at=9')));
+      await page.waitForSelector('#wait:not([hidden])');
+      await assertFits(page, '#wait');
+      await assertClean(page);
+      await page.context().close();
+    });
+
+    test(`the page of a surface without a key, ${look}`, async () => {
+      const page = await visitKeyed('office/surface', options);
+      await page.waitForSelector('#key-form');
+      await assertClean(page);
+      await assertFits(page, '#key-form');
+      await page.context().close();
+    });
+  }
+
+  test('the dialog of the key is used by the keyboard alone', async () => {
+    const page = await visitKeyed('#layer=one&at=6/59/18', {});
+    await page.waitForSelector('dialog[open]');
+    const focused = () => page.evaluate(() => document.activeElement.getAttribute('aria-label') ?? document.activeElement.textContent ?? document.activeElement.tagName);
+    assert.equal(await page.evaluate(() => document.activeElement.type), 'password');
+    await page.keyboard.press('Tab');
+    assert.equal(await focused(), 'Continue');
+    await page.keyboard.press('Shift+Tab');
+    await page.keyboard.press('Shift+Tab');
+    assert.equal(await focused(), 'Close');
+    await page.keyboard.press('Enter');
+    await page.waitForFunction(() => !document.querySelector('dialog'));
+    // The way back is the button of the banner.
+    await page.focus('#retry');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('dialog[open]');
+    await page.keyboard.type(KEY);
+    await Promise.all([page.waitForEvent('load'), page.keyboard.press('Enter')]);
+    await page.waitForSelector('#key');
+    await page.focus('#key');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('dialog[open]');
+    await page.keyboard.press('Escape');
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'key', 'the focus returns');
+    await page.context().close();
+  });
+});
+
+describe('axe-core finds nothing with a damaged layer:', () => {
+  let home, damaged;
+  before(async () => {
+    home = mkdtempSync(join(tmpdir(), 'kiln-web-'));
+    writeFileSync(join(home, 'a.csv'), 'lon,lat\n18,59\n19,60\n');
+    for (const more of [[], ['--append']]) assert.equal(spawnSync(PROGRAM, ['import', 'a.csv', '--layer', 'worn', ...more], { cwd: home }).status, 0);
+    const segment = join(home, 'store/worn/00000001.points.arrow');
+    const bytes = readFileSync(segment);
+    bytes[bytes.length >> 1] ^= 1;
+    writeFileSync(segment, bytes);
+    damaged = await serveIn(home);
+  });
+  after(() => {
+    damaged?.stop();
+    rmSync(home, { recursive: true, force: true });
+  });
+
+  for (const [look, options] of Object.entries(LOOKS)) {
+    test(`what is left out and why, ${look}`, async () => {
+      for (const path of ['#layer=worn', 'matrix/worn#x=lon&y=lat']) {
+        const { page, done } = await visit(path, options, damaged);
+        await page.waitForSelector(path.startsWith('#') ? '#map[aria-busy="false"]' : '#chart-frame[aria-busy="false"]');
+        // Visible before the sheet of a phone is open, too.
+        if (await page.isHidden('#controls')) {
+          assert.ok((await page.isVisible('#damage')) || (await page.isVisible('#sheet-title .error')));
+          await page.click('#fold');
+        }
+        await page.waitForSelector('#damage');
+        await assertClean(page);
+        await page.focus('#damage summary');
+        await page.keyboard.press('Enter');
+        await page.waitForSelector('#damage li');
+        await assertClean(page);
+        await assertFits(page, '#damage');
         await done();
       }
     });

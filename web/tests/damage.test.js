@@ -47,8 +47,14 @@ describe('a damaged layer', () => {
     await page.goto(`${kiln.url}/#layer=worn`);
     await page.waitForSelector('#map[aria-busy="false"]');
     assert.match(await page.textContent('#about'), /^2 points/);
-    assert.equal(await page.textContent('#damage'), '3 points in a damaged segment are left out.');
-    assert.match(await page.getAttribute('#damage', 'title'), /^00000001\.points\.arrow: it is damaged: the checksum does not match$/);
+    assert.equal(await page.textContent('#damage [role="status"]'), '3 points in a damaged segment are left out.');
+    assert.equal(await page.isVisible('#damage li'), false);
+    await page.focus('#damage summary');
+    await page.keyboard.press('Enter');
+    assert.equal(await page.isVisible('#damage li'), true);
+    assert.equal(await page.textContent('#damage li'), '00000001.points.arrow: it is damaged: the checksum does not match');
+    assert.match(await page.textContent('#damage'), /kiln layer worn --verify/);
+    assert.equal(await page.textContent('#sheet-title'), 'Worn · incomplete');
     await page.selectOption('#layer', 'whole');
     await page.waitForFunction(() => !document.getElementById('damage'));
     assert.match(await page.textContent('#about'), /^3 points/);
@@ -58,12 +64,20 @@ describe('a damaged layer', () => {
     await page.context().close();
   });
 
+  test('is described as such on the page of its matrix', async () => {
+    const { page, done } = await chromium.page({}, [kiln.url]);
+    await page.goto(`${kiln.url}/matrix/worn#x=lon&y=lat`);
+    await page.waitForSelector('#damage');
+    assert.equal(await page.textContent('#damage [role="status"]'), '3 points in a damaged segment are left out.');
+    await done();
+  });
+
   test('of which no points are left is not described as empty', async () => {
     const { page } = await chromium.page({}, [kiln.url]);
     await page.goto(`${kiln.url}/#layer=gone`);
     await page.waitForSelector('#map[aria-busy="false"]');
     assert.equal(await page.textContent('#about'), 'All points are damaged.');
-    assert.equal(await page.textContent('#damage'), '3 points in a damaged segment are left out.');
+    assert.equal(await page.textContent('#damage [role="status"]'), '3 points in a damaged segment are left out.');
     await page.waitForFunction(() => document.getElementById('status')?.textContent === 'All points are damaged');
     const legend = () => getComputedStyle(document.querySelector('.kiln-legend'), '::after').content;
     assert.equal(await page.evaluate(legend), '"All points are damaged"');

@@ -16,7 +16,7 @@ import './sheet/sheet.css';
 import { askKey, catalogWithCredentials, needsKey, sendCredentials, showKey, takeToken } from './add/access.js';
 import { acceptFiles } from './add/drop.js';
 import { fetchCatalog, isPlane, layerOf, matrixPage, openLayer, reportMissingLayer, type Catalog, type LayerEntry } from './catalog.js';
-import { byId, showNotice, showStatus } from './dom.js';
+import { byId, make, showNotice, showStatus } from './dom.js';
 import { sendKeyWithDownloads } from './downloads.js';
 import { Context } from './context/context.js';
 import { showEmpty } from './empty.js';
@@ -34,6 +34,8 @@ async function startGlobe(catalog: Catalog | null): Promise<void> {
   if (!catalog?.layers.length) {
     // Without layers the panel has nothing to choose.
     byId('panel').hidden = true;
+    // The title of the page is in the panel.
+    if (!catalog) byId('stage').prepend(make('h1', 'unseen', 'Kiln'));
     new KeptCenter(map);
     fit(map, WORLD);
     if (catalog) {

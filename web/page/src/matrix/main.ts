@@ -42,9 +42,12 @@ async function start(): Promise<void> {
   await load();
 }
 
+/** The name of the layer in the URL. */
+const nameOfPage = () => decodeURIComponent(location.pathname.split('/').at(-1) ?? '');
+
 /** Loads the layer of the URL and makes its page. */
 async function open(failures: Failures): Promise<MatrixPage> {
-  const name = decodeURIComponent(location.pathname.split('/').at(-1) ?? '');
+  const name = nameOfPage();
   const fetchStatistics = () => fetchJson<Statistics>(`${BASE}/${encodeURIComponent(name)}/statistics?zoom=0`);
   // A key may be dropped, and the statistics are then requested without it.
   const catalog = await (token() ? catalogWithCredentials() : null);
@@ -57,6 +60,7 @@ async function open(failures: Failures): Promise<MatrixPage> {
 
 /** Reports that the layer has failed to load. Another try of a request that the server rejects fails again. */
 function report(error: Error, failures: Failures, retry: () => Promise<void>): void {
+  byId('title').textContent ||= nameOfPage();
   byId('message').hidden = false;
   byId('message-text').className = 'error';
   byId('message-text').textContent = error.message;
