@@ -292,6 +292,7 @@ describe('the key of an open page', () => {
     await hasTiles(page);
     assert.match(await page.textContent('#notice'), /not accepted any more\. The key is unknown\. The page shows what is visible without a key\./);
     await page.click('#key:text-is("Enter a key")');
+    await page.waitForSelector('dialog[open]');
     await page.keyboard.type(SECRETS.reader);
     await Promise.all([page.waitForEvent('load'), page.keyboard.press('Enter')]);
     await page.waitForSelector('#key:text-is("Key: reader")');
