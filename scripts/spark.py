@@ -177,10 +177,10 @@ class Cluster:
     def start_connect(self):
         conf = {"spark.connect.grpc.binding.port": self.connect, "spark.connect.grpc.binding.address": "127.0.0.1", **CONF, "spark.ui.enabled": "false"}
         options = [text for entry in conf.items() for text in ("--conf", "{}={}".format(*entry))]
-        server = self.start("connect", self.spark / "sbin/start-connect-server.sh", "--master", self.url, *options)
+        server = self.start("connect-server", self.spark / "sbin/start-connect-server.sh", "--master", self.url, *options)
         deadline = time.time() + 180
         while socket.socket().connect_ex(("127.0.0.1", self.connect)):
-            assert server.poll() is None and time.time() < deadline, (self.home / "connect.log").read_text()[-2000:]
+            assert server.poll() is None and time.time() < deadline, (self.home / "connect-server.log").read_text()[-2000:]
             time.sleep(0.5)
         return server
 
@@ -300,7 +300,7 @@ def spark(home, points, options):
         start = time.time()
         cluster.start_connect()
         command = [sys.executable, program, "--remote", f"sc://127.0.0.1:{cluster.connect}", "--run", "connect"]
-        finish("connect", "Spark Connect", cluster.start("connect-client", *command), start)
+        finish("connect", "Spark Connect", cluster.start("connect", *command), start)
     finally:
         cluster.stop()
 
