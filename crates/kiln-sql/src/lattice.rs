@@ -16,19 +16,18 @@ fn horner(dialect: &dyn Dialect, coefficients: &[f64], variable: &str) -> String
 
 /// The value of `of_exponent` for the exponent of `variable`: 0 from 1 to 2, -1 from ½ to 1, …
 fn by_exponent(dialect: &dyn Dialect, variable: &str, of_exponent: impl Fn(i32) -> f64) -> String {
-    let cases: String = (0..MAX_EXPONENT)
-        .map(|k| {
-            let (from, value) = (dialect.double(2f64.powi(-k)), dialect.double(of_exponent(-k)));
-            format!(" WHEN {variable} >= {from} THEN {value}")
-        })
-        .collect();
-    format!("CASE{cases} ELSE {} END", dialect.double(of_exponent(-MAX_EXPONENT)))
+    let case = |k: i32| {
+        let (from, value) = (dialect.double(2f64.powi(-k)), dialect.double(of_exponent(-k)));
+        format!("WHEN {variable} >= {from} THEN {value}")
+    };
+    let cases: Vec<String> = (0..MAX_EXPONENT).map(case).collect();
+    format!("CASE {} ELSE {} END", cases.join(" "), dialect.double(of_exponent(-MAX_EXPONENT)))
 }
 
 /// A `SELECT` of `kept` columns, `kiln_u` and `kiln_v`: the shares of the world to the east and to the south, from a
 /// `SELECT` of the `kept` columns, `kiln_lon` and `kiln_lat`.
 pub(crate) fn shares(dialect: &dyn Dialect, kept: &[&str], points: &str) -> String {
-    let kept: String = kept.iter().map(|name| format!(", {name}")).collect();
+    let kept = kept.iter().flat_map(|name| [", ", name]).collect::<String>();
     let double = |value| dialect.double(value);
     let (sine, cosine) = (horner(dialect, &SIN, "kiln_h2"), horner(dialect, &COS, "kiln_h2"));
     let exponent = |variable| by_exponent(dialect, variable, f64::from);

@@ -27,16 +27,10 @@ pub(crate) fn parts(parameter: Parameter, name: &str) -> Result<Vec<Part>> {
             loop {
                 let (run, tail) = after.split_once('"').ok_or_else(invalid)?;
                 text.push_str(run);
-                match tail.strip_prefix('"') {
-                    Some(tail) => {
-                        text.push('"');
-                        after = tail;
-                    }
-                    None => {
-                        rest = tail;
-                        break;
-                    }
-                }
+                rest = tail;
+                let Some(tail) = tail.strip_prefix('"') else { break };
+                text.push('"');
+                after = tail;
             }
             Part { text, is_quoted: true }
         } else {

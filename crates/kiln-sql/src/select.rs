@@ -115,8 +115,8 @@ fn is_path(table: &str) -> bool {
 /// A qualified column; a field of a structure after a dot.
 fn column(dialect: &dyn Dialect, parameter: Parameter, name: &str) -> Result<String> {
     let parts = parts(parameter, name)?;
-    let path: String = parts.iter().map(|part| format!(".{}", dialect.identifier(part))).collect();
-    Ok(format!("{TABLE}{path}"))
+    let path: Vec<String> = parts.iter().map(|part| dialect.identifier(part)).collect();
+    Ok(format!("{TABLE}.{}", path.join(".")))
 }
 
 /// The greatest double that becomes a valid 32-bit weight: half a unit of the last place above [`Points::MAX_WEIGHT`], which

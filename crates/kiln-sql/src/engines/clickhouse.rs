@@ -70,19 +70,19 @@ impl Dialect for ClickHouse {
     }
 
     fn files(&self, path: &str) -> Result<String> {
-        Ok(table_function(path, self.string(path), "").unwrap_or_else(|| format!("url({})", self.string(path))))
+        Ok(table_function(path, &self.string(path), "").unwrap_or_else(|| format!("url({})", self.string(path))))
     }
 
     fn write(&self, select: &str, to: &str) -> Result<String> {
         let file = file_in(to);
-        let function = table_function(to, self.string(&file), ", 'Parquet'");
+        let function = table_function(to, &self.string(&file), ", 'Parquet'");
         let function = function.ok_or_else(|| no_output(Engine::ClickHouse, to, "a path, s3:// or gs://"))?;
         Ok(format!("INSERT INTO FUNCTION {function}\n{select}"))
     }
 }
 
 /// The table function for a path or the URL of an object.
-fn table_function(path: &str, literal: String, format: &str) -> Option<String> {
+fn table_function(path: &str, literal: &str, format: &str) -> Option<String> {
     match scheme(path) {
         None => Some(format!("file({literal}{format})")),
         Some("s3" | "gs") => Some(format!("s3({literal}{format})")),
