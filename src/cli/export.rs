@@ -51,16 +51,16 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     bins: Option<String>,
     /// With --bins: sum each period of this length since 1970-01-01 UTC for itself, with its begin as `time`: 1d, 6h
-    #[arg(long, value_name = "DURATION", requires = "bins")]
+    #[arg(long, value_name = "DURATION")]
     every: Option<TimeSpan>,
     /// With --bins: sum each category for itself, with its name as `category`
-    #[arg(long, requires = "bins")]
+    #[arg(long)]
     by_category: bool,
     /// With --bins: leave out sums of fewer points than this
-    #[arg(long, value_name = "N", requires = "bins")]
+    #[arg(long, value_name = "N")]
     at_least: Option<u64>,
     /// With --bins: sum per pixel of tiles of twice the density, @2x (level = zoom + 9)
-    #[arg(long, requires = "bins")]
+    #[arg(long)]
     dense: bool,
     /// Zooms, 0 to 24: 5, 0-10. Each additional zoom has up to four times as many tiles
     #[arg(short, long, value_name = "ZOOMS")]
@@ -92,6 +92,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
     if let Some(bins) = &args.bins {
         return run_bins(args, bins, start);
+    }
+    // Clap does not require a flag that another flag, here --output, excludes.
+    if args.every.is_some() || args.by_category || args.at_least.is_some() || args.dense {
+        return Err(Error::invalid(Parameter::BINS, "required by --every, --by-category, --at-least and --dense"));
     }
     let output = args.output.as_deref().unwrap_or_default();
     let format = Format::of(output)?;
