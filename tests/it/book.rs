@@ -43,18 +43,20 @@ const NOT_RUN: [(&str, usize, &str); 6] = [
 ];
 
 /// The programs in other languages: the page, how many blocks, and what runs them or why they are not run.
-const PROGRAMS: [(&str, &str, usize, &str); 6] = [
+const PROGRAMS: [(&str, &str, usize, &str); 7] = [
     ("nginx", "docs/server.md", 1, "nginx is not a tool of the tests"),
     ("python", "docs/coming-from/datashader.md", 1, "datashader alone, without Kiln"),
     ("python", "docs/coming-from/python-heatmap.md", 1, "the Python library alone, without Kiln"),
     ("python", "docs/store.md", 2, "run by tests/it/arrow.rs"),
     ("rust", "docs/library.md", 3, "run with the tests of the documentation of kiln"),
     ("rust", "docs/masks.md", 1, "run with the tests of the documentation of kiln-mask"),
+    ("sql", "docs/export.md", 1, "run by tests/it/export_bins.rs"),
 ];
 
 /// The languages of blocks; another spelling of `sh` would not be run.
-const LANGUAGES: [&str; 14] =
-    ["console", "csv", "html", "java", "js", "json", "nginx", "php", "python", "rust", "sh", "text", "toml", "ts"];
+const LANGUAGES: [&str; 15] = [
+    "console", "csv", "html", "java", "js", "json", "nginx", "php", "python", "rust", "sh", "sql", "text", "toml", "ts",
+];
 
 /// The pages that need a database.
 const LIVE_TABLES: [&str; 2] = ["docs/postgis.md", "examples/matrix/database/README.md"];
