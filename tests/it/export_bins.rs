@@ -110,8 +110,8 @@ fn sums_per_cell_are_those_that_python_computes() {
             &grouped,
         ),
         (
-            &["--zoom", "3", "--at-least", "3", "--start", "2024-03-05", "--end", "2024-03-20", "--category", "bus"],
-            "levels, every, by_category, at_least, keep = [11], 0, False, 3, lambda r: '2024-03-05' <= r['time'] < '2024-03-20' and r['category'] == 'bus'",
+            &["--zoom", "5", "--at-least", "3", "--start", "2024-03-05", "--end", "2024-03-20", "--category", "bus"],
+            "levels, every, by_category, at_least, keep = [13], 0, False, 3, lambda r: '2024-03-05' <= r['time'] < '2024-03-20' and r['category'] == 'bus'",
             &plain,
         ),
     ] {
