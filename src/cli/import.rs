@@ -48,7 +48,7 @@ pub(super) struct Args {
     /// postgres://… a table
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<String>,
-    /// Name of the layer; it must not exist without --append or --replace
+    /// Name of the layer; it must not exist without --append, --replace or --partition
     #[arg(long, value_name = "NAME", value_parser = read_name)]
     layer: String,
     /// Add the points to an existing layer

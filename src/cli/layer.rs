@@ -210,7 +210,8 @@ impl LayerInfo {
         lines.push(("segments", grouped(self.segments as u64)));
         if let (Some(first), Some(last)) = (self.partitions.first(), self.partitions.last()) {
             let count = grouped(self.partitions.len() as u64);
-            lines.push(("partitions", format!("{count}: {} to {}", first.name, last.name)));
+            let names = if first.name == last.name { String::new() } else { format!(" to {}", last.name) };
+            lines.push(("partitions", format!("{count}: {}{names}", first.name)));
         }
         lines.push(("size", HumanBytes(self.bytes).to_string()));
         lines.push(("created", self.created.clone()));
