@@ -125,7 +125,7 @@ impl StoredLayer {
         let (same_points, frame) = (expire_before_us.is_none(), Some(snapshot.frame()));
         let level = snapshot.manifest.level;
         let partition = Partition::of_merged(segments.iter().map(|segment| &segment.entry));
-        let change = Change { added, level, removed, removed_of, partition, same_points, frame, ..Change::default() };
+        let change = Change { added, removed, removed_of, partition, same_points, level, frame, ..Change::default() };
         self.commit(change, &[staging])?;
         Ok(points)
     }

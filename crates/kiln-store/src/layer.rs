@@ -287,7 +287,9 @@ impl StoredLayer {
         }
         manifest.description = new_description.unwrap_or(manifest.description);
         let mut added = change.added;
-        added.iter_mut().for_each(|entry| entry.partition.clone_from(&change.partition));
+        for entry in &mut added {
+            entry.partition.clone_from(&change.partition);
+        }
         if let Err(error) = self.write(&mut manifest, added, staged) {
             // Removes files that were moved already but are not listed in the manifest.
             sweep_layer(&self.folder);

@@ -35,7 +35,7 @@ pub(crate) fn is_dir(path: &Path) -> bool {
 /// file system, or one in user space, which most often is one.
 #[cfg(target_os = "linux")]
 pub(crate) fn is_network(folder: &Path) -> bool {
-    /// The magic numbers of statfs(2): NFS, SMB, CIFS, SMB2, FUSE, Ceph, 9P, AFS, Coda, Lustre, GPFS, BeeGFS, OCFS2, GFS2.
+    /// The magic numbers of statfs(2): NFS, SMB, CIFS, SMB2, FUSE, Ceph, 9P, AFS, Coda, Lustre, GPFS, `BeeGFS`, OCFS2, GFS2.
     const NETWORK: [u32; 14] = [
         0x6969,
         0x517B,

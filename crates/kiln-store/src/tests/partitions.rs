@@ -69,7 +69,7 @@ fn segments_are_merged_and_expire_within_their_partition() {
     assert_eq!((layer.snapshot().segments.len(), partitions(&layer)), (9, before));
     let summary = layer.snapshot().summary();
     let [first, last] = summary.time_us.unwrap();
-    layer.expire((first + last) / 2, 1, &progress).unwrap();
+    layer.expire(i64::midpoint(first, last), 1, &progress).unwrap();
     let after = partitions(&layer);
     assert!(after.iter().all(|(_, run, _)| run.as_deref() == Some("run")), "{after:?}");
     // What has expired does not come back with the same run.
