@@ -50,7 +50,7 @@ pub(super) fn other_rows(existing: Option<u32>, level: Option<u32>) -> Error {
             existing.unwrap_or_default()
         ),
     };
-    Error::invalid(Parameter::POINTS, message)
+    Error::invalid(Parameter::LAYER, message)
 }
 
 /// The error of rows of two kinds in one input.
@@ -60,7 +60,7 @@ pub(super) fn mixed_rows(first: Option<u32>, other: Option<u32>) -> Error {
         None => "single points".to_owned(),
     };
     let message = format!("some rows are {}, others {}; import them separately", kind(first), kind(other));
-    Error::invalid(Parameter::POINTS, message)
+    Error::invalid(Parameter::LAYER, message)
 }
 
 impl Snapshot {
@@ -69,17 +69,17 @@ impl Snapshot {
         self.manifest.level
     }
 
-    /// Checks that the rows are single points.
+    /// Checks that the rows are single points, which what is called `needs` reads; `instead` is what bins have.
     ///
     /// # Errors
     /// [`Error::Invalid`] if the layer has bins.
-    pub(super) fn check_single_points(&self) -> Result<()> {
+    pub(super) fn check_single_points(&self, needs: &str, instead: &str) -> Result<()> {
         let Some(level) = self.level() else { return Ok(()) };
         Err(Error::invalid(
             Parameter::LAYER,
             format!(
-                "the layer has bins of level {level}, each the sum of several points; this needs single points, which \
-                 it does not have"
+                "the layer has bins of level {level}, each the sum of several points; {needs} needs single points; use \
+                 {instead}"
             ),
         ))
     }

@@ -25,6 +25,7 @@
 mod aggregate;
 mod append;
 mod arrow_file;
+mod bin_matrix;
 mod bins;
 mod blocks;
 mod build;

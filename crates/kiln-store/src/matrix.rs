@@ -21,7 +21,9 @@ impl Snapshot {
     /// `x`, `y` or `value` if it is a column of a table.
     pub fn matrix(&self, query: &Query<'_>, request: &MatrixRequest, threads: usize) -> Result<PointMatrix> {
         self.check(query)?;
-        self.check_single_points()?;
+        if self.level().is_some() {
+            return self.matrix_of_bins(query, request);
+        }
         let query = request.query(query);
         let segments = self.passing(&query);
         // Points outside the bounds of a polygon do not pass.

@@ -30,7 +30,7 @@ impl Snapshot {
     /// As [`cells`](Self::cells), and [`Error::Invalid`] for `resolution` if there are more groups than the request
     /// allows.
     pub fn occupancy(&self, query: &Query<'_>, request: &OccupancyRequest, threads: usize) -> Result<OccupancyGrid> {
-        self.check_single_points()?;
+        self.check_single_points("a grid", "tiles, pictures or GET /{layer}/statistics")?;
         let bounds = self.extent().bounds(false);
         let is_weighted = query.columns.weights && self.is_weighted();
         let window = match (self.frame().plane(), bounds) {

@@ -22,7 +22,7 @@ impl Source for Snapshot {
         const PART_ROWS: u64 = BATCH_ROWS as u64;
         self.check(query)?;
         if !query.columns.bins {
-            self.check_single_points()?;
+            self.check_single_points("a list of points", "tiles, pictures or GET /{layer}/statistics")?;
         }
         let segments = self.passing(query);
         let windows = query.scan.near.map(|bounds| windows(self.frame(), bounds));

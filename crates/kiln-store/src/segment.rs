@@ -96,9 +96,9 @@ impl SegmentTotals {
         } else {
             self.add_weights(&rows.weight);
         }
-        for &time in &rows.time_us {
+        for (row, &time) in rows.time_us.iter().enumerate() {
             if time == Points::NO_TIME {
-                self.untimed += 1;
+                self.untimed = self.untimed.saturating_add(rows.n.get(row).copied().unwrap_or(1));
             } else {
                 let [first, last] = self.time_us.get_or_insert([time, time]);
                 (*first, *last) = ((*first).min(time), (*last).max(time));

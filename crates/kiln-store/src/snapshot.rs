@@ -160,7 +160,7 @@ impl Snapshot {
             let totals = &segment.entry.totals;
             summary.points = summary.points.saturating_add(segment.entry.point_count());
             summary.bytes += segment.bytes();
-            summary.untimed += if totals.time_us.is_some() { totals.untimed } else { segment.entry.rows };
+            summary.untimed += if totals.time_us.is_some() { totals.untimed } else { segment.entry.point_count() };
             if let Some([first, last]) = totals.time_us {
                 let [from, to] = summary.time_us.get_or_insert([first, last]);
                 (*from, *to) = ((*from).min(first), (*to).max(last));

@@ -54,6 +54,13 @@ impl ProtectedPoints {
     /// [`Error::Cancelled`] if the query is cancelled.
     pub fn of(points: &dyn PointSet, query: &Query<'_>, protection: &Protection, threads: usize) -> Result<Self> {
         let space = query.columns.space;
+        if let Some(level) = points.bin_level() {
+            let message = format!(
+                "a layer of bins, here of level {level}, has no single points to count; leave out cells of few points \
+                 where the bins are summed"
+            );
+            return Err(Error::invalid(Parameter::MIN_COUNT, message));
+        }
         let query = query.clone().with_weights(points.is_weighted());
         let grid = points.occupancy(&query, &protection.request(space)?, points.concurrency(threads));
         let weight = points.report().weight;

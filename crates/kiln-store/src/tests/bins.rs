@@ -185,21 +185,21 @@ fn points_and_bins_of_another_level_are_rejected_and_change_nothing() {
     let message = |batch: Batch| layer.append(batch, None).unwrap_err().to_string();
     let mut other = Batch::default();
     other.add(coarse.points(&names, 0..100, true));
-    assert_eq!(message(other), "points: the rows are bins of level 12, but those of the layer are of level 18");
+    assert_eq!(message(other), "layer: the rows are bins of level 12, but those of the layer are of level 18");
     assert!(
-        message(batch(&columns)).starts_with("points: the rows are single points, but the layer has bins of level 18")
+        message(batch(&columns)).starts_with("layer: the rows are single points, but the layer has bins of level 18")
     );
     let mut mixed = layer.batch();
     mixed.add(fine.points(&names, 0..100, true));
     mixed.add(coarse.points(&names, 0..100, true));
-    let expected = "points: some rows are bins of level 18, others bins of level 12; import them separately";
+    let expected = "layer: some rows are bins of level 18, others bins of level 12; import them separately";
     assert_eq!(message(mixed), expected);
     assert_eq!(layer.snapshot().version(), version);
     let points = layer_of(&store, &columns, 1);
     let mut bins = points.batch();
     bins.add(fine.points(&names, 0..100, true));
     let error = points.append(bins, None).unwrap_err().to_string();
-    assert!(error.starts_with("points: the rows are bins of level 18, but the layer has single points"), "{error}");
+    assert!(error.starts_with("layer: the rows are bins of level 18, but the layer has single points"), "{error}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ use arrow_cast::cast;
 use arrow_schema::DataType;
 
 use super::categories::CategoryColumn;
+use super::find::{Finder, FoundCoordinates};
 use super::plan::Plan;
 use super::values::{INVALID_TIME, decoded, is_blank, is_text, numbers, shown_value, value_text};
 use super::{quadbin, scan_parts};
@@ -37,11 +38,16 @@ enum CellColumns {
 }
 
 impl BinTable {
-    /// The columns of `table`, if it has those of bins: `cell_x`, `cell_y`, `level` and `n`, or `quadbin` and `n`. A table
-    /// whose coordinates `query` names is one of points.
+    /// The index in the schema of the column of the weights.
+    pub(super) fn weight_index(&self) -> Option<usize> {
+        self.weight.as_ref()?.index
+    }
+
+    /// The columns of `table`, if it has those of bins: `level`, `cell_x`, `cell_y` and `n`, or `quadbin` and `n` without
+    /// coordinates. A table whose coordinates `query` names is one of points.
     ///
     /// # Errors
-    /// [`Error::Input`] if a column is missing or ambiguous.
+    /// [`Error::Input`] if a column is missing.
     pub(super) fn find(table: &dyn Table, query: &Query<'_>) -> Result<Option<Self>> {
         let Columns { lon, lat, geometry, weight, .. } = &query.columns.names;
         if lon.is_some() || lat.is_some() || geometry.is_some() || table.is_positional() {
@@ -49,43 +55,64 @@ impl BinTable {
         }
         let fields = table.schema().fields();
         let names: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
-        let find = |name: &str, value_type: ValueType| -> Result<Option<RequestedColumn>> {
-            let index = position(name, &names).map_err(|message| Error::input(table.name(), message))?;
-            Ok(index.map(|index| RequestedColumn { index: Some(index), name: names[index].to_owned(), value_type }))
+        // Of names that differ in case alone, none is meant.
+        let find = |name: &str, value_type: ValueType| -> Option<RequestedColumn> {
+            let index = position(name, &names).ok()??;
+            Some(RequestedColumn { index: Some(index), name: names[index].to_owned(), value_type })
         };
         let number = |name: &str| find(name, ValueType::Number);
-        let (x, y, n) = (number("cell_x")?, number("cell_y")?, number("n")?);
-        let cells = match (x, y, n.is_some()) {
-            (Some(x), Some(y), _) => {
-                let level = number("level")?;
-                if let (None, _) | (_, false) = (&level, n.is_some()) {
+        let (x, y, n) = (number("cell_x"), number("cell_y"), number("n"));
+        let has_coordinates = || {
+            let found = Finder::new(table, query).coordinates_for(query);
+            matches!(found, Ok(FoundCoordinates::Columns { .. } | FoundCoordinates::Geometry(_)))
+        };
+        let cells = match (x, y, &n) {
+            (Some(x), Some(y), n) => match (number("level"), n) {
+                (Some(level), Some(_)) => Some(CellColumns::Lattice { level, x, y }),
+                // Such columns of points mean something else.
+                _ if has_coordinates() => None,
+                (level, _) => {
                     let missing = if level.is_none() { "level" } else { "n" };
                     let text = format!("bins have the columns level, cell_x, cell_y and n; it has no {missing}");
                     return Err(Error::input(table.name(), text));
                 }
-                level.map(|level| CellColumns::Lattice { level, x, y })
-            }
-            (_, _, true) => find("quadbin", ValueType::Text)?.map(CellColumns::Quadbin),
+            },
+            (_, _, Some(_)) if !has_coordinates() => find("quadbin", ValueType::Text).map(CellColumns::Quadbin),
             _ => None,
         };
         let (Some(cells), Some(n)) = (cells, n) else { return Ok(None) };
         let weight = match weight.as_deref() {
             Some(Columns::NO_COLUMN) => None,
             // That of a layer may have another name.
-            Some(name) => match number(name)? {
-                None => Some(number("weight")?.ok_or_else(|| {
+            Some(name) => match number(name) {
+                None => Some(number("weight").ok_or_else(|| {
                     Error::input(table.name(), format!("no column is called {}, nor weight", quoted(name)))
                 })?),
                 weight => weight,
             },
-            None => number("weight")?,
+            None => number("weight"),
         };
-        let max = number("max_weight")?.filter(|_| weight.is_some() || query.columns.names.weight.is_none());
+        let max = number("max_weight").filter(|_| weight.is_some() || query.columns.names.weight.is_none());
         if let (None, Some(max)) = (&weight, &max) {
             let text = format!("the column {} needs the column weight, the sum of the weights", quoted(&max.name));
             return Err(Error::input(table.name(), text));
         }
         Ok(Some(Self { cells, n, weight, max }))
+    }
+
+    /// The plan that finds the times and categories of the bins of `table`.
+    ///
+    /// # Errors
+    /// As [`Plan::of`].
+    pub(super) fn plan(table: &dyn Table, options: &ReadOptions, query: &Query<'_>) -> Result<Plan> {
+        let mut other = query.clone().with_weights(false).with_tracks(false).with_positions(false).with_near(None);
+        other = other.with_polygon(None);
+        other.columns.names = Columns {
+            time: query.columns.names.time.clone(),
+            category: query.columns.names.category.clone(),
+            ..Columns::default()
+        };
+        Plan::of(table, options, &other)
     }
 
     /// Reads the bins of a table.
@@ -108,15 +135,7 @@ impl BinTable {
         if query.columns.space == CoordinateSpace::Plane {
             return Err(input("its rows are bins, which are on the globe and not on a plane".to_owned()));
         }
-        // The plan finds the times and categories.
-        let mut other = query.clone().with_weights(false).with_tracks(false).with_positions(false).with_near(None);
-        other = other.with_polygon(None);
-        other.columns.names = Columns {
-            time: query.columns.names.time.clone(),
-            category: query.columns.names.category.clone(),
-            ..Columns::default()
-        };
-        let plan = Plan::of(table, options, &other)?;
+        let plan = Self::plan(table, options, query)?;
         let mut request = plan.request(query, sinks.len());
         let mut add = |column: &RequestedColumn| {
             request.columns.push(column.clone());
@@ -212,7 +231,10 @@ fn describe(array: &ArrayRef, name: &str, row: usize, expected: &str) -> String 
     if is_blank(array, row) {
         return format!("{name} is empty, not {expected}");
     }
-    format!("{name}: {} is not {expected}", shown_value(array, row))
+    let shown = shown_value(array, row);
+    // Readers of text read whole numbers as `f64`.
+    let shown = shown.strip_suffix(".0").unwrap_or(&shown);
+    format!("{name}: {shown} is not {expected}")
 }
 
 /// The converted rows of a batch.

@@ -1,5 +1,6 @@
 //! Description of the columns of a table: their first values, and the roles that the readers give them.
 
+use super::bins::BinTable;
 use super::coordinates::CoordinateColumns;
 use super::find::{Finder, FoundCoordinates};
 use super::plan::Plan;
@@ -50,7 +51,14 @@ pub(in crate::source) fn describe(table: &dyn Table, options: &ReadOptions, quer
         value_type: ValueType::Text,
     });
     let requested: Vec<RequestedColumn> = requested.collect();
-    let (roles, notices, problem) = match Plan::of(table, options, query) {
+    let bins = BinTable::find(table, query);
+    let planned = match &bins {
+        Ok(Some(_)) => BinTable::plan(table, options, query),
+        _ => Plan::of(table, options, query),
+    };
+    // A table that lacks a column of bins.
+    let planned = bins.as_ref().map_or_else(|error| Err(error.duplicate()), |_| planned);
+    let (mut roles, notices, problem) = match planned {
         Ok(plan) => (planned_roles(&plan), plan.notices().into_iter().map(|notice| notice.message).collect(), None),
         Err(error) => {
             let message = match error {
@@ -60,6 +68,9 @@ pub(in crate::source) fn describe(table: &dyn Table, options: &ReadOptions, quer
             (usual_roles(table, query), table.notices(), Some(message))
         }
     };
+    if let Ok(Some(bins)) = &bins {
+        roles.extend(bins.weight_index().map(|index| (index, Role::Weight)));
+    }
     let mut values = first_values(table, &requested);
     if values.iter().all(Vec::is_empty) && requested.len() > 1 {
         // Some columns may be beyond the part of the file that is known.
