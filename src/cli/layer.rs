@@ -46,6 +46,9 @@ struct LayerInfo {
     title: Option<String>,
     attribution: Option<String>,
     points: u64,
+    /// The level of the bins; omitted if the rows are points.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bins: Option<u32>,
     /// `EPSG:4326`, or `plane` for meters.
     crs: String,
     /// West, south, east, north in degrees; across the antimeridian, east is greater than 180. On a plane in meters.
@@ -143,6 +146,7 @@ impl LayerInfo {
             title: description.title.clone(),
             attribution: description.attribution.clone(),
             points: summary.points,
+            bins: snapshot.level(),
             crs: space.to_string(),
             bounds: snapshot
                 .extent()
@@ -184,6 +188,7 @@ impl LayerInfo {
         lines.extend(self.title.clone().map(|title| ("title", title)));
         lines.extend(self.attribution.clone().map(|attribution| ("attribution", attribution)));
         lines.push(("points", grouped(self.points)));
+        lines.extend(self.bins.map(|level| ("bins", format!("level {level}"))));
         lines.push(("crs", self.crs.clone()));
         lines.extend(self.bounds.map(|bounds| {
             let edges = bounds.map(|edge| ((edge * 1e6).round() / 1e6).to_string());

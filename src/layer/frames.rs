@@ -102,10 +102,10 @@ impl Frames {
     pub fn points(&self, layer: &Layer, query: &Query<'_>) -> Result<Vec<u64>> {
         let mut counts = vec![0; self.count];
         let query = query.clone().with_start(Some(self.first_us)).with_end(Some(self.end_us));
-        each_time(layer, &query, |time_us| {
+        each_time(layer, &query, |time_us, n| {
             let frame = (i128::from(time_us) - i128::from(self.first_us)) / i128::from(self.every_us);
             if let Some(count) = usize::try_from(frame).ok().and_then(|frame| counts.get_mut(frame)) {
-                *count += 1;
+                *count += n;
             }
         })?;
         Ok(counts)
@@ -213,7 +213,7 @@ impl Layer {
             return Ok(totals.time_us);
         }
         let mut times: Option<[i64; 2]> = None;
-        each_time(self, query, |time| {
+        each_time(self, query, |time, _| {
             let [first, last] = times.unwrap_or([time; 2]);
             times = Some([first.min(time), last.max(time)]);
         })?;
@@ -221,12 +221,14 @@ impl Layer {
     }
 }
 
-/// Calls `each` with the time of each point that passes `query` and has a time.
-fn each_time(layer: &Layer, query: &Query<'_>, mut each: impl FnMut(i64) + Send) -> Result<()> {
-    let query = query.clone().with_weights(false).with_times(true);
+/// Calls `each` with the time of each point that passes `query` and has a time, and with 1; of bins, with the time of a row
+/// and the number of its points.
+fn each_time(layer: &Layer, query: &Query<'_>, mut each: impl FnMut(i64, u64) + Send) -> Result<()> {
+    let query = query.clone().with_weights(false).with_times(true).with_bins(true);
     let mut sink = |batch: Points<'_>| {
-        let times = batch.time_us().into_iter().flatten().copied();
-        times.filter(|time| *time != Points::NO_TIME).for_each(&mut each);
+        let times = batch.time_us().into_iter().flatten().copied().enumerate();
+        let n = |row: usize| batch.bins().map_or(1, |bins| bins.n[row]);
+        times.filter(|(_, time)| *time != Points::NO_TIME).for_each(|(row, time)| each(time, n(row)));
         query.flow()
     };
     layer.point_set().scan(&query, &mut [&mut sink])?;

@@ -184,6 +184,25 @@ impl Layer {
         Err(Error::invalid(Parameter::LAYER, message))
     }
 
+    /// The level of the cells of a layer of bins, whose rows stand for many points each; `None` if each row is one point.
+    pub fn bin_level(&self) -> Option<u32> {
+        self.points.bin_level()
+    }
+
+    /// Rejects a request that reads single points of a layer of bins. `needs` is what it computes, `instead` what such a
+    /// layer has.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for `layer`.
+    pub fn require_single_points(&self, needs: &str, instead: &str) -> Result<()> {
+        let Some(level) = self.bin_level() else { return Ok(()) };
+        let message = format!(
+            "`{}` has bins of level {level}, each the sum of several points; {needs} needs single points; use {instead}",
+            self.name()
+        );
+        Err(Error::invalid(Parameter::LAYER, message))
+    }
+
     /// The points of the layer, or of its parent, that are left out because their files are damaged.
     pub fn damage(&self) -> Option<DamagedPoints> {
         self.points.damage()

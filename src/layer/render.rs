@@ -6,6 +6,7 @@ use super::style::{Blend, Style};
 use crate::color::Palette;
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, Projection};
+use crate::parameter::Parameter;
 use crate::raster::{Aggregation, Cells, Grid, Quantizer, Reduction, Span, classic};
 use crate::source::{PointSet, Query, ScanReport, Source, scan_cells, scan_each};
 use crate::step::Step;
@@ -81,6 +82,7 @@ pub fn render_shaded(
     threads: usize,
 ) -> Result<Heatmap> {
     if style.blend == Blend::Classic {
+        check_classic(points)?;
         return render_classic(points, query, canvas, style, threads);
     }
     let (kernel, cells, report) = sum_cells(|q, c, t, r| points.cells(q, c, t, r, threads), query, canvas, style)?;
@@ -100,6 +102,7 @@ pub fn render_occupied(
     threads: usize,
 ) -> Result<Option<Heatmap>> {
     if style.blend == Blend::Classic {
+        check_classic(points)?;
         let heat = render_classic(points, query, canvas, style, threads)?;
         return Ok(Some(heat).filter(|heat| heat.drawn > 0));
     }
@@ -208,6 +211,16 @@ pub(super) fn values(
 
 fn check_stop(query: &Query<'_>) -> Result<()> {
     if query.is_stopped() { Err(Error::Cancelled) } else { Ok(()) }
+}
+
+/// Rejects the classic blend of bins.
+fn check_classic(points: &dyn PointSet) -> Result<()> {
+    let Some(level) = points.bin_level() else { return Ok(()) };
+    let message = format!(
+        "the classic blend draws each point, but the layer has bins of level {level}, each the sum of several points; use \
+         the blend add"
+    );
+    Err(Error::invalid(Parameter::BLEND, message))
 }
 
 /// Renders a picture as the Python heatmap library does. The points are collected in the order of the input, since

@@ -66,14 +66,15 @@ impl View {
 struct Seen {
     count: u64,
     extent: Extent,
-    /// `None` in a database, which computes none.
+    /// `None` in a database, which computes none, and of bins.
     digest: Option<PointDigest>,
 }
 
 impl Seen {
     /// Scans the points that pass `query`.
     fn of(points: &dyn PointSet, query: &Query<'_>, threads: usize) -> Result<Self> {
-        if points.is_remote() {
+        // The digest of bins would need their numbers and sums.
+        if points.is_remote() || points.bin_level().is_some() {
             let count = points.count(query)?;
             let extent = if points.has_positions() { occupied_extent(points, query)? } else { Extent::default() };
             return Ok(Self { count, extent, digest: None });

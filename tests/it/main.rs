@@ -6,6 +6,7 @@ mod architecture;
 mod area_statistics;
 mod arrow;
 mod bad_requests;
+mod bins_layers;
 mod bins_sql;
 mod book;
 mod bounds_crs;

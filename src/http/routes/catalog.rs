@@ -9,6 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::access::AccessReply;
+use super::bins_reply::BinsReply;
 use super::damage::{DamageReply, UnreadableLayerReply};
 use super::floor_plan::FloorPlanReply;
 use crate::color::Scheme;
@@ -92,6 +93,9 @@ struct LayerReply {
     /// Number of points.
     #[schema(example = 135_233)]
     points: u64,
+    /// Bins of a layer whose rows stand for many points each; omitted if its rows are points.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bins: Option<BinsReply>,
     /// Whether requests can change the points: those of a layer of the store.
     stored: bool,
     /// Number of rejected rows of the inputs.
@@ -199,6 +203,7 @@ pub(crate) async fn catalog(app: Session, base: BaseUrl, headers: HeaderMap) -> 
         title: layer.title().to_owned(),
         attribution: layer.attribution().map(str::to_owned),
         points: layer.points(),
+        bins: BinsReply::of(&layer),
         stored: app.stored_layer(layer.name()).is_ok(),
         rejected: layer.report().rejected,
         remarks: remarks(&without_folders(layer.report()), Parameter::key),

@@ -3,6 +3,7 @@
 mod access;
 pub(crate) mod area_statistics;
 pub(crate) mod bbox;
+pub(crate) mod bins_reply;
 pub(crate) mod bridge;
 pub(crate) mod catalog;
 pub(crate) mod categories;

@@ -309,7 +309,7 @@ impl Nearby {
             let query = request.filter.applied_to(request.subject.query()).with_stop(Some(stop));
             let cells = points_of_cells(point_set, &query, &request.canvas, disc);
             let points = cells.map_err(|error| request.filter.request_error(error))?;
-            if points > MAX_EXACT_POINTS {
+            if points > MAX_EXACT_POINTS || point_set.bin_level().is_some() {
                 return Ok(Self { points, categories: None, other_points: None });
             }
         }

@@ -313,6 +313,7 @@ pub(crate) async fn points(
     headers: HeaderMap,
 ) -> HttpResult<Response<Body>> {
     let layer = app.layer(&layer)?;
+    layer.require_single_points("a list of points", "tiles, pictures or the statistics of the layer")?;
     let mut fields = Fields::from_query(query.as_deref().unwrap_or_default())?;
     let PointsOptions { bounds, format, limit, order } = fields.read()?;
     let bounds = BoundsCrs::read(&mut fields)?.to_layer(&layer, bounds)?.unwrap_or_else(|| layer.bounds());

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::damage::DamageReply;
 use super::distributions::{DistributionOptions, DistributionsReply, Ranges, scan};
 use crate::error::{Error, Result};
-use crate::geo::{Categories, Extent, Points};
+use crate::geo::{Categories, Extent, PointBins, Points};
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::filter::Filter;
 use crate::http::parameters::layer_style::{LayerStyle, style_key};
@@ -160,12 +160,30 @@ struct Totals {
 
 impl Totals {
     fn add(&mut self, batch: Points<'_>) {
-        self.points += batch.len() as u64;
         self.extent.add(batch);
+        if let Some(bins) = batch.bins() {
+            return self.add_bins(batch, bins);
+        }
+        self.points += batch.len() as u64;
         for &weight in batch.weight().into_iter().flatten() {
             self.sum += f64::from(weight);
             let [min, max] = self.weights.unwrap_or([weight; 2]);
             self.weights = Some([min.min(weight), max.max(weight)]);
+        }
+    }
+}
+
+impl Totals {
+    /// Adds bins. The minimum of their weights is that of their means, and so is the maximum if it is unknown.
+    fn add_bins(&mut self, batch: Points<'_>, bins: PointBins<'_>) {
+        self.points = bins.n.iter().fold(self.points, |sum, &n| sum.saturating_add(n));
+        let Some((sums, max)) = bins.sum.zip(batch.weight()) else { return };
+        for ((&sum, &max), &n) in sums.iter().zip(max).zip(bins.n) {
+            self.sum += sum;
+            let mean = (sum / n as f64) as f32;
+            let greatest = if max.is_nan() { mean } else { max };
+            let [least, most] = self.weights.unwrap_or([mean, greatest]);
+            self.weights = Some([least.min(mean), most.max(greatest)]);
         }
     }
 }
@@ -272,6 +290,7 @@ pub(super) fn compute(
 ) -> Result<StatisticsReply> {
     let (reply, ranges) = statistics_and_ranges(layer, filter, stop)?;
     let Some(bins) = bins else { return Ok(reply) };
+    layer.require_single_points("a distribution", "the statistics without bins")?;
     let has_positions = layer.point_set().has_positions();
     let query = layer.query().with_positions(has_positions).with_stop(Some(stop));
     let distributions = DistributionsReply::compute(layer, filter, &query, ranges, bins)?;
@@ -290,6 +309,7 @@ fn statistics_and_ranges(layer: &Layer, filter: &Filter, stop: &AtomicBool) -> R
     }
     let has_positions = layer.point_set().has_positions();
     let query = filter.applied_to(layer.query()).with_weights(true).with_positions(has_positions).with_stop(Some(stop));
+    let query = query.with_bins(true);
     let mut totals = Totals::default();
     scan(layer, &query, |batch| totals.add(batch))?;
     let Totals { points, extent, sum, weights } = totals;

@@ -11,6 +11,7 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::bins_reply::BinsReply;
 use super::damage::DamageReply;
 use crate::geo::{Bounds, Canvas, PlaneTile, TileCoord};
 use crate::http::parameters::fields::{Fields, query_string};
@@ -89,6 +90,10 @@ struct More {
     bounds: Corners,
     /// URL of the legend as JSON.
     legend_json: String,
+    /// Bins of a layer whose rows stand for many points each; omitted if its rows are points. Tiles beyond `maxzoom` show
+    /// the middles of their cells.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bins: Option<BinsReply>,
     /// Damaged segments, which are left out; omitted if there are none.
     #[serde(skip_serializing_if = "Option::is_none")]
     damaged: Option<DamageReply>,
@@ -99,7 +104,7 @@ struct More {
 /// TileJSON 3.0.0, for MapLibre, OpenLayers and QGIS. The style parameters, filters and `size` of the request are
 /// validated and included in the URLs of the response, together with the layer's own style and version: a tile URL
 /// always returns the same tile, and may be cached indefinitely. `maxzoom` is less than 24 if a radius in kilometers
-/// exceeds the limit in pixels beyond it.
+/// exceeds the limit in pixels beyond it, and for a layer of bins, whose cells are the pixels of tiles of that zoom.
 ///
 /// A layer on a plane has `"crs": "plane"`, and the same members in meters. It is not a Web Mercator tileset: `L.CRS.Simple`
 /// of Leaflet displays it, and clients of TileJSON that ignore `crs` do not.
@@ -163,6 +168,7 @@ fn describe(app: &App, layer: &Arc<Layer>, style: &TileStyle, base: &BaseUrl) ->
             version: version.to_owned(),
             bounds: corners(layer.bounds()),
             legend_json: base.link(&format!("{server}/{name}/legend.json?{legend_query}")),
+            bins: BinsReply::of(layer),
             damaged: DamageReply::of(layer),
         },
     })
@@ -195,6 +201,11 @@ fn max_zoom(app: &App, layer: &Arc<Layer>, style: &TileStyle, zooms: RangeInclus
     Ok(zooms.find(|zoom| style_at(app, layer, style, *zoom).is_ok_and(is_complete)).unwrap_or(lowest))
 }
 
+/// The zoom whose pixels are the cells of bins of `level`, in tiles of `side_px` pixels. Beyond it, tiles have no more detail.
+fn bins_max_zoom(level: u32, side_px: u32) -> i8 {
+    level.saturating_sub(side_px.max(1).ilog2()).min(u32::from(TileCoord::MAX_ZOOM)) as i8
+}
+
 /// The bounds include dots down to this number of zooms below that of `center`; at lower zooms, the points cover only a
 /// small part of the map. The reach of dots in degrees or meters grows as the zoom decreases.
 const ZOOMS_BELOW_CENTER: i8 = 2;
@@ -211,7 +222,8 @@ struct TileExtent {
 
 impl TileExtent {
     fn on_globe(app: &App, layer: &Arc<Layer>, style: &TileStyle) -> HttpResult<Self> {
-        let maxzoom = max_zoom(app, layer, style, 0..=TileCoord::MAX_ZOOM as i8)?;
+        let highest = layer.bin_level().map_or(TileCoord::MAX_ZOOM as i8, |level| bins_max_zoom(level, style.side_px));
+        let maxzoom = max_zoom(app, layer, style, 0..=highest)?;
         let (lon, lat, zoom) = center(layer.bounds(), style.side_px, maxzoom as u8);
         let zoom = zoom as i8;
         let lowest = (zoom - ZOOMS_BELOW_CENTER).max(0);
@@ -239,6 +251,14 @@ impl TileExtent {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_cells_of_bins_are_the_pixels_of_the_highest_zoom() {
+        assert_eq!(
+            [(22, 256), (22, 512), (32, 256), (5, 256), (16, 1)].map(|(level, side)| bins_max_zoom(level, side)),
+            [14, 13, 24, 0, 16]
+        );
+    }
 
     #[test]
     fn attributions_are_escaped() {

@@ -12,6 +12,8 @@ export interface LayerEntry {
   title: string;
   attribution: string | null;
   points: number;
+  /** The level of the cells of bins, rows that stand for many points each. Missing: the rows are points. */
+  bins?: { level: number };
   /** Whether requests can change its points. */
   stored: boolean;
   /** Corners: south and west, north and east; in degrees, or in meters on a plane. */

@@ -161,7 +161,9 @@ export class Heat {
     if (!this.points) return;
     const { handover, beyond, before, layer } = this.state;
     const zoom = this.map.getZoom();
-    if (!handover || before !== null || zoom <= beyond) {
+    const entry = this.catalog.layers.find(({ name }) => name === layer);
+    // Bins have no points that the browser could draw.
+    if (!handover || before !== null || zoom <= beyond || entry?.bins) {
       const was = this.isHandedOver;
       this.points.remove();
       this.fade(false);
@@ -169,8 +171,7 @@ export class Heat {
       return;
     }
     const generation = this.generation;
-    const own = this.catalog.layers.find(({ name }) => name === layer)?.style;
-    const style: HeatStyle = { ...own, ...this.source.heatStyle() };
+    const style: HeatStyle = { ...entry?.style, ...this.source.heatStyle() };
     try {
       const legend = await this.legendAt(zoom, this.source.heatStyle());
       if (generation !== this.generation || zoom !== this.map.getZoom()) return;
