@@ -20,6 +20,7 @@ pub struct Batch {
     /// Whether the first points choose the frame, on a plane.
     pub(super) chooses_frame: bool,
     /// Whether rows of another kind than the first ones were added, of this level.
+    #[allow(clippy::option_option, reason = "no other rows, or rows of a level, which points have not")]
     pub(super) mixed: Option<Option<u32>>,
 }
 

@@ -29,7 +29,9 @@ pub(super) fn snap_to_cells(keys: &mut [u64], level: u32) {
     let Some(half_bits) = PointBins::MAX_LEVEL.checked_sub(level + 1) else { return };
     let middle = 0b11 << (2 * half_bits);
     let cell = u64::MAX.checked_shl(2 * half_bits + 2).unwrap_or(0);
-    keys.iter_mut().for_each(|key| *key = *key & cell | middle);
+    for key in keys {
+        *key = *key & cell | middle;
+    }
 }
 
 /// The error of rows of `level` that cannot be in a layer, or among other rows, of level `existing`; `None` is a level of

@@ -7,7 +7,7 @@ use kiln_core::geo::morton;
 /// From the highest bit: 0, 1, three bits of the mode, which is 1 for a cell, two bits 0, five bits of the level, up to 26,
 /// and 52 bits of the interleaved column and row, highest bits first, of which the unused ones are 1.
 pub(super) fn decode(quadbin: u64) -> Option<(u32, u32, u32)> {
-    const HEADER: u64 = 0b0_1_001_00 << 57;
+    const HEADER: u64 = 0b010_0100 << 57;
     const POSITION: u64 = (1 << 52) - 1;
     const MAX_LEVEL: u32 = 26;
     let level = (quadbin >> 52 & 0x1F) as u32;
