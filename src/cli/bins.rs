@@ -9,7 +9,7 @@ use super::print_message;
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
-/// Print the SQL by which Spark, DuckDB, ClickHouse or a warehouse sums points per cell, for `kiln import`
+/// Print the SQL by which Spark, `DuckDB`, `ClickHouse` or a warehouse sums points per cell, for `kiln import`
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -23,8 +23,8 @@ enum Command {
 
 /// Print the SQL that sums the points of a table per cell, in the dialect of an engine.
 ///
-/// The bins have one row per cell with points: level, cell_x, cell_y and n, the number of points; with --weight also
-/// weight, their sum, and max_weight, with --time the start of the bucket in UTC, and with --category the category. Their
+/// The bins have one row per cell with points: level, `cell_x`, `cell_y` and n, the number of points; with --weight also
+/// weight, their sum, and `max_weight`, with --time the start of the bucket in UTC, and with --category the category. Their
 /// tiles equal those of the points up to the zoom. Points that `kiln import` would reject are left out: positions and
 /// weights that are NULL, not finite or out of range.
 ///
@@ -77,7 +77,7 @@ struct SqlArgs {
     /// Leave out rows of fewer points than this
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     at_least: Option<u64>,
-    /// Output of the engine: a path, a URL such as s3://bucket/bins, for trino a new table, for snowflake a @stage
+    /// Output of the engine: a path, the URL of a folder in a bucket, for trino a new table, for snowflake a @stage
     #[arg(long, value_name = "URL")]
     to: Option<String>,
     /// Format: sql, or pyspark, a program for spark-submit and Spark Connect
