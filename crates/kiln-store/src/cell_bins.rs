@@ -113,8 +113,8 @@ struct SegmentPass<'a> {
 }
 
 fn category_map(segment: &Segment, categories: &[Box<str>]) -> Vec<u32> {
-    let index = |name: &Box<str>| categories.binary_search(name).map_or(Categories::NONE, |index| index as u32);
-    segment.points.names.list.iter().map(index).collect()
+    let names = segment.points.names.list.iter();
+    names.map(|name| categories.binary_search(name).map_or(Categories::NONE, |index| index as u32)).collect()
 }
 
 /// Splits the keys into ranges (first, last inclusive) of about a million points each, at the edges of cells.

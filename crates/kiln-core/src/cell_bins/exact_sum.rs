@@ -29,6 +29,7 @@ impl ExactSum {
     }
 
     /// The sum, rounded to the nearest number, ties to even.
+    #[allow(clippy::float_cmp, reason = "the comparison asks whether a subtraction is exact")]
     pub fn value(&self) -> f64 {
         if self.low.is_empty() {
             return self.high;

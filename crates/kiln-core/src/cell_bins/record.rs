@@ -86,17 +86,16 @@ impl BinRecord {
 /// The first error of `take`.
 pub fn for_each_bin<E>(records: &[BinRecord], mut take: impl FnMut(Bin) -> Result<(), E>) -> Result<(), E> {
     for records in records.chunk_by(|one, other| one.group == other.group) {
-        let bin = match records {
-            [BinRecord { group, n, sum, max }] => Bin { group: *group, n: *n, sum: *sum, max: *max },
-            _ => {
-                let (mut n, mut sum, mut max) = (0, ExactSum::default(), f32::NEG_INFINITY);
-                for record in records {
-                    n += record.n;
-                    sum.add(record.sum);
-                    max = max_of(max, record.max);
-                }
-                Bin { group: records[0].group, n, sum: sum.value(), max }
+        let bin = if let [BinRecord { group, n, sum, max }] = records {
+            Bin { group: *group, n: *n, sum: *sum, max: *max }
+        } else {
+            let (mut n, mut sum, mut max) = (0, ExactSum::default(), f32::NEG_INFINITY);
+            for record in records {
+                n += record.n;
+                sum.add(record.sum);
+                max = max_of(max, record.max);
             }
+            Bin { group: records[0].group, n, sum: sum.value(), max }
         };
         take(bin)?;
     }
