@@ -1,4 +1,4 @@
-//! Folders that a run of an engine has written: Spark, DuckDB and others write one folder of files per run.
+//! Folders that a run of an engine has written: Spark, `DuckDB` and others write one folder of files per run.
 //!
 //! ```text
 //! bins/2026-11-28/run=1764374400/part-00000-….parquet
@@ -96,7 +96,7 @@ impl RunInputs {
                 for file in &self.files {
                     let length = fs::metadata(file).map_err(|error| Error::io(file, "read", error))?.len();
                     hash.update(Path::new(file).file_name().unwrap_or_default().as_encoded_bytes());
-                    hash.update(&length.to_le_bytes());
+                    hash.update(length.to_le_bytes());
                 }
                 name_of(folder)
             }
@@ -106,7 +106,7 @@ impl RunInputs {
                     let read = fs::File::open(file).and_then(|mut file| io::copy(&mut file, &mut content));
                     read.map_err(|error| Error::io(file, "read", error))?;
                     let length = content.length;
-                    hash.update(&length.to_le_bytes());
+                    hash.update(length.to_le_bytes());
                 }
                 "content".to_owned()
             }
@@ -117,8 +117,9 @@ impl RunInputs {
                 return Err(two_runs(&last, &format!("{first} and {last}")));
             }
         };
-        let digest: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        Ok(Some(format!("{kind}:{digest}")))
+        // 128 bits of it.
+        let digest = hash.finalize().iter().take(16).fold(0u128, |digest, byte| digest << 8 | u128::from(*byte));
+        Ok(Some(format!("{kind}:{digest:032x}")))
     }
 
     /// Compares what was read with the totals of the run.
