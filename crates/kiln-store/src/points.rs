@@ -239,7 +239,9 @@ impl BinBuffers {
         sum: &mut Vec<f64>,
         max: &mut Vec<f32>,
     ) {
-        (n.clear(), sum.clear(), max.clear());
+        n.clear();
+        sum.clear();
+        max.clear();
         n.extend(rows.clone().map(|row| self.n[row]));
         if let Some((sums, maximums)) = &self.weights {
             sum.extend(rows.clone().map(|row| sums[row]));

@@ -309,7 +309,9 @@ impl BinAdapter<'_, '_, '_> {
                 return Err(time.describe_invalid(batch, row));
             }
             let (lon, lat) = Frame::Mercator.position(x, y);
-            (rows.lon.push(lon), rows.lat.push(lat), rows.n.push(n));
+            rows.lon.push(lon);
+            rows.lat.push(lat);
+            rows.n.push(n);
             rows.sum.extend(sum);
             rows.max.extend(max.map(|max| max as f32));
             Ok(())
