@@ -38,6 +38,7 @@ use crate::parameter::Parameter;
   kiln export trips -o public/tiles/ --zoom 0-8
   kiln export trips --bins trips.parquet --zoom 8
   kiln export trips --bins days.parquet --zoom 10 --every 1d --by-category --at-least 5")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(super) struct Args {
     /// Name of a layer in the store, in kiln.toml or in its database; or files or a table, postgres://…, as in `kiln
     /// render`

@@ -28,13 +28,12 @@ pub(super) struct StoreArgs {
 impl StoreArgs {
     /// Opens the store.
     pub(super) fn open(&self) -> Result<Store> {
-        let (folder, grace) = match &self.store {
+        let (folder, grace) = if let Some(folder) = &self.store {
             // Another store than that of the configuration, which may be missing or for another version.
-            Some(folder) => (folder.clone(), self.load().ok().and_then(|config| config.store.grace)),
-            None => {
-                let config = self.load()?.store;
-                (config.folder, config.grace)
-            }
+            (folder.clone(), self.load().ok().and_then(|config| config.store.grace))
+        } else {
+            let config = self.load()?.store;
+            (config.folder, config.grace)
         };
         Ok(Store::open(&folder)?.with_grace(grace.map(TimeSpan::duration)))
     }

@@ -15,6 +15,7 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("jobs", &["inputs", "images", "layer", "parameters"]),
     ("config", &["jobs", "layer", "images", "parameters"]),
     ("inputs", &[]),
+    ("step", &[]),
     ("live", &["config", "layer"]),
     ("http", &["live", "config", "jobs", "images", "layer", "masks", "matrix", "occupancy", "parameters"]),
     (
@@ -58,6 +59,7 @@ const ROOT_ITEMS: &[&str] = &[
     "protection",
     "raster",
     "redact",
+    "step",
     "simd",
     "source",
     "step",

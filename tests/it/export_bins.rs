@@ -44,7 +44,7 @@ fn trips() -> tempfile::TempDir {
 
 /// Python code that sums the rows of trips.csv per group, with the formulas of the map projection and exact sums, and prints
 /// the differences from a table: `path`, `levels`, `every` in seconds, `by_category` and the filter `keep` come before it.
-const COMPARE: &str = r#"
+const COMPARE: &str = r"
 import csv, datetime, json, math, struct
 import pyarrow.parquet as pq
 
@@ -85,7 +85,7 @@ print(json.dumps({
     'types': [str(field.type) for field in table.schema],
     'names': table.schema.names,
 }))
-"#;
+";
 
 #[test]
 fn sums_per_cell_are_those_that_python_computes() {

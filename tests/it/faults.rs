@@ -64,6 +64,16 @@ fn is_on_store(args: &str) -> bool {
     args.contains("/store/") || args.contains("\"store") || args.contains("/store>") || args.contains(".work-")
 }
 
+/// The call of a trace that failed on purpose. If strace printed another thread's call in the middle of it, its first line has
+/// the arguments.
+fn injected_call(trace: &str) -> &str {
+    let Some(at) = trace.lines().position(|line| line.ends_with("(INJECTED)")) else { return "" };
+    let lines: Vec<&str> = trace.lines().take(at + 1).collect();
+    let thread = |line: &str| line.split(' ').next().unwrap_or_default().to_owned();
+    let begun = lines[..at].iter().rfind(|line| thread(line) == thread(lines[at]));
+    begun.filter(|line| line.ends_with("<unfinished ...>")).copied().unwrap_or(lines[at])
+}
+
 fn state(home: &Path) -> State {
     observe(&Store::open(&home.join("store")).unwrap()).unwrap()
 }
@@ -96,7 +106,7 @@ fn assert_survives(home: &Path, args: &[&str], step: usize) {
                 let output = traced(home, args, trace.path(), &filters.each_ref().map(String::as_str));
                 let message = String::from_utf8_lossy(&output.stderr);
                 let injected = fs::read_to_string(trace.path()).unwrap();
-                let injected = injected.lines().find(|line| line.ends_with("(INJECTED)")).unwrap_or_default();
+                let injected = injected_call(&injected);
                 let case = format!("{args:?} with {fault} at {injected}: {message}");
                 assert!(is_on_store(injected), "another call has failed: {case}");
                 let now = state(home);

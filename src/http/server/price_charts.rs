@@ -36,9 +36,10 @@ impl Price {
         (width, height): (usize, usize),
         has_levels: bool,
     ) -> Self {
+        let is_resampled = width as u64 * height as u64 != cells;
         let pixels = width as f64 * height as f64;
         let levels = if has_levels { 0.0 } else { levels_ms(cells as f64, style) };
-        let resampling = if pixels == cells as f64 { 0.0 } else { pixels / RESAMPLED_PER_MS };
+        let resampling = if is_resampled { pixels / RESAMPLED_PER_MS } else { 0.0 };
         Self::of_ms(levels + resampling + pixels / PIXELS_PER_MS)
     }
 

@@ -7,6 +7,7 @@ pub(in crate::http::server) use off::{RequestTrace, Waiting};
 pub(in crate::http::server) use on::{RequestTrace, Waiting, inject};
 
 #[cfg(not(feature = "otel"))]
+#[allow(clippy::unused_self, reason = "the same methods as with traces")]
 mod off {
     use axum::extract::Request;
     use axum::http::StatusCode;
@@ -25,7 +26,6 @@ mod off {
             future.await
         }
 
-        #[allow(clippy::unused_self, reason = "the same as with traces")]
         pub(in crate::http::server) fn id(&self) -> Option<String> {
             None
         }

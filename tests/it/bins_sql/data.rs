@@ -15,8 +15,14 @@ pub(super) fn count() -> usize {
 /// The greatest weight that becomes a valid 32-bit weight: it rounds to 2^44.
 const MAX_WEIGHT: f64 = ((1u64 << 44) + (1 << 20)) as f64;
 
-/// Positions and weights at the limits, and whether an import accepts them.
-const LIMITS: [(Option<f64>, Option<f64>, Option<f64>, bool); 25] = [
+/// The longitude, the latitude and the weight of a row.
+type Row = (Option<f64>, Option<f64>, Option<f64>);
+
+/// A row, and whether an import accepts it.
+type Limit = (Option<f64>, Option<f64>, Option<f64>, bool);
+
+/// Positions and weights at the limits.
+const LIMITS: [Limit; 25] = [
     (Some(360.0), Some(0.0), Some(1.0), true),
     (Some(-360.0), Some(0.0), Some(1.0), true),
     (Some(180.0), Some(0.0), Some(-2.5), true),
@@ -30,7 +36,7 @@ const LIMITS: [(Option<f64>, Option<f64>, Option<f64>, bool); 25] = [
     (Some(2.0), Some(-85.0), Some(-MAX_WEIGHT), true),
     (Some(360.000_000_000_000_06), Some(0.0), Some(1.0), false),
     (Some(-361.0), Some(0.0), Some(1.0), false),
-    (Some(1.0), Some(85.051_128_779_806_61), Some(1.0), false),
+    (Some(1.0), Some(85.051_128_779_806_6), Some(1.0), false),
     (Some(1.0), Some(-86.0), Some(1.0), false),
     (Some(1.0), Some(91.0), Some(1.0), false),
     (Some(2.0), Some(1.0), Some(MAX_WEIGHT + 1.0), false),
@@ -70,10 +76,8 @@ pub(super) fn write_random(path: &Path, count: usize) -> usize {
     let times: Vec<Option<i64>> =
         (0..rows.len()).map(|i| (i % 11 > 0).then(|| (random() * 1.2e15 - 1.5e14) as i64)).collect();
     let kinds = [Some("bus"), Some(" tram "), Some(""), Some("  "), None, Some("O'Hare \"é\" \\")];
-    let kinds = StringArray::from_iter((0..rows.len()).map(|i| kinds[i / 3 % kinds.len()]));
-    let column = |of: fn(&(Option<f64>, Option<f64>, Option<f64>)) -> Option<f64>| -> ArrayRef {
-        Arc::new(Float64Array::from_iter(rows.iter().map(of)))
-    };
+    let kinds = (0..rows.len()).map(|i| kinds[i / 3 % kinds.len()]).collect::<StringArray>();
+    let column = |of: fn(&Row) -> Option<f64>| -> ArrayRef { Arc::new(rows.iter().map(of).collect::<Float64Array>()) };
     let batch = RecordBatch::try_from_iter_with_nullable([
         ("lon", column(|row| row.0), true),
         ("lat", column(|row| row.1), true),

@@ -38,7 +38,8 @@ pub(super) fn of_layer(store: &Path, name: &str, grouping: Grouping) -> Bins {
     let mut bins: HashMap<Key, (u64, f64, f32)> = HashMap::new();
     let (mut x, mut y) = (Vec::new(), Vec::new());
     let mut add = |points: Points<'_>| {
-        (x.clear(), y.clear());
+        x.clear();
+        y.clear();
         // The positions of stored points are the centers of their units.
         fixed::to_fixed(points, &mut x, &mut y);
         for i in 0..points.len() {

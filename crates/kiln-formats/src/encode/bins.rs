@@ -244,8 +244,8 @@ mod tests {
             n: i as u64 + 1,
             weight: i as f64 / 3.0,
             max_weight: (i % 5 != 1).then_some(i as f32 / 7.0),
-            time_us: (i % 2 == 0).then_some(i as i64),
-            category: (i % 3 == 0).then_some("bus"),
+            time_us: i.is_multiple_of(2).then_some(i as i64),
+            category: i.is_multiple_of(3).then_some("bus"),
         }
     }
 

@@ -58,7 +58,7 @@ pub(crate) async fn put(
     let style = resolve(&app, &record.style()?)?;
     let permit = decode_permit(&app, &mut files).await?;
     let shared = Arc::clone(&app);
-    let price = Price::of_image(bytes.as_ref().map_or(0, |bytes| bytes.len()), &app.config.limits);
+    let price = Price::of_image(bytes.as_ref().map_or(0, axum::body::Bytes::len), &app.config.limits);
     let work = move |stop: &AtomicBool| -> HttpResult<_> {
         // Kept until the image is decoded and stored.
         let _permit = permit;

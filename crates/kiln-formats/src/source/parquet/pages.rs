@@ -95,7 +95,7 @@ mod tests {
         // A list of 100 lists; a map of booleans; a list behind more bytes than the buffer has.
         let lists = [&[0xf9, 0x64][..], &list(1).repeat(100)].concat();
         let map = [&ENDLESS[..], &[0x12]].concat();
-        let far = [&[0xa0, 0x9c, 0x01][..], &[1; 20_000], &[0x19], &list(2)].concat();
+        let far = [&[0xa0, 0x9c, 0x01][..], &vec![1; 20_000], &[0x19], &list(2)].concat();
         for (kind, value) in [(9, list(1)), (10, list(2)), (9, lists), (11, map), (8, far)] {
             let error = file(&header(kind, &value)).get_read(0).unwrap_err().to_string();
             assert!(error.contains("endless lists"), "{kind}: {error}");
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn other_headers_are_left_to_the_library() {
-        let far = [&[0xa0, 0x9c, 0x01][..], &[1; 20_000]].concat();
+        let far = [&[0xa0, 0x9c, 0x01][..], &vec![1; 20_000]].concat();
         for bytes in [header(9, &[0x31, 1, 2, 1]), header(8, &far), vec![]] {
             let mut read = Vec::new();
             file(&bytes).get_read(0).unwrap().read_to_end(&mut read).unwrap();
