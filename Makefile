@@ -20,6 +20,8 @@ serve: build ## Serve a map of the bundled points from a store at http://127.0.0
 	scripts/demo_store.sh target/demo
 	target/release/kiln serve --store target/demo $(ARGS)
 
+# Many tests wait for servers most of the time: twice as many at once as there are processors.
+test: export RUST_TEST_THREADS ?= $(shell expr 2 '*' $$(getconf _NPROCESSORS_ONLN))
 test: tools page ## Run all tests; installs missing tools
 	$(CARGO) test --workspace --all-targets
 	$(CARGO) test --workspace --doc

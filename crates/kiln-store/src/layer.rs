@@ -155,7 +155,7 @@ impl StoredLayer {
         if opening.is_err() && age < MAX_AGE {
             return snapshot;
         }
-        let _opening = opening.unwrap_or_else(|_| self.opening.lock().unwrap_or_else(PoisonError::into_inner));
+        let _opening = opening.unwrap_or_else(|_is_held| self.opening.lock().unwrap_or_else(PoisonError::into_inner));
         match self.refresh() {
             Ok(newer) => newer,
             Err(error) => {
