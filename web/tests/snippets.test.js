@@ -18,7 +18,11 @@ const SIZE = { width: 600, height: 400 };
 const TABS = ['Web page', 'Leaflet', 'MapLibre', 'OpenLayers', 'Google Maps', 'curl'];
 /** Texts that need to be escaped in HTML, scripts and commands. */
 const TITLE = "It's </script> & \"<b>\" \\ `${1}`";
+// A page that is opened as a file has the origin `null`, which a server on a loopback address does not allow by default.
 const ODD = `
+[server]
+cors_origins = ["*"]
+
 [layers.odd]
 input = "one.csv"
 weight = "people"

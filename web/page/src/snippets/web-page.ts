@@ -2,7 +2,7 @@ import { pageOf } from './html.js';
 import { elementsOf, LEAFLET, LEAFLET_CSS, TOPOJSON } from './libraries.js';
 import { literal, queryOf, type View } from './view.js';
 
-/** A complete page with Leaflet: land or the basemap, the layer, and its legend. It also works as a file. */
+/** A complete page with Leaflet: land or the basemap, the layer, and its legend. It also works as a file, if `server.cors_origins` allows the origin `null`. */
 export function webPage(view: View): string {
   const { base, layer, title, zoom, lat, lng, basemap } = view;
   const ground = basemap
