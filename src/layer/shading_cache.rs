@@ -40,9 +40,13 @@ impl Weighter<String, Item> for BySize {
     }
 }
 
-/// Sets the maximum size of the cache of color scales, which all layers of the process share. Default: 16 MiB.
+/// The minimum size of the cache in bytes. Without the entries of the layers in use, each of their tiles would compute its
+/// span again, which takes several times as long as the tile.
+const MIN_BYTES: u64 = 1 << 20;
+
+/// Sets the maximum size of the cache of color scales, which all layers of the process share, at least 1 MiB. Default: 16 MiB.
 pub fn set_max_bytes(bytes: u64) {
-    CACHE.set_capacity(bytes);
+    CACHE.set_capacity(bytes.max(MIN_BYTES));
 }
 
 /// The entries of a layer, which are removed with it.
