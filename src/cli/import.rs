@@ -31,7 +31,7 @@ use crate::store::{Description, ExistingPoints, ImportReport, Partition, Progres
 /// With --partition, the points replace those of the partition, such as a day, and all others stay: import a day again when
 /// late data arrives. A second import of the same files changes nothing.
 ///
-/// A folder is the run of an engine such as Spark. It is refused if it has files part-* but no _SUCCESS, if its totals.json
+/// A folder is the run of an engine such as Spark. It is rejected if it has files part-* but no _SUCCESS, if its totals.json
 /// has other counts, or if it has two folders run=….
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:

@@ -1,4 +1,4 @@
-//! Layers of bins: their tiles equal those of the points, and what needs single points is refused by name.
+//! Layers of bins: their tiles equal those of the points, and what needs single points is rejected by name.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -152,7 +152,7 @@ fn metadata_say_that_a_layer_has_bins() {
 }
 
 #[test]
-fn what_needs_single_points_is_refused_by_name() {
+fn what_needs_single_points_is_rejected_by_name() {
     let server = server_of_cities();
     for (path, words) in [
         ("/bins-csv/4/8/5.png?blend=classic", ["classic blend", "bins of level 16"]),

@@ -81,21 +81,21 @@ fn files_are_the_same_run_by_their_content() {
 }
 
 #[test]
-fn a_run_that_is_not_complete_or_has_other_totals_is_refused() {
+fn a_run_that_is_not_complete_or_has_other_totals_is_rejected() {
     let home = tempfile::tempdir().unwrap();
     let home = home.path();
     let run = home.join("bins/28/run=1");
     write_run(&run, &[100, 50]);
     import(home, "bins/28", "28").done();
     let before = layer(home, "trips");
-    let refused = |input: &str, words: &[&str]| {
+    let rejected = |input: &str, words: &[&str]| {
         import(home, input, "28").failed(1, words);
         kiln(home, ["import", input, "--layer", "new"]).failed(1, words);
         assert_eq!(layer(home, "trips"), before, "{words:?}");
     };
     write_rows(&run.join("part-00002.csv"), 10, 1);
     fs::remove_file(run.join("_SUCCESS")).unwrap();
-    refused("bins/28", &["bins/28/run=1: the run is not complete", "_SUCCESS is missing", "nothing was imported"]);
+    rejected("bins/28", &["bins/28/run=1: the run is not complete", "_SUCCESS is missing", "nothing was imported"]);
     fs::write(run.join("_SUCCESS"), "").unwrap();
     for (totals, words) in [
         (r#"{"rows": 161, "n": 160, "files": 3}"#, ["totals.json: `rows` is 161", "160 rows"]),
@@ -104,17 +104,17 @@ fn a_run_that_is_not_complete_or_has_other_totals_is_refused() {
         (r#"{"rows": "many"}"#, ["totals.json: expected an object", "invalid type"]),
     ] {
         fs::write(run.join("totals.json"), totals).unwrap();
-        refused("bins/28", &words);
+        rejected("bins/28", &words);
     }
     fs::create_dir(run.join("_temporary")).unwrap();
-    refused("bins/28/run=1", &["the run is not complete"]);
+    rejected("bins/28/run=1", &["the run is not complete"]);
     fs::remove_dir(run.join("_temporary")).unwrap();
     fs::create_dir(home.join("empty")).unwrap();
-    refused("empty", &["empty: the folder has no files of points"]);
+    rejected("empty", &["empty: the folder has no files of points"]);
     write_run(&home.join("bins/28/run=2"), &[70]);
-    refused("bins/28", &["bins/28: two runs in one partition: run=1 and run=2"]);
+    rejected("bins/28", &["bins/28: two runs in one partition: run=1 and run=2"]);
     import(home, "bins/28/*/*.csv", "28").failed(1, &["two runs in one partition"]);
-    refused("bins", &["bins: it has folders, such as 28"]);
+    rejected("bins", &["bins: it has folders, such as 28"]);
     kiln(home, ["import", "bins/28/run=2", "--layer", "trips", "--partition", "a b"])
         .failed(2, &["--partition", "a b"]);
     assert_eq!(layer(home, "trips"), before);

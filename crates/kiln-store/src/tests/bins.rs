@@ -207,7 +207,7 @@ fn points_and_bins_of_another_level_are_rejected_and_change_nothing() {
 }
 
 #[test]
-fn what_needs_single_points_or_parts_of_a_bucket_is_refused() {
+fn what_needs_single_points_or_parts_of_a_bucket_is_rejected() {
     let columns = some_points(5000, 6);
     let (_folder, store) = store();
     let layer = layer_of_bins(&store, &summed(&columns, 18), 1);

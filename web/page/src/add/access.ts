@@ -73,7 +73,7 @@ export function askKey(reason: string): void {
   openKey(reason);
 }
 
-/** Opens the dialog of the key. `reason`: why the server has refused a request; empty if the visitor has opened it. */
+/** Opens the dialog of the key. `reason`: why the server has rejected a request; empty if the visitor has opened it. */
 function openKey(reason = ''): void {
   void import('./key-dialog.js').then(({ openKeyDialog }) => openKeyDialog(reason));
 }

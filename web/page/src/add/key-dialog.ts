@@ -28,7 +28,7 @@ async function problemOf(key: string): Promise<string> {
   return sentence(detail ?? title ?? `The server returned status ${response.status}`) + wait;
 }
 
-/** Asks for a key, and loads the page again once the server accepts one. `reason`: why a request was refused; empty without one. */
+/** Asks for a key, and loads the page again once the server accepts one. `reason`: why a request was rejected; empty without one. */
 export function openKeyDialog(reason: string): void {
   if (document.querySelector('dialog[open]')) return;
   const dialog = make('dialog', 'card add key-dialog');
