@@ -62,8 +62,22 @@ fn end_of_password(text: &str) -> Option<usize> {
     Some(text[at..].find(is_separator).map_or(text.len(), |end| at + end))
 }
 
-/// Parameters of database URLs and connection strings whose values are secret.
-const PARAMETERS: [&str; 4] = ["password=", "passwd=", "pwd=", "passphrase="];
+/// Parameters of URLs and connection strings whose values are secret: passwords, and signatures of objects in buckets.
+const PARAMETERS: [&str; 13] = [
+    "password=",
+    "passwd=",
+    "pwd=",
+    "passphrase=",
+    "X-Amz-Signature=",
+    "X-Amz-Credential=",
+    "X-Amz-Security-Token=",
+    "X-Goog-Signature=",
+    "X-Goog-Credential=",
+    "AccountKey=",
+    "SharedAccessSignature=",
+    "&sig=",
+    "?sig=",
+];
 
 /// Removes what is between the first colon and the last `@`.
 fn without_credentials(value: &str) -> Cow<'_, str> {
@@ -153,6 +167,8 @@ mod tests {
             ("https://ann:12/3@h/d", "https://ann:12/3@h/d"),
             ("postgres://h/d?PassWord=s3cret&table=a", "postgres://h/d?PassWord=…&table=a"),
             ("host=h password=s3cret", "host=h password=…"),
+            ("https://h/a.csv?x-amz-signature=s3cret&b=1", "https://h/a.csv?x-amz-signature=…&b=1"),
+            ("https://h/a.csv?se=1&sig=s3cret", "https://h/a.csv?se=1&sig=…"),
             ("cannot read \"pg://ann:s3cret@h/d\": not found", "cannot read \"pg://ann@h/d\": not found"),
             ("postgres://ann@h/d", "postgres://ann@h/d"),
             ("http://127.0.0.1:3000/cities/0/0/0@2x.png", "http://127.0.0.1:3000/cities/0/0/0@2x.png"),

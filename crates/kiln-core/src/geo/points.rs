@@ -227,6 +227,15 @@ impl<'a> Points<'a> {
         self.bins
     }
 
+    /// The number of points of the row at `index`: 1, unless the row stands for many points. 0 if there is no such row.
+    #[inline]
+    pub fn points_of(&self, index: usize) -> u64 {
+        match self.bins {
+            Some(bins) => bins.n.get(index).copied().unwrap_or_default(),
+            None => u64::from(index < self.len()),
+        }
+    }
+
     /// The points of `range`, which is clamped to the number of points.
     #[must_use]
     pub fn slice(&self, range: std::ops::Range<usize>) -> Self {

@@ -111,6 +111,10 @@ impl PointSet for FilteredPoints {
         self.all.bin_level()
     }
 
+    fn bucket_us(&self) -> Option<u64> {
+        self.all.bucket_us()
+    }
+
     fn description(&self) -> Description {
         self.all.description()
     }

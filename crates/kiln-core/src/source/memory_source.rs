@@ -7,7 +7,8 @@ use crate::error::{Error, Result};
 use crate::geo::Points;
 use crate::parameter::Parameter;
 
-/// Borrowed columns as a [`Source`]. A query that filters by time or category is an error if the column is missing.
+/// Borrowed columns as a [`Source`]. A query that filters by time or category is an error if the column is missing, and so is
+/// one of single points if the rows stand for many points each.
 #[derive(Clone, Copy, Debug)]
 pub struct MemorySource<'a>(pub Points<'a>);
 
@@ -19,11 +20,17 @@ impl MemorySource<'_> {
 impl Source for MemorySource<'_> {
     fn scan(&self, query: &Query<'_>, sinks: &mut [&mut Sink<'_>]) -> Result<ScanReport> {
         check_filters(self.0, query)?;
+        let are_bins = self.0.bins().is_some();
+        if are_bins && !query.columns.bins {
+            let message = "these rows in memory are bins, each of several points, but this needs single points";
+            return Err(Error::invalid(Parameter::POINTS, message));
+        }
         let points = if query.columns.weights { self.0 } else { self.0.without_weight() };
         let parts = points.len().div_ceil(Self::PART_POINTS);
         scan_parts("", parts, query, row_fields(points), sinks, |part, row_sink| {
             let start = part * Self::PART_POINTS;
-            Ok(row_sink.columns(points.slice(start..start + Self::PART_POINTS)))
+            let part = points.slice(start..start + Self::PART_POINTS);
+            Ok(if are_bins { row_sink.bins(part) } else { row_sink.columns(part) })
         })
     }
 }
@@ -56,7 +63,7 @@ mod tests {
 
     use super::super::testing;
     use super::*;
-    use crate::geo::{Categories, Polygon};
+    use crate::geo::{Categories, PointBins, Polygon};
     use crate::source::CoordinateSpace;
 
     fn scan(points: Points<'_>, workers: usize) -> (Vec<(f64, f64, f32)>, ScanReport) {
@@ -218,5 +225,21 @@ mod tests {
         let stopped = MemorySource(Points::new(&lon, &lon).unwrap()).scan(&Query::default(), &mut [&mut sink]);
         assert!(matches!(stopped, Err(Error::Cancelled)));
         assert_eq!(batches, 1);
+    }
+
+    #[test]
+    fn bins_are_passed_on_to_queries_that_accept_them() {
+        let points = Points::new(&[1.0, 2.0], &[3.0, 4.0]).unwrap();
+        let points = points.with_bins(PointBins { level: 9, n: &[5, 7], sum: None }).unwrap();
+        let source = MemorySource(points);
+        let mut found = Vec::new();
+        let mut sink = |points: Points<'_>| {
+            found.extend((0..points.len()).map(|row| points.points_of(row)));
+            ControlFlow::Continue(())
+        };
+        let error = source.scan(&Query::default(), &mut [&mut sink]).unwrap_err().to_string();
+        assert!(error.contains("are bins") && error.contains("single points"), "{error}");
+        source.scan(&Query::default().with_bins(true), &mut [&mut sink]).unwrap();
+        assert_eq!((found, points.points_of(2), points.slice(1..2).points_of(0)), (vec![5, 7], 0, 7));
     }
 }

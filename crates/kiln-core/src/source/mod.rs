@@ -24,6 +24,7 @@ mod report;
 mod resident_points;
 pub mod role;
 pub mod row_sink;
+mod spatial_order;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, dead_code, reason = "the tests of the readers in kiln-formats use the same file")]
 mod testing;
@@ -48,6 +49,7 @@ pub use read_options::{AxisOrder, Quote, ReadOptions};
 pub use report::{IgnoredValues, Notice, Rejection, ScanReport};
 pub use resident_points::ResidentPoints;
 pub use role::Role;
+pub use spatial_order::in_spatial_order;
 pub use time::parse_time_us;
 
 use std::ops::ControlFlow;

@@ -9,13 +9,13 @@ use crate::geo::{Categories, Points};
 /// 8 for tracks.
 #[derive(Debug, Default)]
 pub struct PointColumns {
-    lon: Vec<f64>,
-    lat: Vec<f64>,
+    pub(super) lon: Vec<f64>,
+    pub(super) lat: Vec<f64>,
     /// This column and the following ones exist, with the length of the others, once a batch had them.
-    weight: Option<Vec<f32>>,
-    time_us: Option<Vec<i64>>,
-    codes: Option<Vec<u32>>,
-    track: Option<Vec<u64>>,
+    pub(super) weight: Option<Vec<f32>>,
+    pub(super) time_us: Option<Vec<i64>>,
+    pub(super) codes: Option<Vec<u32>>,
+    pub(super) track: Option<Vec<u64>>,
     labels: CategoryDictionary,
 }
 
@@ -36,7 +36,7 @@ impl PointColumns {
     }
 
     /// Translates the codes of a batch to codes of the own dictionary.
-    fn own_codes(&mut self, category: Categories<'_>) -> Vec<u32> {
+    pub(super) fn own_codes(&mut self, category: Categories<'_>) -> Vec<u32> {
         // Only names in use are added to the dictionary.
         let mut known = vec![None; category.names.len()];
         let own = |(index, &code): (usize, &u32)| match known.get_mut(code as usize) {

@@ -57,6 +57,12 @@ pub trait PointSet: Source + Debug {
         None
     }
 
+    /// Of a set of bins with times, the time in microseconds of which the begins of all buckets are multiples: a day, an
+    /// hour, a minute or a second. A filter by times must not cut it. Default: `None`.
+    fn bucket_us(&self) -> Option<u64> {
+        None
+    }
+
     /// The description of a layer of the points. Default: empty.
     fn description(&self) -> Description {
         Description::default()

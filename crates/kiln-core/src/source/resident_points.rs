@@ -10,6 +10,7 @@ use super::parts::scan_parts;
 use super::{ColumnSelection, PointColumns, PointSet, Query, ScanReport, Sink, Source};
 use crate::error::Result;
 use crate::geo::{Categories, Extent, Points};
+use crate::parallel;
 
 /// The points of an input in memory, in input order: 16 bytes per point, plus 4 for weights, 8 for times, 4 for
 /// categories and 8 for tracks.
@@ -50,15 +51,35 @@ impl ResidentPoints {
             ControlFlow::Continue(())
         };
         let report = source.scan(query, &mut [&mut sink])?;
-        let (mut extent, mut blocks) = (Extent::default(), Vec::new());
+        Ok(Self::with_report(points, report, query, 1))
+    }
+
+    /// The points of columns, as if `query` had loaded all of them from memory.
+    pub fn of_columns(points: PointColumns, query: &Query<'_>, threads: usize) -> Self {
+        let all = points.points();
+        let count = all.len() as u64;
+        let wrapped = || all.lon().iter().filter(|lon| lon.abs() > 180.0).count() as u64;
+        let report = ScanReport {
+            read: count,
+            unweighted: if query.columns.weights && !points.is_weighted() { count } else { 0 },
+            wrapped: if query.columns.space.wraps() { wrapped() } else { 0 },
+            ..ScanReport::default()
+        };
+        Self::with_report(points, report, query, threads)
+    }
+
+    fn with_report(points: PointColumns, report: ScanReport, query: &Query<'_>, threads: usize) -> Self {
         let block_points = (points.len() / Self::MAX_BLOCKS).max(Self::BLOCK_POINTS);
-        for start in (0..points.len()).step_by(block_points) {
+        let blocks = parallel::map((0..points.len()).step_by(block_points), threads, |start| {
             let mut block = Extent::default();
             block.add(points.slice(start..points.len().min(start + block_points)));
-            extent.merge(&block);
-            blocks.push(block);
+            block
+        });
+        let mut extent = Extent::default();
+        for block in &blocks {
+            extent.merge(block);
         }
-        Ok(Self { points, blocks, block_points, extent, report, selected: query.columns.clone() })
+        Self { points, blocks, block_points, extent, report, selected: query.columns.clone() }
     }
 
     /// The number of points.
@@ -182,6 +203,25 @@ mod tests {
         };
         let report = points.scan(query, &mut [&mut sink]).unwrap();
         (count, report)
+    }
+
+    #[test]
+    fn columns_are_the_same_points_as_those_of_a_scan() {
+        let (lon, lat) = ((0..1000).map(|i| f64::from(i) / 2.5 - 190.0).collect::<Vec<_>>(), vec![10.0; 1000]);
+        let query = Query::default().with_weights(true).with_times(true);
+        for points in
+            [Points::new(&lon, &lat).unwrap(), Points::new(&lon, &lat).unwrap().with_weight(&[2.0; 1000]).unwrap()]
+        {
+            let loaded = ResidentPoints::load(&MemorySource(points), &query, usize::MAX).unwrap();
+            let mut columns = PointColumns::default();
+            columns.add(points);
+            let found = ResidentPoints::of_columns(columns, &query, 3);
+            assert_eq!((found.report(), found.version()), (loaded.report(), loaded.version()));
+            assert!(found.report().wrapped > 0);
+            let shape = |points: &ResidentPoints| format!("{:?} {:?}", points.extent, points.blocks);
+            assert_eq!(shape(&found), shape(&loaded));
+            assert_eq!((found.block_points, found.selected.times), (loaded.block_points, true));
+        }
     }
 
     #[test]

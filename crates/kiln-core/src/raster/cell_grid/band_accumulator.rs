@@ -9,7 +9,7 @@ use crate::simd::wide;
 /// Cells along the side of a block.
 const SIDE: usize = 1 << SIDE_BITS;
 
-/// A number of points per cell: `u32`, or `u64` for rows that stand for many points each.
+/// A number of points per cell: `u32`, or any unsigned integer for rows that stand for many points each.
 pub trait CellCount: Copy + Into<u64> {
     /// The number of points of the cells whose pixel, in `at`, is `counted`.
     fn inside(at: &[u32], n: &[Self], counted: &Range<u32>) -> u64;
@@ -28,15 +28,40 @@ impl CellCount for u32 {
     }
 }
 
+impl CellCount for u8 {
+    fn inside(at: &[u32], n: &[Self], counted: &Range<u32>) -> u64 {
+        sum_inside(at, n, counted)
+    }
+
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl CellCount for u16 {
+    fn inside(at: &[u32], n: &[Self], counted: &Range<u32>) -> u64 {
+        sum_inside(at, n, counted)
+    }
+
+    fn to_f64(self) -> f64 {
+        f64::from(self)
+    }
+}
+
 impl CellCount for u64 {
     fn inside(at: &[u32], n: &[Self], counted: &Range<u32>) -> u64 {
-        let counted = at.iter().zip(n).filter(|(at, _)| counted.contains(at));
-        counted.fold(0, |sum: u64, (_, &n)| sum.saturating_add(n))
+        sum_inside(at, n, counted)
     }
 
     fn to_f64(self) -> f64 {
         self as f64
     }
+}
+
+/// The sum of the numbers of the cells whose pixel is `counted`.
+fn sum_inside<N: CellCount>(at: &[u32], n: &[N], counted: &Range<u32>) -> u64 {
+    let counted = at.iter().zip(n).filter(|(at, _)| counted.contains(at));
+    counted.fold(0, |sum: u64, (_, &n)| sum.saturating_add(n.into()))
 }
 
 /// The aggregates of cells, one column per aggregate.
