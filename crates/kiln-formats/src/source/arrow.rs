@@ -11,7 +11,6 @@ mod tests;
 
 use std::fs::File;
 use std::ops::{ControlFlow, Range};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use arrow_schema::{DataType, Field, Schema};
@@ -20,6 +19,7 @@ use self::body::{Dictionaries, add_dictionary, read_batch};
 use self::error::{ArrowReadError, catch_panic};
 use self::layout::{CONTINUATION, Layout, MAGIC};
 use super::nested::{Nested, select};
+use super::read_at::read_exact_at;
 use super::read_error;
 use super::table::{BatchSink, PartResult, Request, Table, TableScan};
 use kiln_core::error::{Error, Result};
@@ -53,7 +53,7 @@ impl Arrow {
         let file_bytes = file.metadata().map_err(failed)?.len();
         let mut head = [0; MAGIC.len()];
         let is_file = file_bytes >= head.len() as u64 && {
-            file.read_exact_at(&mut head, 0).map_err(failed)?;
+            read_exact_at(&file, &mut head, 0).map_err(failed)?;
             head == MAGIC
         };
         let layout = catch_panic(|| {

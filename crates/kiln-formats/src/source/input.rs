@@ -13,7 +13,8 @@ use super::format::Format;
 use super::{Query, ReadOptions, ScanReport, Sink, Source};
 use kiln_core::error::{Error, Result};
 
-/// Opens the input `spec`: the path of a file, or `-` for standard input.
+/// Opens the input `spec`: the path of a file, `-` for standard input, or with the feature `objects` the URL of an object, such
+/// as `s3://bucket/key` or `https://host/path`.
 ///
 /// The format is detected from the content and the extension (`.csv`, `.tsv`, `.txt`; `.geojson`, `.geojsonl`,
 /// `.geojsons`; `.json`, `.jsonl`, `.ndjson`; `.parquet`, `.pq`, `.geoparquet`; `.arrow`, `.arrows`, `.feather`,
@@ -21,7 +22,7 @@ use kiln_core::error::{Error, Result};
 /// `.zst`). Unambiguous content takes precedence over the extension; without a known extension, the content alone
 /// decides. Inputs that cannot be read twice (standard input, pipes, gzip and zstd compressed files) and text in
 /// encodings other than UTF-8 are copied to a temporary file on disk, after a check that their first 4 KiB are in a
-/// supported format.
+/// supported format. So are objects, except Parquet, of which only the footer and the columns of the scans are read.
 ///
 /// # Errors
 /// [`Error::Io`] if the input cannot be read or copied; [`Error::Input`] if it is a directory, empty, or in an
@@ -29,6 +30,10 @@ use kiln_core::error::{Error, Result};
 pub fn open(spec: &str, options: &ReadOptions) -> Result<Box<dyn Source>> {
     if spec == "-" {
         return read(io::stdin().lock(), spec, options);
+    }
+    #[cfg(feature = "objects")]
+    if kiln_objects::ObjectUrl::is_url(spec) {
+        return super::object::open(spec, options);
     }
     let unreadable = |error| Error::io(spec, "read", error);
     let metadata = std::fs::metadata(spec).map_err(unreadable)?;
@@ -196,7 +201,8 @@ impl Spool {
         }
     }
 
-    /// Creates an empty temporary file.
+    /// Creates an empty temporary file. On other systems than Linux it always has a name.
+    #[cfg_attr(not(target_os = "linux"), allow(unused_variables))]
     pub(super) fn create(needs_name: bool) -> io::Result<Self> {
         #[cfg(target_os = "linux")]
         if !needs_name {

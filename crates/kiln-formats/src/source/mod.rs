@@ -4,6 +4,7 @@
 //! format of an input.
 
 mod arrow;
+mod batches;
 mod builder;
 mod columns;
 mod compression;
@@ -23,7 +24,16 @@ mod json;
 #[cfg(feature = "xml")]
 mod kml;
 mod nested;
+#[cfg(feature = "objects")]
+mod object;
+#[cfg(feature = "objects")]
+mod object_pattern;
 mod parquet;
+#[cfg(feature = "objects")]
+mod range_set;
+#[cfg(feature = "objects")]
+mod ranged_file;
+mod read_at;
 mod shapefile;
 mod table;
 #[cfg(test)]
@@ -37,10 +47,13 @@ mod values;
 #[cfg(feature = "xml")]
 mod xml;
 
+pub use batches::of_batches;
 pub use columns::DescribedColumn;
 pub use format::MEDIA_TYPES;
 pub use input::{Inputs, open, read, read_as};
 pub use inspect::{FilePart, Inspection, inspect};
+#[cfg(feature = "objects")]
+pub use object_pattern::{expand_objects, object_states};
 
 #[cfg(test)]
 use kiln_core::error::Result;

@@ -3,16 +3,19 @@
 //! The requested columns are read together, a few thousand rows at a time, so that memory use does not grow with the
 //! file. Parts are row groups, or ranges of rows of a row group if there are too few row groups to balance the workers.
 
+mod fields;
 mod footer;
 mod geo;
 mod pages;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_schema::{ArrowError, Schema};
@@ -25,6 +28,8 @@ use parquet::file::metadata::RowGroupMetaData;
 
 use self::pages::PageFile;
 use super::nested::{Nested, select};
+#[cfg(feature = "objects")]
+use super::ranged_file::{RangedFile, ReadAhead};
 use super::table::{BatchSink, PartResult, Request, Table, TableScan, TimeRange};
 use kiln_core::error::{Error, Result};
 use kiln_core::parameter::Message;
@@ -38,7 +43,12 @@ pub(super) struct Parquet {
     name: String,
     file_bytes: u64,
     metadata: ArrowReaderMetadata,
+    /// The positions at which column chunks start.
+    chunk_starts: Arc<HashSet<u64>>,
     columns: Nested,
+    /// The object that the file at `path` is a partial copy of.
+    #[cfg(feature = "objects")]
+    object: Option<Arc<RangedFile>>,
 }
 
 impl Parquet {
@@ -68,10 +78,7 @@ impl Parquet {
             _ => return Err(Error::input(name, "not a Parquet file: it does not begin with `PAR1`")),
         }
         if !footer::is_bounded(&mut file, file_bytes).map_err(unreadable)? {
-            return Err(Error::input(
-                name,
-                "not a complete Parquet file: its footer has endless lists; is the file damaged?",
-            ));
+            return Err(Error::input(name, "not a complete Parquet file: its footer is damaged"));
         }
         let load = |options| catch_panic(|| ArrowReaderMetadata::load(&file, options));
         // The schema that Arrow writers add may contradict the Parquet schema, which then takes precedence.
@@ -83,7 +90,48 @@ impl Parquet {
         let mut columns = Nested::of(metadata.schema());
         geo::declare(&mut columns, metadata.metadata().file_metadata())
             .map_err(|reason| Error::input(&name, reason))?;
-        Ok(Self { path: path.to_owned(), name, file_bytes, metadata, columns })
+        let chunk_starts = Arc::new(chunk_starts(metadata.metadata().row_groups()));
+        Ok(Self {
+            path: path.to_owned(),
+            name,
+            file_bytes,
+            metadata,
+            chunk_starts,
+            columns,
+            #[cfg(feature = "objects")]
+            object: None,
+        })
+    }
+
+    /// Opens an object, of which only the footer is read now, and the columns of each scan during the scan.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open), and those of the object.
+    #[cfg(feature = "objects")]
+    pub(super) fn open_object(file: RangedFile, name: String) -> Result<Self> {
+        /// The bytes at the end that are read at first; the footer of a file of some thousand column chunks.
+        const TAIL_BYTES: u64 = 128 << 10;
+        let size = file.size();
+        let tail = size.saturating_sub(TAIL_BYTES);
+        file.ensure(&[0..size.min(4), tail..size])?;
+        let footer = footer::start(&mut file.reopen()?, size).map_err(|error| Error::io(&name, "read", error))?;
+        if let Some(start) = footer.filter(|start| *start < tail) {
+            let rest = start..tail;
+            file.ensure(std::slice::from_ref(&rest))?;
+        }
+        let opened = Self::open(file.path(), name)?;
+        Ok(Self { object: Some(Arc::new(file)), ..opened })
+    }
+
+    /// The ranges of the columns in `mask` of a row group.
+    #[cfg(feature = "objects")]
+    fn chunks(&self, group: usize, mask: &ProjectionMask) -> Vec<Range<u64>> {
+        let Some(group) = self.row_groups().get(group) else { return Vec::new() };
+        let range = |chunk: &parquet::file::metadata::ColumnChunkMetaData| {
+            let (start, length) = chunk.byte_range();
+            start..start.saturating_add(length).min(self.file_bytes)
+        };
+        selected_chunks(group, mask).map(range).filter(|range| !range.is_empty()).collect()
     }
 
     fn input_error(&self, message: impl Into<Message>) -> Error {
@@ -126,7 +174,7 @@ impl Parquet {
         if file.metadata().map_err(unreadable)?.len() != self.file_bytes {
             return Err(self.input_error("the file changed while it was read"));
         }
-        Ok(PageFile::new(file, self.file_bytes))
+        Ok(PageFile::new(file, self.file_bytes, Arc::clone(&self.chunk_starts)))
     }
 
     /// Whether each row group may have rows within `range`, by its statistics; `None` if there are no usable
@@ -192,7 +240,20 @@ impl Table for Parquet {
                 may_overlap,
             }));
         }
-        Ok(Box::new(ParquetScan { parquet: self, paths, mask, parts }))
+        #[cfg(feature = "objects")]
+        let read_ahead = self.object.as_ref().map(|object| {
+            let mut groups: Vec<usize> = parts.iter().filter(|part| part.may_overlap).map(|part| part.group).collect();
+            groups.dedup();
+            ReadAhead::start(object, groups.into_iter().map(|group| self.chunks(group, &mask)).collect())
+        });
+        Ok(Box::new(ParquetScan {
+            parquet: self,
+            paths,
+            mask,
+            parts,
+            #[cfg(feature = "objects")]
+            _read_ahead: read_ahead,
+        }))
     }
 }
 
@@ -221,6 +282,8 @@ struct ParquetScan<'p> {
     paths: Vec<&'p [String]>,
     mask: ProjectionMask,
     parts: Vec<RowGroupPart>,
+    #[cfg(feature = "objects")]
+    _read_ahead: Option<ReadAhead>,
 }
 
 impl ParquetScan<'_> {
@@ -262,6 +325,10 @@ impl TableScan for ParquetScan<'_> {
             let message = format!("row group {} cannot be read: {reason}; is the file damaged?", part.group);
             self.parquet.input_error(message)
         };
+        #[cfg(feature = "objects")]
+        if let Some(object) = &self.parquet.object {
+            object.ensure(&self.parquet.chunks(part.group, &self.mask))?;
+        }
         let mut reader = self.reader(self.parquet.reopen()?, part).map_err(to_error)?;
         let (mut read, mut read_bytes) = (0, 0);
         while let Some(batch) =
@@ -281,6 +348,13 @@ impl TableScan for ParquetScan<'_> {
         }
         Ok(ControlFlow::Continue(()))
     }
+}
+
+/// The positions at which the library may read the first page header of a column chunk.
+fn chunk_starts(groups: &[RowGroupMetaData]) -> HashSet<u64> {
+    let chunks = groups.iter().flat_map(RowGroupMetaData::columns);
+    let starts = chunks.flat_map(|chunk| [chunk.dictionary_page_offset(), Some(chunk.data_page_offset())]);
+    starts.flatten().filter_map(|start| u64::try_from(start).ok()).collect()
 }
 
 /// Calls the Parquet library and turns its errors, and its panics on some damaged files, into messages. The library's

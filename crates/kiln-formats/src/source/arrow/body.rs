@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 
 use arrow_array::{ArrayRef, RecordBatch};
 use arrow_buffer::{Buffer, MutableBuffer};
@@ -10,6 +9,7 @@ use arrow_ipc::MetadataVersion;
 use arrow_ipc::reader::{RecordBatchDecoder, read_dictionary};
 use arrow_schema::{DataType, FieldRef, Schema, SchemaRef, UnionMode};
 
+use super::super::read_at::read_exact_at;
 use super::error::{ArrowReadError, damaged};
 use super::layout::{MessageLocation, head, parse};
 
@@ -75,7 +75,7 @@ fn read_body(
         let end = start.checked_add_signed(buffer.length()).filter(|&end| end >= start && end <= message.body_bytes);
         let end = end.ok_or_else(outside)?;
         let bytes = &mut body[start as usize..end as usize];
-        file.read_exact_at(bytes, message.start + message.head_bytes + start)?;
+        read_exact_at(file, bytes, message.start + message.head_bytes + start)?;
         if let (Some(_), Some(size)) = (batch.compression(), bytes.first_chunk()) {
             // A negative size means that the buffer is not compressed, or is invalid.
             decompressed_bytes = decompressed_bytes.saturating_add(i64::from_le_bytes(*size).max(0) as u64);

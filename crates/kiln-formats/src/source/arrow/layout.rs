@@ -1,13 +1,13 @@
 //! The layout of a file: its schema, and the locations of its messages.
 
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use arrow_ipc::convert::try_fb_to_schema;
 use arrow_ipc::{Endianness, MessageHeader, root_as_footer};
 use arrow_schema::SchemaRef;
 
+use super::super::read_at::read_exact_at;
 use super::error::{ArrowReadError, damaged};
 
 /// The location of a record batch or a dictionary: its metadata, followed by its body.
@@ -145,6 +145,6 @@ pub(super) fn parse(head: &[u8]) -> Result<arrow_ipc::Message<'_>, ArrowReadErro
 
 fn read(file: &File, start: u64, bytes: u64) -> Result<Vec<u8>, ArrowReadError> {
     let mut content = vec![0; bytes as usize];
-    file.read_exact_at(&mut content, start)?;
+    read_exact_at(file, &mut content, start)?;
     Ok(content)
 }

@@ -10,17 +10,15 @@ use super::coordinates::Coordinates;
 use super::plan::Plan;
 use super::tracks::tracks;
 use super::values::{INVALID_TIME, is_blank, numbers, shown_value};
-use crate::source::batch::{Batch, Row};
+use crate::source::batch::Row;
 use crate::source::role::Role;
 use crate::source::row_sink::RowSink;
-use crate::source::table::BatchSink;
 use kiln_core::error::Result;
 use kiln_core::geo::{Categories, Points};
 
 /// Converts the batches of one part to points.
-pub(super) struct Adapter<'a, 'i, 's> {
+pub(super) struct Adapter<'a> {
     plan: &'a Plan,
-    row_sink: &'a mut RowSink<'i, 's>,
     categories: CategoryColumn,
 }
 
@@ -68,13 +66,13 @@ fn points<'c>(
     category.map_or(Ok(points), |category| points.with_category(category))
 }
 
-impl<'a, 'i, 's> Adapter<'a, 'i, 's> {
-    pub(super) fn new(plan: &'a Plan, row_sink: &'a mut RowSink<'i, 's>) -> Self {
-        Self { plan, row_sink, categories: CategoryColumn::default() }
+impl<'a> Adapter<'a> {
+    pub(super) fn new(plan: &'a Plan) -> Self {
+        Self { plan, categories: CategoryColumn::default() }
     }
 
-    /// Adds the rows of a batch of at most [`Batch::ROWS`] rows.
-    fn push_rows(&mut self, batch: &RecordBatch) -> ControlFlow<()> {
+    /// Adds the rows of a batch.
+    pub(super) fn push_rows(&mut self, batch: &RecordBatch, row_sink: &mut RowSink<'_, '_>) -> ControlFlow<()> {
         let plan = self.plan;
         plan.record_seen(batch);
         let columns = Columns {
@@ -87,7 +85,7 @@ impl<'a, 'i, 's> Adapter<'a, 'i, 's> {
             self.categories.fill(batch.column(category));
         }
         if !columns.are_all_valid() {
-            return self.push_row_by_row(batch, &columns);
+            return self.push_row_by_row(batch, &columns, row_sink);
         }
         let Columns { coordinates, weight, time_us, track } = &columns;
         let weight: Option<Vec<f32>> =
@@ -95,29 +93,42 @@ impl<'a, 'i, 's> Adapter<'a, 'i, 's> {
         let category = plan.category.map(|_| self.categories.categories());
         // The columns have equal lengths, so this cannot fail.
         let points = points(coordinates, weight.as_deref(), time_us.as_deref(), category, track.as_deref());
-        points.map_or(ControlFlow::Break(()), |points| self.row_sink.columns(points))
+        points.map_or(ControlFlow::Break(()), |points| row_sink.columns(points))
     }
 
     /// Adds rows of which some have no point, several points or an invalid value.
-    fn push_row_by_row(&mut self, batch: &RecordBatch, columns: &Columns<'_>) -> ControlFlow<()> {
+    fn push_row_by_row(
+        &self,
+        batch: &RecordBatch,
+        columns: &Columns<'_>,
+        row_sink: &mut RowSink<'_, '_>,
+    ) -> ControlFlow<()> {
         let Columns { coordinates, weight, time_us, track } = columns;
         for (index, (&lon, &lat)) in coordinates.lon.iter().zip(&*coordinates.lat).enumerate() {
             let row = coordinates.row(index);
             if lon.is_nan() || lat.is_nan() {
-                self.row_sink.reject(|| self.plan.coordinates.describe_invalid(batch, row));
+                row_sink.reject(|| self.plan.coordinates.describe_invalid(batch, row));
                 continue;
             }
-            let Ok(weight) = self.weight(batch, weight.as_ref().map(|weight| weight[row]), row) else { continue };
-            let Ok(time_us) = self.time_us(batch, time_us.as_ref().map(|time_us| time_us[row]), row) else { continue };
+            let weight = weight.as_ref().map(|weight| weight[row]);
+            let Ok(weight) = self.weight(batch, weight, row, row_sink) else { continue };
+            let time_us = time_us.as_ref().map(|time_us| time_us[row]);
+            let Ok(time_us) = self.time_us(batch, time_us, row, row_sink) else { continue };
             let category = self.plan.category.and_then(|_| self.categories.categories().name(row));
             let track = track.as_ref().map(|track| track[row]).filter(|&track| track != Points::NO_TRACK);
-            self.row_sink.row(Row { lon, lat, weight, time_us, category, track })?;
+            row_sink.row(Row { lon, lat, weight, time_us, category, track })?;
         }
         ControlFlow::Continue(())
     }
 
     /// The weight of a row. Returns an error after rejecting the row for an invalid weight.
-    fn weight(&mut self, batch: &RecordBatch, weight: Option<f64>, row: usize) -> Result<Option<f64>, ()> {
+    fn weight(
+        &self,
+        batch: &RecordBatch,
+        weight: Option<f64>,
+        row: usize,
+        row_sink: &mut RowSink<'_, '_>,
+    ) -> Result<Option<f64>, ()> {
         let (Some(weight), Some(column)) = (weight, &self.plan.weight) else { return Ok(None) };
         // The row sink describes weights that are too large.
         if is_weight(weight) || (column.is_named && weight.is_finite()) {
@@ -125,50 +136,31 @@ impl<'a, 'i, 's> Adapter<'a, 'i, 's> {
         }
         let describe_invalid = || describe_invalid(batch.column(column.column), &column.name, row, "a number");
         if column.is_named {
-            self.row_sink.reject(describe_invalid);
+            row_sink.reject(describe_invalid);
             return Err(());
         }
-        self.row_sink.ignore(Role::Weight, || (column.name.clone(), describe_invalid()));
+        row_sink.ignore(Role::Weight, || (column.name.clone(), describe_invalid()));
         Ok(Some(1.0))
     }
 
     /// The time of a row, if it has one. Returns an error after rejecting the row for an invalid time.
-    fn time_us(&mut self, batch: &RecordBatch, time_us: Option<i64>, row: usize) -> Result<Option<i64>, ()> {
+    fn time_us(
+        &self,
+        batch: &RecordBatch,
+        time_us: Option<i64>,
+        row: usize,
+        row_sink: &mut RowSink<'_, '_>,
+    ) -> Result<Option<i64>, ()> {
         let (Some(time_us), Some(column)) = (time_us, &self.plan.time) else { return Ok(None) };
         if time_us != INVALID_TIME {
             return Ok((time_us != Points::NO_TIME).then_some(time_us));
         }
         if column.is_named {
-            self.row_sink.reject(|| column.describe_invalid(batch, row));
+            row_sink.reject(|| column.describe_invalid(batch, row));
             return Err(());
         }
-        self.row_sink.ignore(Role::Time, || (column.name.clone(), column.describe_invalid(batch, row)));
+        row_sink.ignore(Role::Time, || (column.name.clone(), column.describe_invalid(batch, row)));
         Ok(None)
-    }
-}
-
-impl BatchSink for Adapter<'_, '_, '_> {
-    fn batch(&mut self, batch: &RecordBatch) -> ControlFlow<()> {
-        if batch.num_rows() <= Batch::ROWS {
-            return self.push_rows(batch);
-        }
-        (0..batch.num_rows())
-            .step_by(Batch::ROWS)
-            .try_for_each(|start| self.push_rows(&batch.slice(start, Batch::ROWS.min(batch.num_rows() - start))))
-    }
-
-    fn reject(&mut self, reason: &dyn Fn() -> String) -> ControlFlow<()> {
-        self.row_sink.reject(reason);
-        self.row_sink.flow()
-    }
-
-    fn skip(&mut self, rows: u64) -> ControlFlow<()> {
-        // A row without a time never passes a time filter.
-        (0..rows).try_for_each(|_| self.row_sink.row(Row::default()))
-    }
-
-    fn advance(&mut self, bytes: u64) {
-        self.row_sink.advance(bytes);
     }
 }
 

@@ -5,23 +5,26 @@ use std::ops::ControlFlow;
 use std::sync::OnceLock;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::Int64Type;
+use arrow_array::types::{Float64Type, Int64Type, UInt64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_cast::cast;
 use arrow_schema::DataType;
 
 use super::categories::CategoryColumn;
+use super::column_sink::ColumnSink;
 use super::find::{Finder, FoundCoordinates};
 use super::plan::Plan;
 use super::values::{INVALID_TIME, decoded, is_blank, is_text, numbers, shown_value, value_text};
 use super::{quadbin, scan_parts};
-use crate::source::batch::{Batch, Row, RowFields};
+use crate::source::batch::RowFields;
 use crate::source::role::{position, quoted};
 use crate::source::row_sink::RowSink;
-use crate::source::table::{BatchSink, RequestedColumn, Table, ValueType};
+use crate::source::table::{RequestedColumn, Table, ValueType};
 use crate::source::{Columns, CoordinateSpace, Query, ReadOptions, ScanReport, Sink};
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::{Categories, Frame, PointBins, Points};
+use kiln_core::message;
+use kiln_core::parameter::Parameter;
 
 /// The columns of a table of bins.
 pub(super) struct BinTable {
@@ -61,13 +64,15 @@ impl BinTable {
             Some(RequestedColumn { index: Some(index), name: names[index].to_owned(), value_type })
         };
         let number = |name: &str| find(name, ValueType::Number);
-        let (x, y, n) = (number("cell_x"), number("cell_y"), number("n"));
+        // As text, of which numbers of more than 53 bits are read without a loss.
+        let integer = |name: &str| find(name, ValueType::Text);
+        let (x, y, n) = (integer("cell_x"), integer("cell_y"), integer("n"));
         let has_coordinates = || {
             let found = Finder::new(table, query).coordinates_for(query);
             matches!(found, Ok(FoundCoordinates::Columns { .. } | FoundCoordinates::Geometry(_)))
         };
         let cells = match (x, y, &n) {
-            (Some(x), Some(y), n) => match (number("level"), n) {
+            (Some(x), Some(y), n) => match (integer("level"), n) {
                 (Some(level), Some(_)) => Some(CellColumns::Lattice { level, x, y }),
                 // Such columns of points mean something else.
                 _ if has_coordinates() => None,
@@ -77,7 +82,7 @@ impl BinTable {
                     return Err(Error::input(table.name(), text));
                 }
             },
-            (_, _, Some(_)) if !has_coordinates() => find("quadbin", ValueType::Text).map(CellColumns::Quadbin),
+            (_, _, Some(_)) if !has_coordinates() => integer("quadbin").map(CellColumns::Quadbin),
             _ => None,
         };
         let (Some(cells), Some(n)) = (cells, n) else { return Ok(None) };
@@ -86,7 +91,12 @@ impl BinTable {
             // That of a layer may have another name.
             Some(name) => match number(name) {
                 None => Some(number("weight").ok_or_else(|| {
-                    Error::input(table.name(), format!("no column is called {}, nor weight", quoted(name)))
+                    let missing = match name {
+                        "weight" => "the bins have no column weight, the sum of the weights".to_owned(),
+                        _ => format!("the bins have no column {}, nor weight, the sum of the weights", quoted(name)),
+                    };
+                    let rest = " to none, so that every point of them weighs 1";
+                    Error::input(table.name(), message!(missing, "; add it, or set ", Parameter::WEIGHT, rest))
                 })?),
                 weight => weight,
             },
@@ -155,14 +165,18 @@ impl BinTable {
         }
         let fields = RowFields { weight: weight.is_some(), ..plan.row_fields() };
         let mut report = scan_parts(table.name(), scan.parts(), query, fields, sinks, |part, row_sink| {
-            scan.read_part(part, &mut BinAdapter { bins: &bins, row_sink, categories: CategoryColumn::default() })
+            let mut adapter = BinAdapter { bins: &bins, categories: CategoryColumn::default() };
+            let convert = |batch: &RecordBatch, row_sink: &mut RowSink<'_, '_>| adapter.push_rows(batch, row_sink);
+            scan.read_part(part, &mut ColumnSink { row_sink, convert })
         })?;
         if report.rejected > 0 {
             let first = report.rejections.first();
             let first = first
                 .map_or_else(String::new, |first| format!("{} {}: {}; ", table.nouns().row, first.row, first.reason));
             let (invalid, all) = (report.rejected, report.read);
-            return Err(input(format!("{first}{invalid} of {all} bins are invalid, so none was added")));
+            let (are, bins) = if invalid == 1 { ("is", "bin") } else { ("are", "bins") };
+            let bins = if all == 1 { bins } else { "bins" };
+            return Err(input(format!("{first}{invalid} of {all} {bins} {are} invalid, so none was added")));
         }
         plan.check(&report)?;
         report.notices = plan.notices();
@@ -191,9 +205,8 @@ struct BinPlan<'p> {
 }
 
 /// Converts the batches of one part to points.
-struct BinAdapter<'a, 'i, 's> {
+struct BinAdapter<'a> {
     bins: &'a BinPlan<'a>,
-    row_sink: &'a mut RowSink<'i, 's>,
     categories: CategoryColumn,
 }
 
@@ -204,20 +217,25 @@ struct NumberColumn<'b> {
     values: Cow<'b, [f64]>,
 }
 
+/// A column of whole numbers in a batch.
+struct IntegerColumn<'b> {
+    array: &'b ArrayRef,
+    name: &'b str,
+    values: Vec<Option<u64>>,
+}
+
+impl IntegerColumn<'_> {
+    /// A whole number from `min` to `max`.
+    fn whole(&self, row: usize, [min, max]: [u64; 2]) -> Result<u64, String> {
+        let value = self.values[row].filter(|value| (min..=max).contains(value));
+        value.ok_or_else(|| describe(self.array, self.name, row, &format!("a whole number from {min} to {max}")))
+    }
+}
+
 impl NumberColumn<'_> {
     /// Describes why the value of a row is invalid.
     fn invalid(&self, row: usize, expected: &str) -> String {
         describe(self.array, self.name, row, expected)
-    }
-
-    /// A whole number from `min` to `max`.
-    fn whole(&self, row: usize, [min, max]: [u64; 2]) -> Result<u64, String> {
-        let value = self.values[row];
-        // Whole numbers up to 2^53 are exact.
-        if value.fract() == 0.0 && value >= min as f64 && value <= max as f64 {
-            return Ok(value as u64);
-        }
-        Err(self.invalid(row, &format!("a whole number from {min} to {max}")))
     }
 
     /// A finite number whose absolute value is at most `max`.
@@ -227,13 +245,31 @@ impl NumberColumn<'_> {
     }
 }
 
+impl NumberColumn<'_> {
+    /// The greatest weight of a row with a mean weight; NaN if it is null, because it is unknown.
+    fn greatest(&self, row: usize, mean: f64) -> Result<f32, String> {
+        /// The relative difference of the mean of equal weights from them: they are rounded to 24 bits.
+        const TOLERANCE: f64 = 1e-6;
+        if is_blank(self.array, row) {
+            return Ok(f32::NAN);
+        }
+        let max = self.finite(row, f64::from(Points::MAX_WEIGHT))?;
+        if max < mean - TOLERANCE * mean.abs() {
+            return Err(self.invalid(row, &format!("the greatest of weights whose mean is {mean}")));
+        }
+        Ok(max as f32)
+    }
+}
+
 fn describe(array: &ArrayRef, name: &str, row: usize, expected: &str) -> String {
     if is_blank(array, row) {
         return format!("{name} is empty, not {expected}");
     }
-    let shown = shown_value(array, row);
-    // Readers of text read whole numbers as `f64`.
-    let shown = shown.strip_suffix(".0").unwrap_or(&shown);
+    let text = value_text(array, row);
+    // Readers of text keep numbers as text.
+    let shown = if text.trim().parse::<f64>().is_ok() { text } else { shown_value(array, row) };
+    let shown = shown.trim();
+    let shown = shown.strip_suffix(".0").unwrap_or(shown);
     format!("{name}: {shown} is not {expected}")
 }
 
@@ -253,6 +289,11 @@ impl BinPlan<'_> {
         NumberColumn { array, name: &self.names[column], values: numbers(array, |text| self.plan.number(text)) }
     }
 
+    fn integers<'b>(&'b self, batch: &'b RecordBatch, column: usize) -> IntegerColumn<'b> {
+        let array = batch.column(column);
+        IntegerColumn { array, name: &self.names[column], values: integers(array) }
+    }
+
     /// Checks a cell, and returns its middle in units.
     fn middle(&self, level: u32, x: u32, y: u32) -> Result<(u32, u32), String> {
         let known = *self.level.get_or_init(|| level);
@@ -265,17 +306,18 @@ impl BinPlan<'_> {
     }
 }
 
-impl BinAdapter<'_, '_, '_> {
-    /// Adds the rows of a batch of at most [`Batch::ROWS`] rows.
-    fn push_rows(&mut self, batch: &RecordBatch) -> ControlFlow<()> {
+impl BinAdapter<'_> {
+    /// Adds the rows of a batch.
+    fn push_rows(&mut self, batch: &RecordBatch, row_sink: &mut RowSink<'_, '_>) -> ControlFlow<()> {
         let bins = self.bins;
         let numbers = |column: usize| bins.numbers(batch, column);
+        let integers = |column: usize| bins.integers(batch, column);
         let lattice = match &bins.cells {
-            CellIndexes::Lattice { level, x, y } => Some([numbers(*level), numbers(*x), numbers(*y)]),
+            CellIndexes::Lattice { level, x, y } => Some([*level, *x, *y].map(integers)),
             CellIndexes::Quadbin(_) => None,
         };
         let quadbins = match &bins.cells {
-            CellIndexes::Quadbin(column) => Some((batch.column(*column), integers(batch.column(*column)))),
+            CellIndexes::Quadbin(column) => Some(integers(*column)),
             CellIndexes::Lattice { .. } => None,
         };
         let cell = |row: usize| -> Result<(u32, u32), String> {
@@ -285,14 +327,14 @@ impl BinAdapter<'_, '_, '_> {
                     let last = (1u64 << level) - 1;
                     (level as u32, x.whole(row, [0, last])? as u32, y.whole(row, [0, last])? as u32)
                 }
-                (None, Some((array, quadbins))) => quadbins[row]
+                (None, Some(quadbins)) => quadbins.values[row]
                     .and_then(quadbin::decode)
-                    .ok_or_else(|| describe(array, "quadbin", row, "a quadbin of a cell"))?,
+                    .ok_or_else(|| describe(quadbins.array, "quadbin", row, "a quadbin of a cell"))?,
                 (None, None) => return Err("it has no cell".to_owned()),
             };
             bins.middle(level, x, y)
         };
-        let (n, weight, max) = (numbers(bins.n), bins.weight.map(numbers), bins.max.map(numbers));
+        let (n, weight, max) = (integers(bins.n), bins.weight.map(numbers), bins.max.map(numbers));
         let time_us = bins.plan.time.as_ref().map(|time| time.read(batch));
         if let Some(category) = bins.plan.category {
             self.categories.fill(batch.column(category));
@@ -301,8 +343,8 @@ impl BinAdapter<'_, '_, '_> {
             let (x, y) = cell(row)?;
             let n = n.whole(row, [1, PointBins::MAX_N])?;
             let sum = weight.as_ref().map(|weight| weight.finite(row, n as f64 * f64::from(Points::MAX_WEIGHT)));
-            let max = max.as_ref().map(|max| max.finite(row, f64::from(Points::MAX_WEIGHT)));
-            let (sum, max) = (sum.transpose()?, max.transpose()?);
+            let sum = sum.transpose()?;
+            let max = max.as_ref().map(|max| max.greatest(row, sum.unwrap_or(n as f64) / n as f64)).transpose()?;
             if let (Some(time), Some(time_us)) = (&bins.plan.time, &time_us)
                 && time_us[row] == INVALID_TIME
             {
@@ -313,7 +355,7 @@ impl BinAdapter<'_, '_, '_> {
             rows.lat.push(lat);
             rows.n.push(n);
             rows.sum.extend(sum);
-            rows.max.extend(max.map(|max| max as f32));
+            rows.max.extend(max);
             Ok(())
         };
         let mut start = 0;
@@ -336,14 +378,14 @@ impl BinAdapter<'_, '_, '_> {
             let Ok(points) = rows.points(level, weight.is_some(), max.is_some(), time_us, category) else {
                 return ControlFlow::Break(());
             };
-            self.row_sink.bins(points)?;
+            row_sink.bins(points)?;
             start = end;
             if let Some(reason) = invalid {
-                self.row_sink.reject(|| reason);
+                row_sink.reject(|| reason);
                 start += 1;
             }
         }
-        self.row_sink.flow()
+        row_sink.flow()
     }
 }
 
@@ -370,37 +412,87 @@ impl Rows {
     }
 }
 
-/// The values of a column as whole numbers of 64 bits.
+/// The values of a column as whole numbers of 64 bits; `None` for others. None is rounded.
 fn integers(array: &ArrayRef) -> Vec<Option<u64>> {
     let array = decoded(array);
-    if is_text(array.data_type()) {
-        let value = |row: usize| value_text(&array, row).trim().parse().ok();
-        return (0..array.len()).map(value).collect();
-    }
-    match cast(&array, &DataType::Int64) {
-        Ok(numbers) => numbers.as_primitive::<Int64Type>().iter().map(|number| u64::try_from(number?).ok()).collect(),
-        Err(_) => vec![None; array.len()],
+    let by_row = |value: &dyn Fn(usize) -> Option<u64>| {
+        let valid = |row: usize| if array.is_null(row) { None } else { value(row) };
+        (0..array.len()).map(valid).collect()
+    };
+    match array.data_type() {
+        DataType::UInt64 => array.as_primitive::<UInt64Type>().iter().collect(),
+        data_type if data_type.is_integer() => match cast(&array, &DataType::Int64) {
+            Ok(numbers) => {
+                numbers.as_primitive::<Int64Type>().iter().map(|number| u64::try_from(number?).ok()).collect()
+            }
+            Err(_) => vec![None; array.len()],
+        },
+        data_type if data_type.is_floating() => match cast(&array, &DataType::Float64) {
+            Ok(numbers) => {
+                let numbers = numbers.as_primitive::<Float64Type>();
+                by_row(&|row| whole(numbers.value(row)))
+            }
+            Err(_) => vec![None; array.len()],
+        },
+        data_type if is_text(data_type) || data_type.is_decimal() => by_row(&|row| digits(&value_text(&array, row))),
+        _ => vec![None; array.len()],
     }
 }
 
-impl BatchSink for BinAdapter<'_, '_, '_> {
-    fn batch(&mut self, batch: &RecordBatch) -> ControlFlow<()> {
-        (0..batch.num_rows())
-            .step_by(Batch::ROWS)
-            .try_for_each(|start| self.push_rows(&batch.slice(start, Batch::ROWS.min(batch.num_rows() - start))))
-    }
+/// A whole number of a floating-point column; `None` for others, and for those beyond 2^53, which may be rounded.
+fn whole(value: f64) -> Option<u64> {
+    let is_whole = value.is_sign_positive() && value.fract() == 0.0 && value <= PointBins::MAX_N as f64;
+    is_whole.then_some(value as u64)
+}
 
-    fn reject(&mut self, reason: &dyn Fn() -> String) -> ControlFlow<()> {
-        self.row_sink.reject(reason);
-        self.row_sink.flow()
-    }
+/// A whole number in decimal digits, after which `.0` may follow, as floating-point columns are written.
+fn digits(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let (digits, decimals) = text.split_once('.').unwrap_or((text, "0"));
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    let is_whole = !decimals.is_empty() && decimals.bytes().all(|byte| byte == b'0');
+    if is_number && is_whole { digits.parse().ok() } else { None }
+}
 
-    fn skip(&mut self, rows: u64) -> ControlFlow<()> {
-        // A row without a time never passes a time filter.
-        (0..rows).try_for_each(|_| self.row_sink.row(Row::default()))
-    }
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::Arc;
 
-    fn advance(&mut self, bytes: u64) {
-        self.row_sink.advance(bytes);
+    use arrow_array::{Decimal128Array, Float32Array, Float64Array, Int8Array, StringArray, UInt64Array};
+
+    use super::*;
+
+    #[test]
+    fn whole_numbers_are_read_exactly_or_not_at_all() {
+        const EXACT: u64 = 9_007_199_254_740_993;
+        let of = |array: ArrayRef| integers(&array);
+        let texts = [
+            "9007199254740993",
+            " 7 ",
+            "7.0",
+            "7.00",
+            "1.5",
+            "1e3",
+            "-0",
+            "+1",
+            "",
+            "7.",
+            ".0",
+            "nan",
+            "99999999999999999999",
+        ];
+        let read = of(Arc::new(StringArray::from(texts.to_vec())));
+        let mut expected = vec![Some(EXACT), Some(7), Some(7), Some(7)];
+        expected.resize(texts.len(), None);
+        assert_eq!(read, expected);
+        assert_eq!(of(Arc::new(UInt64Array::from(vec![u64::MAX, EXACT]))), [Some(u64::MAX), Some(EXACT)]);
+        assert_eq!(of(Arc::new(Int8Array::from(vec![Some(3), Some(-1), None]))), [Some(3), None, None]);
+        let floats = [3.0, 1.5, -0.0, f64::NAN, f64::INFINITY, 9_007_199_254_740_992.0, 9_007_199_254_740_994.0];
+        let read = of(Arc::new(Float64Array::from(floats.to_vec())));
+        assert_eq!(read, [Some(3), None, None, None, None, Some(1 << 53), None]);
+        assert_eq!(of(Arc::new(Float32Array::from(vec![2.0, 2.5]))), [Some(2), None]);
+        let decimals = Decimal128Array::from(vec![1200, 1250]).with_precision_and_scale(10, 2).unwrap();
+        assert_eq!(of(Arc::new(decimals)), [Some(12), None]);
     }
 }

@@ -7,6 +7,7 @@
 mod adapter;
 mod bins;
 mod categories;
+mod column_sink;
 mod coordinates;
 mod describe;
 mod find;
@@ -20,20 +21,20 @@ mod times;
 mod tracks;
 mod values;
 
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow_array::RecordBatch;
 
 use self::adapter::Adapter;
 use self::bins::BinTable;
+use self::column_sink::ColumnSink;
 pub use self::describe::DescribedColumn;
 pub(super) use self::describe::{TableDescription, describe};
 use self::plan::Plan;
 use super::batch::RowFields;
 use super::parts::scan_parts;
 use super::row_sink::RowSink;
-use super::table::{BatchSink, Request, Table};
+use super::table::{Request, Table};
 use super::{Query, ReadOptions, ScanReport, Sink, Source};
 use kiln_core::error::Result;
 
@@ -69,35 +70,13 @@ impl TablePoints {
         let (scan, has_rows) = (self.table.scan(&request)?, AtomicBool::new(false));
         let report =
             scan_parts(self.table.name(), scan.parts(), query, RowFields::default(), sinks, |part, row_sink| {
-                scan.read_part(part, &mut RejectionCounter { row_sink, has_rows: &has_rows })
+                let convert = |batch: &RecordBatch, row_sink: &mut RowSink<'_, '_>| {
+                    has_rows.fetch_or(batch.num_rows() > 0, Ordering::Relaxed);
+                    row_sink.flow()
+                };
+                scan.read_part(part, &mut ColumnSink { row_sink, convert })
             })?;
         Ok((!has_rows.into_inner()).then_some(report))
-    }
-}
-
-/// Records the rejected rows of a part, and whether there are valid rows.
-struct RejectionCounter<'a, 'i, 's> {
-    row_sink: &'a mut RowSink<'i, 's>,
-    has_rows: &'a AtomicBool,
-}
-
-impl BatchSink for RejectionCounter<'_, '_, '_> {
-    fn batch(&mut self, batch: &RecordBatch) -> ControlFlow<()> {
-        self.has_rows.fetch_or(batch.num_rows() > 0, Ordering::Relaxed);
-        self.row_sink.flow()
-    }
-
-    fn reject(&mut self, reason: &dyn Fn() -> String) -> ControlFlow<()> {
-        self.row_sink.reject(reason);
-        self.row_sink.flow()
-    }
-
-    fn skip(&mut self, _: u64) -> ControlFlow<()> {
-        self.row_sink.flow()
-    }
-
-    fn advance(&mut self, bytes: u64) {
-        self.row_sink.advance(bytes);
     }
 }
 
@@ -120,7 +99,9 @@ impl Source for TablePoints {
         }
         let name = self.table.name();
         let mut report = scan_parts(name, scan.parts(), query, plan.row_fields(), sinks, |part, row_sink| {
-            scan.read_part(part, &mut Adapter::new(&plan, row_sink))
+            let mut adapter = Adapter::new(&plan);
+            let convert = |batch: &RecordBatch, row_sink: &mut RowSink<'_, '_>| adapter.push_rows(batch, row_sink);
+            scan.read_part(part, &mut ColumnSink { row_sink, convert })
         })?;
         plan.check(&report)?;
         report.notices = plan.notices();

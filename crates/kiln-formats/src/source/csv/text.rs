@@ -2,7 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::FileExt;
+
+use super::super::read_at::read_at;
 
 /// A text file.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ impl TextBuffer {
                 return Ok(true);
             }
             let end = len.min(self.filled.saturating_add(left as usize));
-            match from.file.read_at(&mut self.bytes[self.filled..end], self.next) {
+            match read_at(&from.file, &mut self.bytes[self.filled..end], self.next) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(read) => {
                     if from.has_carriage_returns {

@@ -2,9 +2,15 @@
 //!
 //! A header is a struct of Thrift as the footer is, and the library skips lists of unknown fields in the same way: one of 2^31
 //! booleans takes seconds, a list of such lists hours.
+//!
+//! The library opens the file at headers, and at the data of a page whose header it has read before. So the positions of headers
+//! are those at which column chunks start and pages end, and what is at another position is not checked: data may look like a
+//! damaged header.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use parquet::errors::{ParquetError, Result};
@@ -16,14 +22,28 @@ use super::footer::{Extent, extent};
 pub(super) struct PageFile {
     file: File,
     bytes: u64,
+    /// The positions at which column chunks start.
+    chunks: Arc<HashSet<u64>>,
+    /// The positions at which the pages that were read end.
+    ends: Mutex<HashSet<u64>>,
 }
 
 impl PageFile {
     /// The maximum size of a header, which may have the minimum and maximum of the page.
     const MAX_HEADER: u64 = 1 << 24;
 
-    pub(super) fn new(file: File, bytes: u64) -> Self {
-        Self { file, bytes }
+    /// A file of a size, whose column chunks start at the positions `chunks`.
+    pub(super) fn new(file: File, bytes: u64, chunks: Arc<HashSet<u64>>) -> Self {
+        Self { file, bytes, chunks, ends: Mutex::default() }
+    }
+
+    fn ends(&self) -> MutexGuard<'_, HashSet<u64>> {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether there is a header at a position, or else data.
+    fn is_header(&self, start: u64) -> bool {
+        self.chunks.contains(&start) || self.ends().contains(&start)
     }
 }
 
@@ -39,6 +59,9 @@ impl ChunkReader for PageFile {
     /// The reader of a page header. Its buffer has the header, so that the check reads nothing twice.
     fn get_read(&self, start: u64) -> Result<Self::T> {
         let mut reader = self.file.get_read(start)?;
+        if !self.is_header(start) {
+            return Ok(reader);
+        }
         let found = match extent(reader.fill_buf()?) {
             Extent::Longer => {
                 let mut header = Vec::new();
@@ -46,16 +69,20 @@ impl ChunkReader for PageFile {
                 reader.seek(SeekFrom::Start(start))?;
                 let is_cut = header.len() as u64 == Self::MAX_HEADER;
                 match extent(&header) {
-                    Extent::Longer if is_cut => Extent::Endless,
+                    Extent::Longer if is_cut => Extent::Damaged,
                     found => found,
                 }
             }
             found => found,
         };
         match found {
-            Extent::Endless => Err(ParquetError::General("the header of a page has endless lists".to_owned())),
+            Extent::Damaged => Err(ParquetError::General("the header of a page is damaged".to_owned())),
+            Extent::Complete { length } => {
+                self.ends().insert(start.saturating_add(length));
+                Ok(reader)
+            }
             // The library reports what is wrong with a header that is cut.
-            Extent::Complete | Extent::Longer => Ok(reader),
+            Extent::Longer => Ok(reader),
         }
     }
 
@@ -79,7 +106,7 @@ mod tests {
     fn file(bytes: &[u8]) -> PageFile {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(bytes).unwrap();
-        PageFile::new(file, bytes.len() as u64)
+        PageFile::new(file, bytes.len() as u64, Arc::new([0].into()))
     }
 
     /// A header: the type of the page, its two sizes, an unknown field of a kind with its value, and the data.
@@ -98,18 +125,30 @@ mod tests {
         let far = [&[0xa0, 0x9c, 0x01][..], &vec![1; 20_000], &[0x19], &list(2)].concat();
         for (kind, value) in [(9, list(1)), (10, list(2)), (9, lists), (11, map), (8, far)] {
             let error = file(&header(kind, &value)).get_read(0).unwrap_err().to_string();
-            assert!(error.contains("endless lists"), "{kind}: {error}");
+            assert!(error.contains("header of a page is damaged"), "{kind}: {error}");
         }
     }
 
     #[test]
     fn other_headers_are_left_to_the_library() {
         let far = [&[0xa0, 0x9c, 0x01][..], &vec![1; 20_000]].concat();
-        for bytes in [header(9, &[0x31, 1, 2, 1]), header(8, &far), vec![]] {
+        for bytes in [header(9, &[0x35, 1, 2, 1]), header(8, &far), vec![]] {
             let mut read = Vec::new();
             file(&bytes).get_read(0).unwrap().read_to_end(&mut read).unwrap();
             assert!(read == bytes);
         }
+    }
+
+    #[test]
+    fn headers_are_checked_at_the_ends_of_pages_and_data_is_not() {
+        // A header of 7 bytes, and a page of 3 bytes that looks like a damaged header.
+        let page = [&[0x15, 0x00, 0x15, 0x06, 0x15, 0x06, 0x00][..], &[0xff, 0xff, 0xff]].concat();
+        let file = file(&[&page[..], &page, &[0xff; 20]].concat());
+        file.get_read(0).unwrap();
+        // The library opens the file here if it has looked at the header before.
+        file.get_read(7).unwrap();
+        file.get_read(10).unwrap();
+        assert!(file.get_read(20).unwrap_err().to_string().contains("header of a page is damaged"));
     }
 
     #[test]
