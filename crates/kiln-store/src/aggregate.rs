@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::bins::BinColumns;
 use super::blocks::{BlockCells, CELLS_PER_BLOCK, CellColumns, MAX_LEVEL, SIDE_BITS};
 use super::filter::Filter;
+use super::numbers::NumberSlice;
 use super::segment::Segment;
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::morton::{self, KEY_BITS};
@@ -195,11 +196,8 @@ impl<'a> QuadtreeWalk<'a> {
             match block {
                 // The cells of the finest level are the positions of points, unless there are more exact ones.
                 Some(_) if self.exact.is_some() && self.segment.points.has_exact_positions() => self.points(copy, rows),
-                Some(BlockCells::Points(cells)) => self.block(copy, key, cells, count),
-                Some(BlockCells::Bins(cells)) => {
-                    let points = cells.n.iter().fold(0u64, |sum, &n| sum.saturating_add(n));
-                    self.block(copy, key, cells, points);
-                }
+                Some(BlockCells::Narrow(cells)) => self.block(copy, key, cells, count),
+                Some(BlockCells::Wide(cells)) => self.block(copy, key, cells, count),
                 None => self.points(copy, rows),
             }
             return;
@@ -242,10 +240,13 @@ impl<'a> QuadtreeWalk<'a> {
         start..end
     }
 
-    fn block<N: CellCount>(&mut self, copy: &WorldCopy, key: u64, cells: CellColumns<'_, N>, points: u64) {
+    /// Adds the cells of a block of `rows` rows.
+    fn block<N: CellCount>(&mut self, copy: &WorldCopy, key: u64, cells: CellColumns<'_, N>, rows: u64) {
         const SIDE: usize = 1 << SIDE_BITS;
         const CELLS: usize = SIDE * SIDE;
         let (x, y) = morton::decode(key);
+        let points =
+            if self.request.bins { cells.n.iter().fold(0u64, |sum, &n| sum.saturating_add(n.into())) } else { rows };
         let sums = CellSums { n: cells.n, weights: cells.weights.filter(|_| self.request.weights) };
         if let Some(mapper) = self.exact {
             let unit = |cell: &u16| {
@@ -300,7 +301,7 @@ impl<'a> QuadtreeWalk<'a> {
                 if let Some(bins) = &batch.bins {
                     bins.gather(selected.rows.iter().map(|&row| row as usize), &mut n, &mut sum, &mut max);
                     let weights = bins.weights.is_some().then_some((&*sum, &*max));
-                    self.add_bins(copy, &selected.x, &selected.y, BinColumns { n: &n, weights });
+                    self.add_bins(copy, &selected.x, &selected.y, BinColumns { n: NumberSlice::U64(&n), weights });
                     return;
                 }
                 let weight = (!selected.weight.is_empty()).then_some(&*selected.weight);
@@ -334,14 +335,24 @@ impl<'a> QuadtreeWalk<'a> {
 
     /// Adds bins by their locations.
     fn add_bins(&mut self, copy: &WorldCopy, x: &[u32], y: &[u32], bins: BinColumns<'_>) {
-        let mut at = [0; CHUNK];
         let weights = bins.weights.filter(|_| self.request.weights);
+        match bins.n {
+            NumberSlice::U8(n) => self.add_cells(copy, x, y, CellSums { n, weights }),
+            NumberSlice::U16(n) => self.add_cells(copy, x, y, CellSums { n, weights }),
+            NumberSlice::U32(n) => self.add_cells(copy, x, y, CellSums { n, weights }),
+            NumberSlice::U64(n) => self.add_cells(copy, x, y, CellSums { n, weights }),
+        }
+    }
+
+    /// Adds the sums of cells by their locations.
+    fn add_cells<N: CellCount>(&mut self, copy: &WorldCopy, x: &[u32], y: &[u32], cells: CellSums<'_, N>) {
+        let mut at = [0; CHUNK];
         for (i, (x, y)) in x.chunks(CHUNK).zip(y.chunks(CHUNK)).enumerate() {
             let at = &mut at[..x.len()];
             self.locate(copy, x, y, at);
             let rows = i * CHUNK..i * CHUNK + x.len();
-            let weights = weights.map(|(sum, max)| (&sum[rows.clone()], &max[rows.clone()]));
-            self.accumulator.add_cells(at, CellSums { n: &bins.n[rows], weights });
+            let weights = cells.weights.map(|(sum, max)| (&sum[rows.clone()], &max[rows.clone()]));
+            self.accumulator.add_cells(at, CellSums { n: &cells.n[rows], weights });
         }
     }
 

@@ -62,7 +62,7 @@ impl Snapshot {
 /// The number of points, the sum and the greatest of the weights of a row.
 fn bin(batch: &PointBatch, row: usize) -> (u64, f64, f64) {
     let Some(bins) = &batch.bins else { return (1, 1.0, 1.0) };
-    let n = bins.n[row];
+    let n = bins.n.get(row);
     let weights = bins.weights.as_ref().map(|(sum, max)| (sum[row], f64::from(max[row])));
     let (sum, max) = weights.unwrap_or((n as f64, 1.0));
     (n, sum, max)

@@ -4,6 +4,7 @@ use kiln_core::error::{Error, Result};
 use kiln_core::geo::PointBins;
 use kiln_core::parameter::Parameter;
 
+use super::numbers::NumberSlice;
 use super::points::PointBatch;
 use super::snapshot::Snapshot;
 
@@ -12,14 +13,14 @@ const MINUTE_US: u64 = 60 * SECOND_US;
 const HOUR_US: u64 = 60 * MINUTE_US;
 const DAY_US: u64 = 24 * HOUR_US;
 
-/// The steps of times that are told apart, in microseconds: the greatest that divides all times of a segment of bins.
+/// The steps of times that are distinguished, in microseconds: the greatest that divides all times of a segment of bins.
 pub(super) const TIME_STEPS_US: [u64; 5] = [DAY_US, HOUR_US, MINUTE_US, SECOND_US, 1];
 
 /// The columns of the rows of a segment of bins.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BinColumns<'a> {
     /// The number of points of each row.
-    pub(super) n: &'a [u64],
+    pub(super) n: NumberSlice<'a>,
     /// Sums and maximums of the weights; `None` if every point weighs 1.
     pub(super) weights: Option<(&'a [f64], &'a [f32])>,
 }
@@ -101,6 +102,13 @@ impl Snapshot {
 }
 
 impl Snapshot {
+    /// The time in microseconds of which all times of bins are multiples: a day, an hour, a minute or a second; `None` if
+    /// there are no times, or they are multiples of neither.
+    pub(super) fn bucket_us(&self) -> Option<u64> {
+        let steps = self.segments.iter().filter_map(|segment| segment.entry.totals.time_step_us);
+        steps.min().filter(|step| *step > 1)
+    }
+
     /// Checks that a filter by times does not cut the buckets of bins. The time of a row is the begin of its bucket, whose
     /// width is unknown; but a bucket that begins at midnight is no shorter than a day if all do, and so on for hours,
     /// minutes and seconds.
@@ -108,14 +116,12 @@ impl Snapshot {
     /// # Errors
     /// [`Error::Invalid`] for the first parameter that cuts a bucket.
     pub(super) fn check_buckets(&self, filter: &kiln_core::source::Filter) -> Result<()> {
-        let steps = self.segments.iter().filter_map(|segment| segment.entry.totals.time_step_us);
-        let Some(step_us) = steps.min() else { return Ok(()) };
+        let Some(step_us) = self.bucket_us() else { return Ok(()) };
         let unit = match step_us {
             DAY_US => "days",
             HOUR_US => "hours",
             MINUTE_US => "minutes",
-            SECOND_US => "seconds",
-            _ => return Ok(()),
+            _ => "seconds",
         };
         for (parameter, time_us) in [(Parameter::START, filter.start_us), (Parameter::END, filter.end_us)] {
             if time_us.is_some_and(|time_us| time_us.rem_euclid(step_us as i64) != 0) {
@@ -138,7 +144,7 @@ impl PointBatch {
     /// The number of points of some rows.
     pub(super) fn points_of(&self, rows: impl Iterator<Item = usize>) -> u64 {
         match &self.bins {
-            Some(bins) => rows.fold(0u64, |sum, row| sum.saturating_add(bins.n[row])),
+            Some(bins) => rows.fold(0u64, |sum, row| sum.saturating_add(bins.n.get(row))),
             None => rows.count() as u64,
         }
     }

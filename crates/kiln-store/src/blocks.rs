@@ -27,13 +27,16 @@ use kiln_core::raster::cell_grid::CellCount;
 pub(super) const CELLS_PER_BLOCK: u64 = 1 << (2 * SIDE_BITS);
 pub(super) use kiln_core::raster::cell_grid::{MAX_LEVEL, MIN_LEVEL, SIDE_BITS};
 
-/// A number of points of a cell: `u32`, or `u64` for rows that stand for many points each.
+/// A number of points of a cell: `u32`, or `u64` for bins of more points in all.
 pub(super) trait BlockCount: CellCount + Default + Send + Sync + 'static {
     /// The Arrow type of a column of these numbers.
     type Column: ArrowPrimitiveType<Native = Self>;
 
     /// The sum, or the maximum of the type.
     fn plus(self, other: Self) -> Self;
+
+    /// A number, or the maximum of the type.
+    fn of(number: u64) -> Self;
 }
 
 impl BlockCount for u32 {
@@ -42,6 +45,10 @@ impl BlockCount for u32 {
     fn plus(self, other: Self) -> Self {
         self.saturating_add(other)
     }
+
+    fn of(number: u64) -> Self {
+        Self::try_from(number).unwrap_or(Self::MAX)
+    }
 }
 
 impl BlockCount for u64 {
@@ -49,6 +56,10 @@ impl BlockCount for u64 {
 
     fn plus(self, other: Self) -> Self {
         self.saturating_add(other)
+    }
+
+    fn of(number: u64) -> Self {
+        number
     }
 }
 
@@ -125,8 +136,8 @@ fn about(frame: Frame) -> String {
 }
 
 const ABOUT: &str = "block_x and block_y count blocks from the north-western corner, and a cell is row * 64 + \
-    column within its block. Blocks of fewer than 4097 points are left out: their points are in the file of points, \
-    the rows from first_point on.";
+    column within its block. Blocks of fewer than 4097 points are left out, and of bins also those of fewer than 2.5 \
+    rows per cell: their points are in the file of points, the rows from first_point on.";
 
 impl<N: BlockCount> BlocksWriter<N> {
     /// The approximate number of cells per batch.
@@ -247,19 +258,15 @@ struct BlockBatch {
 /// Numbers of points of cells.
 #[derive(Debug)]
 enum Counts {
-    /// Of single points.
-    Points(ScalarBuffer<u32>),
-    /// Of rows that stand for many points each.
-    Bins(ScalarBuffer<u64>),
+    Narrow(ScalarBuffer<u32>),
+    Wide(ScalarBuffer<u64>),
 }
 
 /// The cells of a block, borrowed from the file.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum BlockCells<'a> {
-    /// Of single points.
-    Points(CellColumns<'a, u32>),
-    /// Of rows that stand for many points each.
-    Bins(CellColumns<'a, u64>),
+    Narrow(CellColumns<'a, u32>),
+    Wide(CellColumns<'a, u64>),
 }
 
 /// The columns of the cells of a block.
@@ -320,8 +327,8 @@ impl BlocksFile {
         let (cell, weights) = (&batch.cell[range.clone()], batch.weights.as_ref());
         let weights = weights.map(|(sum, max)| (&sum[range.clone()], &max[range.clone()]));
         Some(match &batch.n {
-            Counts::Points(n) => BlockCells::Points(CellColumns { cell, n: &n[range], weights }),
-            Counts::Bins(n) => BlockCells::Bins(CellColumns { cell, n: &n[range], weights }),
+            Counts::Narrow(n) => BlockCells::Narrow(CellColumns { cell, n: &n[range], weights }),
+            Counts::Wide(n) => BlockCells::Wide(CellColumns { cell, n: &n[range], weights }),
         })
     }
 }
@@ -341,8 +348,8 @@ impl BlockBatch {
         let n_list = list("n").filter(|other| has_same_offsets(other))?;
         let cell = cell_list.values().as_primitive_opt::<UInt16Type>()?.values().clone();
         let n = match n_list.values().as_primitive_opt::<UInt64Type>() {
-            Some(n) => Counts::Bins(n.values().clone()),
-            None => Counts::Points(n_list.values().as_primitive_opt::<UInt32Type>()?.values().clone()),
+            Some(n) => Counts::Wide(n.values().clone()),
+            None => Counts::Narrow(n_list.values().as_primitive_opt::<UInt32Type>()?.values().clone()),
         };
         let weights = match (list("sum"), list("max")) {
             (Some(sum), Some(max)) if has_same_offsets(sum) && has_same_offsets(max) => Some((

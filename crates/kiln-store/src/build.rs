@@ -24,9 +24,10 @@ struct BuiltBlock<N> {
 type Leaf<N> = fn(&PointsFile, u32, Range<u64>) -> OwnedBlockCells<N>;
 
 /// Writes the blocks of `points` to `path`; `None` if there are too few points for any block. Each point is read once:
-/// the cells of a node are the sums of those of its four children.
+/// the cells of a node are the sums of those of its four children. `n` is the number of points that bins stand for.
 pub(super) fn build(
     points: &PointsFile,
+    n: Option<u64>,
     path: &Path,
     threads: usize,
     durable: bool,
@@ -35,11 +36,12 @@ pub(super) fn build(
     if points.rows <= CELLS_PER_BLOCK {
         return Ok(None);
     }
-    if points.has_bins() {
-        build_with(points, bin_cells, path, threads, durable, progress).map(Some)
-    } else {
-        build_with(points, point_cells, path, threads, durable, progress).map(Some)
+    match n {
+        None => build_with(points, point_cells, path, threads, durable, progress),
+        Some(n) if u32::try_from(n).is_ok() => build_with(points, bin_cells::<u32>, path, threads, durable, progress),
+        Some(_) => build_with(points, bin_cells::<u64>, path, threads, durable, progress),
     }
+    .map(Some)
 }
 
 /// Writes the blocks of `points`, whose cells of a level in a range of rows `leaf` returns.
@@ -116,7 +118,7 @@ fn build_with<N: BlockCount>(
         for (key, children) in root_cells.chunks(4).enumerate() {
             let cells = merge_children(children, points.is_weighted());
             let range = rows[key * 4].start..rows[key * 4 + 3].end;
-            if range.end - range.start > CELLS_PER_BLOCK {
+            if is_stored(points, range.end - range.start, cells.cell.len()) {
                 writer.push(depth + SIDE_BITS, key as u64, range, &cells)?;
             }
             parents.push(cells);
@@ -148,7 +150,7 @@ fn node<N: BlockCount>(
     let count = rows.end - rows.start;
     if count <= CELLS_PER_BLOCK || level == MAX_LEVEL {
         let cells = leaf(points, level, rows.clone());
-        if count > CELLS_PER_BLOCK {
+        if is_stored(points, count, cells.cell.len()) {
             built.push(BuiltBlock { level, key, rows, cells: cells.clone() });
         }
         return cells;
@@ -162,8 +164,16 @@ fn node<N: BlockCount>(
         cells
     });
     let cells = merge_children(&children, points.is_weighted());
-    built.push(BuiltBlock { level, key, rows, cells: cells.clone() });
+    if is_stored(points, count, cells.cell.len()) {
+        built.push(BuiltBlock { level, key, rows, cells: cells.clone() });
+    }
     cells
+}
+
+/// Whether a block of `rows` rows in as many cells is stored. A cell takes almost the bytes of a row of bins, so the blocks of
+/// bins of which few are in the same cell would cost more space than the time that they save.
+fn is_stored(points: &PointsFile, rows: u64, cells: usize) -> bool {
+    rows > CELLS_PER_BLOCK && (!points.has_bins() || 2 * rows >= 5 * cells as u64)
 }
 
 /// The cells of the points of a node.
@@ -180,14 +190,14 @@ fn point_cells(points: &PointsFile, level: u32, rows: Range<u64>) -> OwnedBlockC
 }
 
 /// The cells of the bins of a node.
-fn bin_cells(points: &PointsFile, level: u32, rows: Range<u64>) -> OwnedBlockCells<u64> {
+fn bin_cells<N: BlockCount>(points: &PointsFile, level: u32, rows: Range<u64>) -> OwnedBlockCells<N> {
     let mut cells = OwnedBlockCells::default();
     let shift = MAX_LEVEL - level;
     for (batch, range) in points.batch_ranges(rows) {
         let Some(bins) = &batch.bins else { continue };
         for row in range {
             let weights = bins.weights.as_ref().map(|(sum, max)| (sum[row], max[row]));
-            cells.add(cell_of(batch.x[row] >> shift, batch.y[row] >> shift), bins.n[row], weights);
+            cells.add(cell_of(batch.x[row] >> shift, batch.y[row] >> shift), N::of(bins.n.get(row)), weights);
         }
     }
     cells

@@ -221,7 +221,7 @@ impl Buffers {
                     Some(bins) => {
                         bins.gather(rows(), n, sum, max);
                         let own = bins.weights.as_ref().map(|_| (&**sum, &**max));
-                        with_bins(columns, BinColumns { n, weights: own }, weights)
+                        with_bins(columns, n, own.filter(|_| weights))
                     }
                     None => columns,
                 });
@@ -241,15 +241,20 @@ impl Buffers {
                 ..UnitColumns::default()
             };
             collector.add(&match &batch.bins {
-                Some(bins) => with_bins(columns, bins.slice(rows), weights),
+                Some(bins) => {
+                    let BinColumns { n: numbers, weights: own } = bins.slice(rows);
+                    n.clear();
+                    numbers.append_to(n);
+                    with_bins(columns, n, own.filter(|_| weights))
+                }
                 None => columns,
             });
         }
     }
 }
 
-/// The columns of rows that stand for many points, with their weights if `weights`.
-fn with_bins<'a>(columns: UnitColumns<'a>, bins: BinColumns<'a>, weights: bool) -> UnitColumns<'a> {
-    let (sum, weight) = bins.weights.filter(|_| weights).unzip();
-    UnitColumns { n: Some(bins.n), sum, weight, ..columns }
+/// The columns of rows that stand for `n` points each, with the sums and maximums of their weights.
+fn with_bins<'a>(columns: UnitColumns<'a>, n: &'a [u64], weights: Option<(&'a [f64], &'a [f32])>) -> UnitColumns<'a> {
+    let (sum, weight) = weights.unzip();
+    UnitColumns { n: Some(n), sum, weight, ..columns }
 }

@@ -82,7 +82,8 @@ impl StoredLayer {
         // One at a time, so that each rewrite is small.
         for segment in old {
             let points = segment.entry.point_count();
-            expired += points - self.replace(&snapshot, &[segment], Some(before_us), threads, Some(progress))?;
+            let kept = self.replace(&snapshot, &[segment], Some(before_us), threads, Some(progress))?;
+            expired = points.saturating_sub(kept).saturating_add(expired);
         }
         Ok(expired)
     }

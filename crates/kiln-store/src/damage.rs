@@ -11,6 +11,8 @@ use kiln_core::error::{Error, Result};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
     pub(super) segment: u64,
+    /// The checksum that its points should have.
+    pub(super) crc32: u32,
     /// Number of points in the segment.
     pub points: u64,
     /// The file and the reason.
@@ -23,7 +25,7 @@ impl Damage {
     /// The damage of a segment that `error` describes.
     pub(super) fn new(entry: &SegmentEntry, error: &Error) -> Self {
         let (reason, public_reason) = (error.to_string(), Self::public_reason_of(error));
-        Self { segment: entry.id, points: entry.point_count(), reason, public_reason }
+        Self { segment: entry.id, crc32: entry.points.crc32, points: entry.point_count(), reason, public_reason }
     }
 
     /// Describes an error of a file without the folder of the file.

@@ -21,7 +21,7 @@ pub struct Expiry {
 impl Expiry {
     /// Whether at least half of the points are too old: more than points that arrive continuously lose at a time.
     pub fn is_large(&self) -> bool {
-        self.expired > 0 && self.expired >= self.points - self.expired
+        self.expired > 0 && self.expired >= self.points.saturating_sub(self.expired)
     }
 
     /// The counts of both.
@@ -31,7 +31,9 @@ impl Expiry {
             (Some([first, last]), Some([from, to])) => Some([first.min(from), last.max(to)]),
             (one, other) => one.or(other),
         };
-        Self { points: self.points + other.points, expired: self.expired + other.expired, time_us }
+        let [points, expired] = [[self.points, other.points], [self.expired, other.expired]];
+        let sum = |[one, other]: [u64; 2]| one.saturating_add(other);
+        Self { points: sum(points), expired: sum(expired), time_us }
     }
 
     /// The points of a segment with times before `before_us`.
@@ -42,7 +44,8 @@ impl Expiry {
             Some(None) => segment.entry.point_count(),
             Some(Some(filter)) => {
                 let batches = segment.points.batch_ranges(segment.all());
-                batches.map(|(batch, rows)| filter.count_points(batch, rows)).sum()
+                let counts = batches.map(|(batch, rows)| filter.count_points(batch, rows));
+                counts.fold(0, u64::saturating_add)
             }
         };
         Self { points: segment.entry.point_count(), expired, time_us: segment.entry.totals.time_us }

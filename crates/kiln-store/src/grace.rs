@@ -24,7 +24,7 @@ pub(super) enum Grace {
 
 impl Grace {
     /// The grace time in seconds on a network file system.
-    const SHARED_S: u64 = 3600;
+    pub(super) const SHARED_S: u64 = 3600;
     /// The maximum grace time in seconds: a week. A file that is to stay longer was removed before the clock was set back.
     const MAX_S: u64 = 7 * 24 * 3600;
 
@@ -68,6 +68,14 @@ struct RemovedUntil {
 impl RemovedSegments {
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The number of segments; `None` if a range of their numbers is invalid.
+    pub(super) fn len(&self) -> Option<u64> {
+        let ranges = self.0.iter().flat_map(|removed| &removed.ids);
+        ranges
+            .map(|[first, last]| last.checked_sub(*first))
+            .try_fold(0u64, |sum, more| sum.checked_add(more?)?.checked_add(1))
     }
 
     /// Adds segments whose files stay until `until_s`.

@@ -15,7 +15,7 @@ use super::rows::Rows;
 use super::segment::{Segment, SegmentEntry, SegmentWriter};
 use super::staging::StagingDir;
 use kiln_core::error::{Error, Result};
-use kiln_core::geo::{Frame, Points};
+use kiln_core::geo::{Frame, PointBins, Points};
 use kiln_core::parallel::try_map;
 use kiln_core::source::{Query, ScanReport, Sink, Source};
 
@@ -201,6 +201,11 @@ impl PreparedImport {
         (imported, change, vec![staging])
     }
 
+    /// The level of the bins; `None` of single points.
+    pub fn level(&self) -> Option<u32> {
+        self.level
+    }
+
     /// The report of the import.
     pub fn report(&self) -> &ImportReport {
         &self.imported
@@ -228,7 +233,7 @@ struct Worker {
 
 /// Sorts points and writes them as a sorted run, which is merged later.
 fn write_run(staging: &StagingDir, number: usize, mut rows: Rows) -> Result<(String, SegmentEntry)> {
-    rows.sort();
+    rows.sort_and_merge(PointBins::MAX_N);
     let name = format!("run-{number}");
     let mut writer = SegmentWriter::create(staging.path(), &name, rows.columns(), &[])?;
     writer.push(rows)?;

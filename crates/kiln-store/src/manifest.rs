@@ -9,10 +9,14 @@ use serde_json::value::RawValue;
 
 use super::disk::{self, File, OpenFolder, sync_folder};
 use super::grace::RemovedSegments;
+use super::published::Published;
 use super::segment::{self, SegmentEntry};
 use kiln_core::error::{Error, Result};
 use kiln_core::geo::{Frame, PlaneFrame, PointBins};
 use kiln_core::source::CoordinateSpace;
+
+/// The formats of layers that can be read, from the first to the last.
+pub const FORMATS: std::ops::RangeInclusive<u32> = 1..=Manifest::MAX_FORMAT;
 
 /// The file name in the folder of a layer.
 pub(super) const FILE: &str = "manifest.json";
@@ -118,6 +122,9 @@ pub(super) struct Manifest {
     /// Segments that were removed, and whose files stay for a while.
     #[serde(default, skip_serializing_if = "RemovedSegments::is_empty")]
     pub(super) removed: RemovedSegments,
+    /// Of a manifest in a bucket, and of its copy in a mirror.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) published: Option<Published>,
 }
 
 /// The manifest file: the manifest with a checksum of its text.
@@ -155,6 +162,7 @@ impl Manifest {
             level: None,
             segments: Vec::new(),
             removed: RemovedSegments::default(),
+            published: None,
         }
     }
 
@@ -178,6 +186,15 @@ impl Manifest {
         if self.level.is_some() { Self::BINS_FORMAT } else { self.space.format() }
     }
 
+    /// The version as clients see it: the ID, the number of the version, and the revision of a published one.
+    pub(super) fn version_text(&self) -> String {
+        let Self { id, version, .. } = self;
+        match self.published.as_ref().map_or(0, |published| published.revision) {
+            0 => format!("{id}-{version}"),
+            revision => format!("{id}-{version}-r{revision}"),
+        }
+    }
+
     /// The base name of a segment's files.
     pub(super) fn segment_name(id: u64) -> String {
         format!("{id:08}")
@@ -197,30 +214,39 @@ impl Manifest {
     pub(super) fn read(folder: &Path) -> Result<Option<Self>> {
         let path = folder.join(FILE);
         let layer = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let damaged = |reason: &str| {
-            let (file, layer, reason) = (path.clone(), layer.clone(), reason.to_owned());
-            Error::DamagedManifest { file, layer, reason }
-        };
         let text = match disk::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-                return Err(damaged("it is not valid UTF-8"));
+                let reason = "it is not valid UTF-8".to_owned();
+                return Err(Error::DamagedManifest { file: path, layer, reason });
             }
             Err(error) => return Err(Error::io(&path, "read", error)),
         };
-        let file_content: ManifestFile = serde_json::from_str(&text).map_err(|error| damaged(&error.to_string()))?;
+        Self::parse(&text, &path, &layer).map(Some)
+    }
+
+    /// Parses the text of the manifest of a layer; `path` is that of its file.
+    ///
+    /// # Errors
+    /// [`Error::DamagedManifest`] if it is damaged; [`Error::Input`] if another version of Kiln wrote it.
+    pub(super) fn parse(text: &str, path: &Path, layer: &str) -> Result<Self> {
+        let damaged = |reason: &str| {
+            let (file, layer, reason) = (path.to_owned(), layer.to_owned(), reason.to_owned());
+            Error::DamagedManifest { file, layer, reason }
+        };
+        let file_content: ManifestFile = serde_json::from_str(text).map_err(|error| damaged(&error.to_string()))?;
         if crc32fast::hash(file_content.layer.get().as_bytes()) != file_content.crc32 {
             return Err(damaged("the checksum does not match"));
         }
         let invalid = |error: serde_json::Error| damaged(&error.to_string());
         let Format { format } = serde_json::from_str(file_content.layer.get()).map_err(invalid)?;
-        if !(1..=Self::MAX_FORMAT).contains(&format) {
+        if !FORMATS.contains(&format) {
             let reason = format!(
                 "unsupported format {format}, written by another version of Kiln; this one supports formats 1 to {}",
                 Self::MAX_FORMAT
             );
-            return Err(Error::input(&path, reason));
+            return Err(Error::input(path, reason));
         }
         let manifest: Self = serde_json::from_str(file_content.layer.get()).map_err(invalid)?;
         let is_framed = manifest.segments.is_empty() || manifest.space.frame().is_some();
@@ -228,10 +254,21 @@ impl Manifest {
         if !manifest.level.is_none_or(is_level) {
             return Err(damaged("the level is invalid"));
         }
+        if !manifest.has_valid_numbers() {
+            return Err(damaged("a number is invalid"));
+        }
         if format != manifest.needed_format() || !is_framed {
             return Err(damaged("the coordinate space is invalid"));
         }
-        Ok(Some(manifest))
+        Ok(manifest)
+    }
+
+    /// The text of the file, with its checksum.
+    pub(super) fn to_text(&self) -> std::io::Result<String> {
+        let text = serde_json::to_string(self)?;
+        let crc32 = crc32fast::hash(text.as_bytes());
+        let layer = RawValue::from_string(text)?;
+        Ok(serde_json::to_string(&ManifestFile { crc32, layer })? + "\n")
     }
 
     /// Replaces the manifest in `folder` atomically, and syncs it to disk. If that fails, the previous manifest is in
@@ -239,10 +276,7 @@ impl Manifest {
     pub(super) fn write(&self, folder: &Path) -> Result<()> {
         let (path, unfinished) = (folder.join(FILE), folder.join(UNFINISHED));
         let write_error = |error| Error::io(&path, "write", error);
-        let text = serde_json::to_string(self).map_err(|error| write_error(error.into()))?;
-        let crc32 = crc32fast::hash(text.as_bytes());
-        let layer = RawValue::from_string(text).map_err(|error| write_error(error.into()))?;
-        let text = serde_json::to_string(&ManifestFile { crc32, layer }).map_err(|error| write_error(error.into()))?;
+        let text = self.to_text().map_err(write_error)?;
         let put = |text: &str| {
             let mut file = File::create(&unfinished)?;
             file.write_all(text.as_bytes())?;
@@ -252,7 +286,7 @@ impl Manifest {
         let write = || {
             let previous = disk::exists(&path).then(|| disk::read_to_string(&path)).transpose()?;
             let opened = OpenFolder::open(folder)?;
-            put(&format!("{text}\n"))?;
+            put(&text)?;
             opened.sync().inspect_err(|_| {
                 // The change is reported as failed, so readers must not see it.
                 if let Some(Err(error)) = previous.map(|previous| put(&previous)) {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Condvar, Mutex, PoisonError};
 
+use super::numbers::NumberType;
 use super::points::BATCH_ROWS;
 use super::progress::{Progress, Stage};
 use super::requests::Request;
@@ -13,7 +14,7 @@ use super::rows::{Columns, Names, Rows};
 use super::segment::{Segment, SegmentEntry, SegmentWriter};
 use super::staging::StagingDir;
 use kiln_core::error::{Error, Result};
-use kiln_core::geo::Points;
+use kiln_core::geo::{PointBins, Points};
 
 /// The options of writing a segment.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +36,7 @@ pub(super) fn write_segment(
     if let Some(progress) = options.progress {
         progress.enter(Stage::Binning, rows.len() as u64);
     }
-    rows.sort();
+    rows.sort_and_merge(PointBins::MAX_N);
     let mut writer = SegmentWriter::create(staging.path(), StagingDir::SEGMENT, rows.columns(), options.requests)?;
     writer.push(rows)?;
     writer.finish(with_bins, true, options.threads, options.progress)
@@ -51,6 +52,7 @@ pub(super) fn merge(
 ) -> Result<SegmentEntry> {
     let total: u64 = segments.iter().map(|segment| segment.entry.rows).sum();
     let (columns, code_maps) = merge_columns(segments);
+    let max_n = NumberType::of(columns.max_n).max();
     let mut writer = SegmentWriter::create(staging.path(), StagingDir::SEGMENT, columns, options.requests)?;
     if let Some(progress) = options.progress {
         progress.enter(Stage::Merging, total);
@@ -79,7 +81,7 @@ pub(super) fn merge(
                             sender.send((part, chunk)).map_err(|_| ReceiverDropped)
                         }
                     };
-                    if sort_part(segments, code_maps, keys, send).is_err() {
+                    if sort_part(segments, code_maps, max_n, keys, send).is_err() {
                         break;
                     }
                 }
@@ -173,6 +175,8 @@ fn merge_columns(segments: &[&Segment]) -> (Columns, Vec<Vec<u32>>) {
         columns.frame = own.frame;
         columns.exact |= own.exact;
         columns.level = columns.level.or(own.level);
+        // A group has one row per segment, mostly; others stay apart if their sum exceeds this.
+        columns.max_n = columns.max_n.saturating_add(own.max_n);
         columns.weighted |= own.weighted;
         columns.timed |= own.timed;
         columns.tracked |= own.tracked;
@@ -201,10 +205,11 @@ fn parts(segments: &[&Segment]) -> Vec<(u64, u64)> {
     starts.iter().copied().zip(ends.collect::<Vec<_>>()).collect()
 }
 
-/// Passes the points of a range of keys to `take` in Z-order, followed by the end.
+/// Passes the points of a range of keys to `take` in Z-order, followed by the end. Rows of bins have up to `max_n` points.
 fn sort_part(
     segments: &[&Segment],
     code_maps: &[Vec<u32>],
+    max_n: u64,
     &(first, last): &(u64, u64),
     mut take: impl FnMut(Chunk) -> Result<(), ReceiverDropped>,
 ) -> Result<(), ReceiverDropped> {
@@ -223,14 +228,16 @@ fn sort_part(
         if first == last {
             // Points of one location need no sorting, so they are not loaded into memory together.
             for start in rows.clone().step_by(MAX_ROWS as usize) {
-                take(Chunk::Rows(of(start..(start + MAX_ROWS).min(rows.end))))?;
+                let mut rows = of(start..(start + MAX_ROWS).min(rows.end));
+                rows.sort_and_merge(max_n);
+                take(Chunk::Rows(rows))?;
             }
         } else {
             all.append_columns(&of(rows.clone()));
         }
         segment.points.release(rows);
     }
-    all.sort();
+    all.sort_and_merge(max_n);
     take(Chunk::Rows(all))?;
     take(Chunk::End)
 }

@@ -67,6 +67,11 @@ impl Partition {
         &self.name
     }
 
+    /// The identity of its run, if it is known.
+    pub fn run(&self) -> Option<&str> {
+        self.run.as_deref()
+    }
+
     /// The partition of the merged points of segments; `None` unless all are in one partition.
     pub(super) fn of_merged<'a>(mut entries: impl Iterator<Item = &'a SegmentEntry>) -> Option<Self> {
         let mut merged = entries.next()?.partition.clone()?;
@@ -95,7 +100,7 @@ impl Snapshot {
             let Some(Partition { name, run }) = &entry.partition else { continue };
             let empty = || PartitionSummary { name: name.clone(), run: run.clone(), points: 0 };
             let summary = partitions.entry(name).or_insert_with(empty);
-            summary.points += entry.point_count();
+            summary.points = summary.points.saturating_add(entry.point_count());
             if summary.run != *run {
                 summary.run = None;
             }
@@ -166,7 +171,7 @@ impl StoredLayer {
             if removed.is_empty() {
                 return Ok(0);
             }
-            let points = removed.iter().map(|partition| partition.points).sum();
+            let points = removed.iter().fold(0, |sum: u64, partition| sum.saturating_add(partition.points));
             let emptied = removed.into_iter().map(|partition| partition.name).collect();
             self.commit_locked(&lock, Change { emptied, ..Change::default() }, &[])?;
             Ok(points)

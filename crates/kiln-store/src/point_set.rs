@@ -54,7 +54,7 @@ impl PointSet for Snapshot {
         let damaged = self.damaged();
         (!damaged.is_empty()).then(|| DamagedPoints {
             segments: damaged.len() as u64,
-            points: Some(damaged.iter().map(|damage| damage.points).sum()),
+            points: Some(damaged.iter().fold(0, |sum: u64, damage| sum.saturating_add(damage.points))),
             reasons: damaged.iter().map(|damage| damage.public_reason.clone()).collect(),
         })
     }
@@ -101,6 +101,10 @@ impl PointSet for Snapshot {
 
     fn bin_level(&self) -> Option<u32> {
         self.level()
+    }
+
+    fn bucket_us(&self) -> Option<u64> {
+        self.bucket_us()
     }
 
     fn sample(&self, query: &Query<'_>, count: usize, _level: u32) -> Result<Vec<(f64, f64)>> {

@@ -16,6 +16,7 @@ use arrow_schema::{DataType, Field, Schema, TimeUnit};
 
 use super::arrow_file::{ArrowFile, ArrowWriter, FileDigest};
 use super::bins::BinColumns;
+use super::numbers::{NumberType, Numbers};
 use super::requests::{self, Request};
 use super::rows::{Columns, Names, Rows};
 use kiln_core::error::{Error, Result};
@@ -71,7 +72,7 @@ impl PointsWriter {
             fields.extend(EXACT.map(|name| Field::new(name, DataType::Float64, false)));
         }
         if columns.level.is_some() {
-            fields.push(Field::new("n", DataType::UInt64, false));
+            fields.push(Field::new("n", NumberType::of(columns.max_n).data_type(), false));
         }
         match (columns.weighted, columns.level) {
             (false, _) => {}
@@ -103,6 +104,11 @@ impl PointsWriter {
         Ok(Self { file, columns, names, pending: Rows::default() })
     }
 
+    /// The columns that are written.
+    pub(super) fn columns(&self) -> &Columns {
+        &self.columns
+    }
+
     /// Writes the next points. Their category codes must be those of the writer's columns.
     pub(super) fn push(&mut self, rows: Rows) -> Result<()> {
         let mut rows = rows;
@@ -130,7 +136,7 @@ impl PointsWriter {
             );
         }
         if self.columns.level.is_some() {
-            columns.push(Arc::new(UInt64Array::from(rows.n[range.clone()].to_vec())));
+            columns.push(NumberType::of(self.columns.max_n).array(&rows.n[range.clone()])?);
         }
         if self.columns.weighted {
             if self.columns.level.is_some() {
@@ -212,14 +218,14 @@ pub(super) struct PointBatch {
 #[derive(Debug)]
 pub(super) struct BinBuffers {
     /// The number of points of each row.
-    pub(super) n: ScalarBuffer<u64>,
+    pub(super) n: Numbers,
     /// Sums and maximums of the weights; `None` if every point weighs 1.
     pub(super) weights: Option<(ScalarBuffer<f64>, ScalarBuffer<f32>)>,
 }
 
 impl BinBuffers {
     fn read(batch: &RecordBatch) -> Option<Self> {
-        let n = batch.column_by_name("n")?.as_primitive_opt::<UInt64Type>()?.values().clone();
+        let n = Numbers::read(batch.column_by_name("n")?)?;
         let weights = match (batch.column_by_name("weight"), batch.column_by_name("max")) {
             (Some(sum), Some(max)) => Some((
                 sum.as_primitive_opt::<Float64Type>()?.values().clone(),
@@ -242,7 +248,7 @@ impl BinBuffers {
         n.clear();
         sum.clear();
         max.clear();
-        n.extend(rows.clone().map(|row| self.n[row]));
+        n.extend(rows.clone().map(|row| self.n.get(row)));
         if let Some((sums, maximums)) = &self.weights {
             sum.extend(rows.clone().map(|row| sums[row]));
             max.extend(rows.map(|row| maximums[row]));
@@ -252,7 +258,10 @@ impl BinBuffers {
     /// The columns of some rows.
     pub(super) fn slice(&self, rows: Range<usize>) -> BinColumns<'_> {
         let weights = self.weights.as_ref();
-        BinColumns { n: &self.n[rows.clone()], weights: weights.map(|(sum, max)| (&sum[rows.clone()], &max[rows])) }
+        BinColumns {
+            n: self.n.slice(rows.clone()),
+            weights: weights.map(|(sum, max)| (&sum[rows.clone()], &max[rows])),
+        }
     }
 }
 
@@ -464,8 +473,9 @@ impl PointsFile {
     /// The batches that contain `rows`, with the range of these rows in each batch. Damaged batches are skipped; the file
     /// is then [damaged](Self::damage).
     pub(super) fn batch_ranges(&self, rows: Range<u64>) -> impl Iterator<Item = (&PointBatch, Range<usize>)> {
-        let batches = (rows.start as usize) / BATCH_ROWS..(rows.end as usize).div_ceil(BATCH_ROWS);
-        let batches = if rows.is_empty() { 0..0 } else { batches };
+        // Rows of a number that another file has may be beyond the end.
+        let end = (rows.end as usize).div_ceil(BATCH_ROWS).min(self.batches.len());
+        let batches = if rows.is_empty() { 0..0 } else { (rows.start as usize) / BATCH_ROWS..end };
         batches.filter(|&index| self.file.is_intact(index)).map(move |index| {
             let batch = &self.batches[index];
             let local = |row: u64| (row.max(batch.first_row) - batch.first_row).min(batch.len() as u64) as usize;
@@ -503,7 +513,7 @@ impl PointsFile {
             }
             rows.weight.extend(batch.weight.iter().flat_map(|weight| &weight[range.clone()]));
             if let Some(bins) = batch.bins.as_ref().map(|bins| bins.slice(range.clone())) {
-                rows.n.extend_from_slice(bins.n);
+                bins.n.append_to(&mut rows.n);
                 if let Some((sum, max)) = bins.weights {
                     rows.sum.extend_from_slice(sum);
                     rows.weight.extend_from_slice(max);

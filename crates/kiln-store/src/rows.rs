@@ -45,6 +45,8 @@ pub(super) struct Columns {
     pub(super) exact: bool,
     /// The level of rows that stand for many points each.
     pub(super) level: Option<u32>,
+    /// The greatest number of points of a row of bins, or more.
+    pub(super) max_n: u64,
     pub(super) weighted: bool,
     pub(super) timed: bool,
     /// The names of the categories, if there are any.
@@ -235,6 +237,22 @@ impl Rows {
         }
     }
 
+    /// Adds the weights and times that `columns` have and the rows lack.
+    pub(super) fn complete(&mut self, columns: &Columns) {
+        let count = self.len();
+        if columns.weighted {
+            if columns.level.is_some() && self.sum.is_empty() {
+                self.sum = self.n.iter().map(|&n| n as f64).collect();
+            }
+            if self.weight.is_empty() {
+                self.weight = vec![1.0; count];
+            }
+        }
+        if columns.timed && self.time_us.is_empty() {
+            self.time_us = vec![Points::NO_TIME; count];
+        }
+    }
+
     /// The number of points that the rows stand for.
     pub(super) fn points(&self) -> u64 {
         if self.level.is_none() {
@@ -271,6 +289,7 @@ impl Rows {
             frame: self.frame,
             exact: self.exact_columns().is_some(),
             level: self.level,
+            max_n: self.n.iter().copied().max().unwrap_or_default(),
             weighted: !self.weight.is_empty(),
             timed: !self.time_us.is_empty(),
             names: (!self.category.is_empty() && !self.names.list.is_empty()).then(|| self.names.clone()),
@@ -308,13 +327,18 @@ impl Rows {
         for (key, (sorted, _)) in self.keys.iter_mut().zip(&order) {
             *key = *sorted;
         }
-        self.exact.iter_mut().for_each(|column| reorder(column, &order));
-        reorder(&mut self.weight, &order);
-        reorder(&mut self.n, &order);
-        reorder(&mut self.sum, &order);
-        reorder(&mut self.time_us, &order);
-        reorder(&mut self.category, &order);
-        reorder(&mut self.track, &order);
+        self.reorder(&order);
+    }
+
+    /// Moves the values of all columns but the keys into an order of rows.
+    pub(super) fn reorder(&mut self, order: &[(u64, u32)]) {
+        self.exact.iter_mut().for_each(|column| reorder(column, order));
+        reorder(&mut self.weight, order);
+        reorder(&mut self.n, order);
+        reorder(&mut self.sum, order);
+        reorder(&mut self.time_us, order);
+        reorder(&mut self.category, order);
+        reorder(&mut self.track, order);
     }
 }
 
@@ -358,6 +382,7 @@ fn append<T: Copy>(column: &mut Vec<T>, before: usize, after: usize, values: Opt
     }
 }
 
+/// Moves the values of a column into an order of rows.
 fn reorder<T: Copy>(column: &mut Vec<T>, order: &[(u64, u32)]) {
     if !column.is_empty() {
         *column = order.iter().map(|(_, index)| column[*index as usize]).collect();

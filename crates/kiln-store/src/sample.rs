@@ -33,7 +33,9 @@ impl Snapshot {
                         let positions = selected.rows.iter().map(|&row| (row as usize, batch.position(row as usize)));
                         match &batch.bins {
                             None => positions.for_each(|(_, position)| sample.push(position)),
-                            Some(bins) => positions.for_each(|(row, position)| sample.push_many(position, bins.n[row])),
+                            Some(bins) => {
+                                positions.for_each(|(row, position)| sample.push_many(position, bins.n.get(row)));
+                            }
                         }
                     });
                 }
@@ -102,13 +104,14 @@ impl Segment {
         let rows = first_row..(first_row + BATCH_ROWS as u64).min(self.entry.rows);
         let (batch, range) = self.points.batch_ranges(rows).next()?;
         let mut rest = rank - before[index];
-        let n = &batch.bins.as_ref()?.n[range.clone()];
-        let contains = |n: &u64| {
-            let is_here = rest < *n;
-            rest = rest.saturating_sub(*n);
+        let n = &batch.bins.as_ref()?.n;
+        let contains = |row: &usize| {
+            let n = n.get(*row);
+            let is_here = rest < n;
+            rest = rest.saturating_sub(n);
             is_here
         };
-        Some(batch.position(range.start + n.iter().position(contains)?))
+        range.into_iter().find(contains).map(|row| batch.position(row))
     }
 
     /// The number of points before each batch.
@@ -119,7 +122,7 @@ impl Segment {
             before.push(points);
             let rows = first_row..(first_row + BATCH_ROWS as u64).min(self.entry.rows);
             let of = |(batch, range): (&PointBatch, _)| batch.points_of(range);
-            points = points.saturating_add(self.points.batch_ranges(rows).map(of).sum());
+            points = self.points.batch_ranges(rows).map(of).fold(points, u64::saturating_add);
         }
         before
     }

@@ -180,7 +180,12 @@ impl SinkColumns {
             codes.map(|codes| Categories { codes, names }),
         )?;
         match (&batch.bins, level) {
-            (Some(bins), Some(level)) => with_bins(points, bins.slice(rows), level, columns.weights),
+            (Some(bins), Some(level)) => {
+                let BinColumns { n, weights } = bins.slice(rows);
+                self.n.clear();
+                n.append_to(&mut self.n);
+                with_bins(points, &self.n, weights, level, columns.weights)
+            }
             _ => Ok(points),
         }
     }
@@ -220,7 +225,7 @@ impl SinkColumns {
         match (&batch.bins, level) {
             (Some(bins), Some(level)) => {
                 let weights = bins.weights.is_some().then_some((&*self.sum, &*self.max));
-                with_bins(points, BinColumns { n: &self.n, weights }, level, columns.weights)
+                with_bins(points, &self.n, weights, level, columns.weights)
             }
             _ => Ok(points),
         }
@@ -238,8 +243,13 @@ impl SinkColumns {
 }
 
 /// Marks rows as bins of `level`, with their weights if `weights`.
-fn with_bins<'a>(points: Points<'a>, bins: BinColumns<'a>, level: u32, weights: bool) -> Result<Points<'a>> {
-    let BinColumns { n, weights: columns } = bins;
+fn with_bins<'a>(
+    points: Points<'a>,
+    n: &'a [u64],
+    columns: Option<(&'a [f64], &'a [f32])>,
+    level: u32,
+    weights: bool,
+) -> Result<Points<'a>> {
     match columns.filter(|_| weights) {
         Some((sum, max)) => points.with_weight(max)?.with_bins(PointBins { level, n, sum: Some(sum) }),
         None => points.with_bins(PointBins { level, n, sum: None }),

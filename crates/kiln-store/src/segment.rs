@@ -59,6 +59,9 @@ pub(super) struct SegmentTotals {
     /// The number of points that rows stand for; `None` if each row is one point.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) n: Option<u64>,
+    /// The greatest number of points of a row of bins; `None` if it is unknown, or each row is one point.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) max_n: Option<u64>,
     /// Whether the greatest weight of some bin is unknown.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) without_max: bool,
@@ -119,6 +122,7 @@ impl SegmentTotals {
     /// of the means of the rows, and so is the maximum if the greatest weights are unknown.
     fn add_bins(&mut self, rows: &Rows) {
         self.n = Some(self.n.unwrap_or_default().saturating_add(rows.points()));
+        self.max_n = self.max_n.max(rows.n.iter().copied().max());
         for ((&sum, &max), &n) in rows.sum.iter().zip(&rows.weight).zip(&rows.n) {
             let mean = sum / n as f64;
             self.without_max |= max.is_nan();
@@ -200,7 +204,9 @@ impl SegmentWriter {
     }
 
     /// Writes the next points, in Z-order.
-    pub(super) fn push(&mut self, rows: Rows) -> Result<()> {
+    pub(super) fn push(&mut self, mut rows: Rows) -> Result<()> {
+        // The points of a part of a merge may have no weights or times, while others have some.
+        rows.complete(self.points.columns());
         self.totals.add(&rows);
         self.rows += rows.len() as u64;
         self.points.push(rows)
@@ -218,7 +224,7 @@ impl SegmentWriter {
         let points = points.finish(durable)?;
         let bins = if with_bins {
             let file = PointsFile::open(&points_path(&folder, &name), points, frame)?;
-            let bins = build(&file, &bins_path(&folder, &name), threads, durable, progress)?;
+            let bins = build(&file, totals.n, &bins_path(&folder, &name), threads, durable, progress)?;
             if let Some(damage) = file.damage() {
                 return Err(damage);
             }
@@ -254,7 +260,18 @@ impl Segment {
         frame: Frame,
         level: Option<u32>,
     ) -> Result<Self> {
-        let points = PointsFile::open(&points_path(folder, name), entry.points, frame)?;
+        Self::open_files(&points_path(folder, name), &bins_path(folder, name), entry, frame, level)
+    }
+
+    /// Opens the segment whose files are at these paths.
+    pub(super) fn open_files(
+        points: &Path,
+        bins: &Path,
+        entry: &SegmentEntry,
+        frame: Frame,
+        level: Option<u32>,
+    ) -> Result<Self> {
+        let points = PointsFile::open(points, entry.points, frame)?;
         if points.rows > 0 && points.has_bins() != level.is_some() {
             return Err(Error::input(points.path(), "it is damaged: its rows are not those of the layer"));
         }
@@ -262,8 +279,11 @@ impl Segment {
             let reason = format!("it is damaged: {} points instead of {}", points.rows, entry.rows);
             return Err(Error::input(points.path(), reason));
         }
+        entry.check_totals(frame, level).map_err(|what| {
+            Error::input(points.path(), format!("it is damaged: the manifest contradicts it: {what}"))
+        })?;
         let blocks = match entry.bins {
-            Some(bins) => Some(BlocksFile::open(&bins_path(folder, name), bins, entry.rows)?),
+            Some(digest) => Some(BlocksFile::open(bins, digest, entry.rows)?),
             None => None,
         };
         let requests = points.requests().into_iter().map(|request| (request.key.clone(), request)).collect();
@@ -308,6 +328,7 @@ impl Segment {
             frame: self.points.frame,
             exact: self.points.has_exact_positions(),
             level: self.level,
+            max_n: self.entry.totals.max_n.unwrap_or(u64::MAX),
             weighted: self.points.is_weighted(),
             timed: self.points.is_timed(),
             names: self.points.has_categories().then(|| self.points.names.clone()),

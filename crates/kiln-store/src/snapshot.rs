@@ -102,15 +102,17 @@ impl Snapshot {
 
     /// The version, which changes with the points of the snapshot and with the description.
     pub fn version(&self) -> String {
-        let Manifest { id, version, .. } = &self.manifest;
+        let version = self.manifest.version_text();
         if !self.damaged.is_empty() {
             // Other segments may be damaged after some were restored.
-            let mut ids: Vec<u64> = self.damaged.iter().map(|damage| damage.segment).collect();
+            // Mirrors number them on their own, but their content is the same.
+            let mut ids: Vec<[u64; 2]> =
+                self.damaged.iter().map(|damage| [damage.segment, u64::from(damage.crc32)]).collect();
             ids.sort_unstable();
-            let ids: Vec<u8> = ids.into_iter().flat_map(u64::to_le_bytes).collect();
-            return format!("{id}-{version}-{:08x}", crc32fast::hash(&ids));
+            let ids: Vec<u8> = ids.into_iter().flatten().flat_map(u64::to_le_bytes).collect();
+            return format!("{version}-{:08x}", crc32fast::hash(&ids));
         }
-        format!("{id}-{version}")
+        version
     }
 
     /// Its description.
@@ -160,7 +162,8 @@ impl Snapshot {
             let totals = &segment.entry.totals;
             summary.points = summary.points.saturating_add(segment.entry.point_count());
             summary.bytes += segment.bytes();
-            summary.untimed += if totals.time_us.is_some() { totals.untimed } else { segment.entry.point_count() };
+            let untimed = if totals.time_us.is_some() { totals.untimed } else { segment.entry.point_count() };
+            summary.untimed = summary.untimed.saturating_add(untimed);
             if let Some([first, last]) = totals.time_us {
                 let [from, to] = summary.time_us.get_or_insert([first, last]);
                 (*from, *to) = ((*from).min(first), (*to).max(last));

@@ -293,6 +293,11 @@ impl Store {
         self.claim.check()
     }
 
+    /// The time in Unix seconds until which files that are removed now stay; `None` without a grace time.
+    pub(super) fn grace_until_s(&self) -> Option<u64> {
+        self.grace.until_s(&self.folder)
+    }
+
     /// The folder of the layer `name`. All paths are built here from validated names, so none leads out of the store.
     fn layer_folder(&self, name: &str) -> Result<PathBuf> {
         layer_name::check(name)?;

@@ -5,12 +5,15 @@ mod cell_bins;
 mod damage;
 mod expiry;
 mod failures;
+mod forged;
 mod grace;
 mod matrix;
+mod mirror;
 mod names;
 mod occupancy;
 mod partitions;
 mod plane;
+mod publish;
 mod shared;
 mod time_parts;
 

@@ -5,7 +5,9 @@ use std::ops::Deref;
 use std::path::Path;
 use std::time::SystemTime;
 
-use memmap2::{Advice, Mmap, UncheckedAdvice};
+use memmap2::Mmap;
+#[cfg(unix)]
+use memmap2::{Advice, UncheckedAdvice};
 
 pub(crate) use std::fs::{File, create_dir, metadata, read_dir, remove_dir, remove_dir_all, remove_file, rename};
 
@@ -24,6 +26,11 @@ pub(crate) fn try_exists(path: &Path) -> io::Result<bool> {
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// The size of the file at `path` in bytes.
+pub(crate) fn length(path: &Path) -> io::Result<u64> {
+    metadata(path).map(|metadata| metadata.len())
 }
 
 /// Whether there is a folder at `path`.
@@ -184,20 +191,26 @@ impl Map {
         Ok(Self(map))
     }
 
-    /// Hints whether the file is read sequentially, which enables read-ahead.
+    /// Hints whether the file is read sequentially, which enables read-ahead. Without effect on Windows.
+    #[cfg_attr(not(unix), allow(clippy::unused_self, unused_variables))]
     pub(crate) fn advise_sequential(&self, is_sequential: bool) {
+        #[cfg(unix)]
         let _ = self.0.advise(if is_sequential { Advice::Sequential } else { Advice::Normal });
     }
 
-    /// Releases the whole pages of a range of the file from memory.
+    /// Releases the whole pages of a range of the file from memory. Without effect on Windows.
+    #[cfg_attr(not(unix), allow(clippy::unused_self, unused_variables))]
     pub(crate) fn release(&self, offset: usize, length: usize) {
-        const PAGE: usize = 4096;
-        let (start, end) = (offset.next_multiple_of(PAGE), (offset + length) / PAGE * PAGE);
-        if start < end {
-            // SAFETY: this is a shared mapping of a file that is only read: discarded pages are read again from the
-            // file.
-            #[allow(unsafe_code)]
-            let _ = unsafe { self.0.unchecked_advise_range(UncheckedAdvice::DontNeed, start, end - start) };
+        #[cfg(unix)]
+        {
+            const PAGE: usize = 4096;
+            let (start, end) = (offset.next_multiple_of(PAGE), (offset + length) / PAGE * PAGE);
+            if start < end {
+                // SAFETY: this is a shared mapping of a file that is only read: discarded pages are read again from the
+                // file.
+                #[allow(unsafe_code)]
+                let _ = unsafe { self.0.unchecked_advise_range(UncheckedAdvice::DontNeed, start, end - start) };
+            }
         }
     }
 }

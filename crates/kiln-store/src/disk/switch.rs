@@ -91,6 +91,13 @@ pub(crate) fn try_exists(path: &Path) -> io::Result<bool> {
     }
 }
 
+pub(crate) fn length(path: &Path) -> io::Result<u64> {
+    match World::current() {
+        Some(context) => context.status(path).map(|status| status.length),
+        None => real::length(path),
+    }
+}
+
 pub(crate) fn is_dir(path: &Path) -> bool {
     let is_dir = |status: Status| status.kind == FileKind::Folder;
     World::current().map_or_else(|| real::is_dir(path), |context| context.status(path).is_ok_and(is_dir))

@@ -24,6 +24,14 @@ impl Fate {
     }
 }
 
+/// The outcome of an import of a run of a partition.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum PartitionImport {
+    Replaced,
+    Same,
+    Failed,
+}
+
 /// The possible fates of a request.
 pub(crate) type Fates = BTreeSet<Fate>;
 
@@ -76,6 +84,46 @@ impl Layer {
             }
             fates.insert(Fate::Absent);
         }
+    }
+
+    /// A removal of the requests of a partition that were there when it began.
+    pub(crate) fn empty(&mut self, partition: usize, is_done: bool) {
+        for (_, fates) in self.requests.values_mut().filter(|(request, _)| request.partition == Some(partition)) {
+            if is_done {
+                fates.clear();
+            }
+            fates.insert(Fate::Absent);
+        }
+    }
+
+    /// An import of a run of a partition, again if its request was sent before: the same run changes nothing while a point
+    /// of it is there.
+    pub(crate) fn import(&mut self, request: Request, import: PartitionImport) -> Result<(), String> {
+        let Some(partition) = request.partition else { return Ok(()) };
+        let known = self.requests.get(&request.number).map(|(_, fates)| fates.clone()).unwrap_or_default();
+        let has_points = |fate: &Fate| matches!(fate, Fate::Since(time) if !request.since(*time).is_empty());
+        match import {
+            PartitionImport::Replaced => {
+                if !known.is_empty() && known.iter().all(has_points) {
+                    return Err(format!("the run {} of a partition was imported again", request.run()));
+                }
+                self.empty(partition, true);
+                self.requests.insert(request.number, (request, Fates::from([Fate::ALL])));
+            }
+            PartitionImport::Same => {
+                let same: Fates = known.into_iter().filter(has_points).collect();
+                if same.is_empty() {
+                    return Err(format!("the run {} of a partition is the same, but it is not there", request.run()));
+                }
+                self.requests.insert(request.number, (request, same));
+            }
+            PartitionImport::Failed => {
+                self.empty(partition, false);
+                let fates = known.into_iter().chain([Fate::Absent, Fate::ALL]).collect();
+                self.requests.insert(request.number, (request, fates));
+            }
+        }
+        Ok(())
     }
 
     /// Compares what is seen with what is acknowledged, and narrows what is possible to it.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use kiln_core::error::Error;
 use kiln_core::source::{CoordinateSpace, MemorySource, Query};
 
-use super::points::{self, Columns, Contents, Request};
-use crate::{AppendOutcome, ClockCheck, Description, ExistingPoints, Progress, Store, StoredLayer};
+use super::points::{self, Columns, Contents, PARTITIONS, Request};
+use crate::{AppendOutcome, ClockCheck, Description, ExistingPoints, Partition, Progress, Store, StoredLayer};
 
 /// One operation of a round.
 #[derive(Clone, Debug)]
@@ -25,6 +25,9 @@ pub(super) enum Operation {
     /// A removal of points that are older than so many days.
     Age(u64),
     Replace(Request),
+    /// An import of a run of a partition.
+    ImportPartition(Request),
+    RemovePartition(usize),
     Remove,
     Create(Option<Request>),
 }
@@ -113,6 +116,17 @@ fn attempt(store: &Store, name: &str, operation: Operation, sent: &BTreeMap<u32,
             let columns = Columns::of(request);
             let source = MemorySource(columns.points());
             layer.import(&source, &Query::default(), ExistingPoints::Replace, None, 1, &progress)?;
+        }
+        Operation::ImportPartition(request) => {
+            let columns = Columns::of(request);
+            let source = MemorySource(columns.points());
+            let prepared = layer.prepare_import(&source, &Query::default(), 1, &progress)?;
+            let name = PARTITIONS[request.partition.unwrap_or_default()];
+            let (_, is_new) = layer.commit_partition(prepared, Partition::new(name, Some(request.run()))?, None)?;
+            return Ok(if is_new { Outcome::Done } else { Outcome::Duplicate });
+        }
+        Operation::RemovePartition(partition) => {
+            layer.remove_partitions(|name| name == PARTITIONS[partition])?;
         }
         Operation::Verify => drop(layer.verify()),
         _ => {

@@ -1,6 +1,6 @@
 //! The effects of operations on the model.
 
-use super::model::{Fate, Fates, Layer};
+use super::model::{Fate, Fates, Layer, PartitionImport};
 use super::operation::{Operation, Outcome};
 use super::points::Contents;
 use super::run::{LAYERS, Run};
@@ -15,7 +15,7 @@ impl Run {
                     model.may_be_absent = true;
                     model.requests.extend(request.map(|request| (request.number, (request, Fates::from([Fate::ALL])))));
                 }
-                Operation::Append(request, _) | Operation::Replace(request) => {
+                Operation::Append(request, _) | Operation::Replace(request) | Operation::ImportPartition(request) => {
                     if let Some(model) = &mut self.layers[layer] {
                         model.requests.entry(request.number).or_insert((*request, Fates::from([Fate::Absent])));
                     }
@@ -36,7 +36,11 @@ impl Run {
     ) -> Result<(), String> {
         let is_done = matches!(outcome, Outcome::Done | Outcome::Duplicate);
         let exclusive = operations.iter().find_map(|(_, operation)| match operation {
-            Operation::Expire(_) | Operation::Replace(_) | Operation::Remove => Some(operation.clone()),
+            Operation::Expire(_)
+            | Operation::Replace(_)
+            | Operation::ImportPartition(_)
+            | Operation::RemovePartition(_)
+            | Operation::Remove => Some(operation.clone()),
             _ => None,
         });
         if let Outcome::Wrong(error) = outcome {
@@ -87,6 +91,15 @@ impl Run {
                 let fates = if is_done { vec![Fate::ALL] } else { vec![Fate::ALL, Fate::Absent] };
                 model.requests.insert(number, (*request, Fates::from_iter(fates)));
             }
+            Operation::ImportPartition(request) => model.import(
+                *request,
+                match outcome {
+                    Outcome::Done => PartitionImport::Replaced,
+                    Outcome::Duplicate => PartitionImport::Same,
+                    _ => PartitionImport::Failed,
+                },
+            )?,
+            Operation::RemovePartition(partition) => model.empty(*partition, is_done),
             Operation::Remove if is_done => self.layers[layer] = None,
             Operation::Remove => model.may_be_absent = true,
             Operation::Create(_) => model.may_be_absent = !is_done,

@@ -15,7 +15,12 @@ pub(crate) struct Request {
     pub(crate) points: u32,
     /// The time of the first point; `None` if no point has one.
     pub(crate) time_us: Option<i64>,
+    /// The index in [`PARTITIONS`] of its partition, of which it is a run; `None` if it is in none.
+    pub(crate) partition: Option<usize>,
 }
+
+/// The names of partitions.
+pub(crate) const PARTITIONS: [&str; 2] = ["monday", "tuesday"];
 
 /// The maximum number of points of a request.
 pub(crate) const MAX_POINTS: u32 = 64;
@@ -61,6 +66,11 @@ impl Columns {
 }
 
 impl Request {
+    /// The identity of the run of a partition that the request is.
+    pub(crate) fn run(self) -> String {
+        format!("run-{}", self.number)
+    }
+
     fn id(self, index: u32) -> u32 {
         self.number * MAX_POINTS + index
     }
@@ -97,10 +107,32 @@ pub(crate) fn read(snapshot: &Snapshot, requests: &BTreeMap<u32, Request>) -> Re
         ControlFlow::Continue(())
     };
     snapshot.scan(&query, &mut [&mut sink]).map_err(|error| format!("the points cannot be read: {error}"))?;
-    match wrong {
-        Some(wrong) => Err(wrong),
-        None => Ok(contents),
+    if let Some(wrong) = wrong {
+        return Err(wrong);
     }
+    check_partitions(snapshot, &contents, requests)?;
+    Ok(contents)
+}
+
+/// Checks that each partition has the points of one run.
+fn check_partitions(snapshot: &Snapshot, contents: &Contents, requests: &BTreeMap<u32, Request>) -> Result<(), String> {
+    if !snapshot.damaged().is_empty() {
+        return Ok(());
+    }
+    let partitions = snapshot.partitions();
+    for (index, name) in PARTITIONS.iter().enumerate() {
+        let read = contents.iter().filter_map(|(number, points)| {
+            let request = requests.get(number).filter(|request| request.partition == Some(index))?;
+            Some((Some(request.run()), points.len() as u64))
+        });
+        let read: Vec<_> = read.collect();
+        let listed = partitions.iter().filter(|partition| partition.name == *name);
+        let listed: Vec<_> = listed.map(|partition| (partition.run.clone(), partition.points)).collect();
+        if read != listed || read.len() > 1 {
+            return Err(format!("the partition {name} has the runs {read:?}, listed are {listed:?}"));
+        }
+    }
+    Ok(())
 }
 
 fn add(

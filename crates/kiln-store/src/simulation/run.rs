@@ -10,7 +10,7 @@ use super::disk::Blind;
 use super::model::{Fate, Fates, Layer};
 use super::operation::{Operation, Outcome, perform};
 use super::outcome::check_success;
-use super::points::{Contents, MAX_POINTS, Request};
+use super::points::{Contents, MAX_POINTS, PARTITIONS, Request};
 use super::world::{Faults, Task};
 use crate::{Snapshot, Store};
 
@@ -201,9 +201,21 @@ impl Run {
         let (number, points) = (self.number(), 1 + self.below(u64::from(MAX_POINTS)) as u32);
         // Times around the start of the simulation, a day and more apart.
         let time_us = (self.below(4) > 0).then(|| 1_767_000_000_000_000 + self.below(40) as i64 * 20_000_000_000);
-        let request = Request { number, points, time_us };
+        let request = Request { number, points, time_us, partition: None };
         self.sent.insert(number, request);
         request
+    }
+
+    /// A new run of a partition.
+    fn partition_run(&mut self) -> Request {
+        let partition = Some(self.partition());
+        let request = Request { partition, ..self.request() };
+        self.sent.insert(request.number, request);
+        request
+    }
+
+    fn partition(&self) -> usize {
+        self.below(PARTITIONS.len() as u64) as usize
     }
 
     /// The operations of a round, each with its process.
@@ -211,12 +223,17 @@ impl Run {
         let Some(model) = &self.layers[layer] else { return vec![(self.process(), self.creation())] };
         let retries: Vec<Request> =
             model.requests.values().filter(|entry| self.can_retry(entry)).map(|(request, _)| *request).collect();
+        let runs: Vec<Request> = model.requests.values().map(|(request, _)| *request).collect();
+        let runs: Vec<Request> = runs.into_iter().filter(|request| request.partition.is_some()).collect();
         let mut operations = Vec::new();
-        match self.below(12) {
+        match self.below(14) {
             0 => operations.push(Operation::Expire(1_767_000_000_000_000 + self.below(45) as i64 * 18_000_000_000)),
             1 => operations.push(Operation::Replace(self.request())),
             2 if self.below(2) == 0 => operations.push(Operation::Remove),
             3 | 4 => operations.push(Operation::Age(1 + self.below(9))),
+            5 | 6 => operations.push(Operation::ImportPartition(self.partition_run())),
+            7 => operations.extend(self.world.state().random.choose(&runs).copied().map(Operation::ImportPartition)),
+            8 if self.below(2) == 0 => operations.push(Operation::RemovePartition(self.partition())),
             _ => {}
         }
         let is_exclusive = !operations.is_empty();

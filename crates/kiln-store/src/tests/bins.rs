@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::numbers::Numbers;
+use crate::partition::Partition;
+use crate::segment::Segment;
 use kiln_core::geo::{PointBins, morton};
+use kiln_core::source::MemorySource;
 
 const HOUR_US: i64 = 3_600_000_000;
 /// The width of the buckets of time.
@@ -11,11 +15,11 @@ const BUCKET_US: i64 = 60_000_000;
 
 /// The bins of points in cells of a level, by minute and category.
 #[derive(Default)]
-struct SummedColumns {
+pub(super) struct SummedColumns {
     level: u32,
     lon: Vec<f64>,
     lat: Vec<f64>,
-    n: Vec<u64>,
+    pub(super) n: Vec<u64>,
     sum: Vec<f64>,
     max: Vec<f32>,
     time: Vec<i64>,
@@ -27,7 +31,7 @@ fn bucket_of(time_us: i64) -> i64 {
 }
 
 /// Sums points by cell, minute and category.
-fn summed(columns: &Columns, level: u32) -> SummedColumns {
+pub(super) fn summed(columns: &Columns, level: u32) -> SummedColumns {
     let keys = batch(columns).rows.keys;
     let mut cells: BTreeMap<(u64, i64, u32), (u64, f64, f32)> = BTreeMap::new();
     for (i, key) in keys.iter().enumerate() {
@@ -54,7 +58,12 @@ fn summed(columns: &Columns, level: u32) -> SummedColumns {
 
 impl SummedColumns {
     /// Some rows as points, with a maximum or without.
-    fn points<'a>(&'a self, names: &'a [Box<str>], rows: std::ops::Range<usize>, has_max: bool) -> Points<'a> {
+    pub(super) fn points<'a>(
+        &'a self,
+        names: &'a [Box<str>],
+        rows: std::ops::Range<usize>,
+        has_max: bool,
+    ) -> Points<'a> {
         let points = Points::new(&self.lon, &self.lat).unwrap().with_time(&self.time).unwrap();
         let points = points.with_category(Categories { codes: &self.code, names }).unwrap();
         let points = if has_max { points.with_weight(&self.max).unwrap() } else { points };
@@ -64,7 +73,7 @@ impl SummedColumns {
 }
 
 /// A layer of bins that were appended in `parts` writes.
-fn layer_of_bins(store: &Store, summed: &SummedColumns, parts: usize) -> Arc<StoredLayer> {
+pub(super) fn layer_of_bins(store: &Store, summed: &SummedColumns, parts: usize) -> Arc<StoredLayer> {
     let layer = store.create("bins", Description::default()).unwrap();
     let (names, size) = (names(), summed.n.len().div_ceil(parts));
     for start in (0..summed.n.len()).step_by(size) {
@@ -241,4 +250,147 @@ fn the_format_of_a_layer_changes_with_bins_alone() {
     assert!(text.contains("\"format\":3") && text.contains("\"level\":18"), "{text}");
     let reopened = Store::open(store.folder()).unwrap().layer("bins").unwrap().unwrap();
     assert_eq!((reopened.snapshot().points(), reopened.snapshot().level()), (500, Some(18)));
+}
+
+/// The sums of a snapshot on canvases, by each reduction and some filters.
+fn pictures(snapshot: &Snapshot, level: u32) -> Vec<Cells> {
+    let buses = Query::default().with_weights(true).with_category_filter(vec!["bus".into()]);
+    let early = Query::default().with_weights(true).with_end(Some(5 * BUCKET_US));
+    let mut pictures = Vec::new();
+    for canvas in canvases_of(level) {
+        for query in [&Query::default().with_weights(true), &buses, &early] {
+            for reduction in REDUCTIONS {
+                pictures.push(snapshot.cells(query, &canvas, reduction, 20.0, 1).unwrap().0);
+            }
+        }
+    }
+    pictures
+}
+
+#[test]
+fn rows_of_the_same_cell_time_and_category_are_merged_by_compaction() {
+    let columns = some_points(20_000, 7);
+    let (_folder, store) = store();
+    let bins = summed(&columns, 12);
+    let layer = layer_of_bins(&store, &bins, 3);
+    let names = names();
+    for _ in 0..2 {
+        let mut batch = layer.batch();
+        batch.add(bins.points(&names, 0..bins.n.len(), true));
+        layer.append(batch, None).unwrap();
+    }
+    let rows = |snapshot: &Snapshot| snapshot.segments.iter().map(|segment| segment.entry.rows).sum::<u64>();
+    let before = layer.snapshot();
+    assert_eq!((before.points(), rows(&before)), (60_000, 3 * bins.n.len() as u64));
+    layer.compact(2, &Progress::default()).unwrap();
+    let after = layer.snapshot();
+    assert_eq!((after.points(), rows(&after)), (60_000, bins.n.len() as u64));
+    for (one, other) in pictures(&before, 12).iter().zip(pictures(&after, 12)) {
+        assert!(same(one, &other));
+    }
+    assert_eq!(before.summary().untimed, after.summary().untimed);
+    // Rows of the same group in one write, too.
+    let mut batch = layer.batch();
+    batch.add(bins.points(&names, 0..100, true));
+    batch.add(bins.points(&names, 0..100, true));
+    layer.append(batch, None).unwrap();
+    assert_eq!(rows(&layer.snapshot()), bins.n.len() as u64 + 100);
+}
+
+#[test]
+fn numbers_of_points_are_stored_in_the_narrowest_type_of_their_segment() {
+    let (_folder, store) = store();
+    let layer = store.create("bins", Description::default()).unwrap();
+    let bytes = |segment: &Segment| match &segment.points.batches[0].bins.as_ref().unwrap().n {
+        Numbers::U8(_) => 1,
+        Numbers::U16(_) => 2,
+        Numbers::U32(_) => 4,
+        Numbers::U64(_) => 8,
+    };
+    let append = |n: [u64; 2]| {
+        let mut batch = layer.batch();
+        let points = Points::new(&[10.0, 20.0], &[50.0, 50.0]).unwrap();
+        batch.add(points.with_bins(PointBins { level: 10, n: &n, sum: None }).unwrap());
+        layer.append(batch, None).unwrap();
+        layer.snapshot().segments.iter().map(|segment| bytes(segment)).collect::<Vec<_>>()
+    };
+    assert_eq!(append([200, 1]), [1]);
+    assert_eq!(append([200, 255]), [1, 1]);
+    layer.compact(1, &Progress::default()).unwrap();
+    let merged = layer.snapshot();
+    assert_eq!((bytes(&merged.segments[0]), merged.segments[0].entry.rows, merged.points()), (2, 2, 656));
+    assert_eq!(append([65_536, 1]), [2, 4]);
+    assert_eq!(append([1 << 32, 1]), [2, 4, 8]);
+    layer.compact(1, &Progress::default()).unwrap();
+    let merged = layer.snapshot();
+    assert_eq!((bytes(&merged.segments[0]), merged.segments[0].entry.rows), (8, 2));
+    assert_eq!(merged.points(), 656 + 65_537 + (1 << 32) + 1);
+}
+
+#[test]
+fn partitions_of_a_layer_of_bins_are_replaced_merged_and_expire() {
+    let columns = some_points(20_000, 7);
+    let (_folder, store) = store();
+    let (names, bins) = (names(), summed(&columns, 12));
+    let layer = store.create("bins", Description::default()).unwrap();
+    let import = |day: &str, run: &str, bins: &SummedColumns, rows: std::ops::Range<usize>| {
+        let source = MemorySource(bins.points(&names, rows, true));
+        let prepared = layer.prepare_import(&source, &Query::default(), 2, &Progress::default())?;
+        let partition = Partition::new(day, Some(run.to_owned()))?;
+        layer.commit_partition(prepared, partition, None).map(|(_, is_new)| is_new)
+    };
+    let half = bins.n.len() / 2;
+    assert!(import("a", "1", &bins, 0..half).unwrap() && import("b", "1", &bins, half..bins.n.len()).unwrap());
+    let whole = pictures(&layer.snapshot(), 12);
+    assert!(!import("a", "1", &bins, 0..10).unwrap());
+    // Another run replaces the partition alone; the same rows are the same pictures again.
+    assert!(import("a", "2", &bins, 0..10).unwrap());
+    let first: u64 = bins.n[..half].iter().sum();
+    let few: u64 = bins.n[..10].iter().sum();
+    assert_eq!(layer.snapshot().points(), 20_000 - first + few);
+    assert!(import("a", "3", &bins, 0..half).unwrap());
+    layer.compact(1, &Progress::default()).unwrap();
+    let snapshot = layer.snapshot();
+    assert_eq!((snapshot.points(), snapshot.level(), snapshot.partitions().len()), (20_000, Some(12), 2));
+    assert!(whole.iter().zip(pictures(&snapshot, 12)).all(|(one, other)| same(one, &other)));
+    // Bins of another level are rejected, and the partition stays.
+    let coarse = summed(&columns, 10);
+    let error = import("a", "4", &coarse, 0..100).unwrap_err().to_string();
+    assert_eq!(error, "layer: the rows are bins of level 10, but those of the layer are of level 12");
+    assert_eq!(layer.snapshot().version(), snapshot.version());
+    assert_eq!(layer.remove_partitions(|name| name == "a").unwrap(), first);
+    assert_eq!(layer.snapshot().points(), 20_000 - first);
+    // The only partition that is left may be replaced by one of another level.
+    assert!(import("b", "2", &coarse, 0..coarse.n.len()).unwrap());
+    assert_eq!((layer.snapshot().points(), layer.snapshot().level()), (20_000, Some(10)));
+}
+
+#[test]
+fn blocks_of_more_points_than_32_bits_have_exact_counts() {
+    const FACTOR: u64 = 1 << 20;
+    let columns = some_points(20_000, 7);
+    let (_folder, store) = store();
+    let mut bins = summed(&columns, 17);
+    let merged = |bins: &SummedColumns| {
+        let layer = layer_of_bins(&store, bins, 2);
+        layer.compact(1, &Progress::default()).unwrap();
+        layer.snapshot()
+    };
+    let narrow = merged(&bins);
+    store.remove("bins").unwrap();
+    bins.n.iter_mut().for_each(|n| *n *= FACTOR);
+    let wide = merged(&bins);
+    assert_eq!((narrow.points(), wide.points()), (20_000, 20_000 * FACTOR));
+    assert!([&narrow, &wide].iter().all(|snapshot| snapshot.segments[0].blocks.is_some()), "the test needs blocks");
+    for canvas in canvases_of(17) {
+        let cells =
+            |snapshot: &Snapshot| snapshot.cells(&Query::default(), &canvas, Reduction::Count, 0.0, 1).unwrap().0;
+        let (narrow, wide) = (cells(&narrow), cells(&wide));
+        assert_eq!(narrow.inside * FACTOR, wide.inside);
+        let counts = |cells: Cells, factor: f32| -> Vec<u32> {
+            let counts = cells.counts.unwrap();
+            counts.cells().iter().map(|count| (count * factor).to_bits()).collect()
+        };
+        assert!(counts(narrow, FACTOR as f32) == counts(wide, 1.0));
+    }
 }
