@@ -30,7 +30,7 @@ function sourceOf(url = '/'): string | undefined {
   if (path === '/') return '/page/index.html';
   if (/^\/matrix\/[^/]+$/.test(path)) return '/page/matrix.html';
   if (/^\/masks\/[^/]+\/page$/.test(path)) return '/mask/index.html';
-  return /^\/(@|page\/|mask\/|kiln-leaflet\/|node_modules\/)/.test(path) ? url : undefined;
+  return /^\/(@|page\/|mask\/|kiln-leaflet\/|kiln-client\/|node_modules\/)/.test(path) ? url : undefined;
 }
 
 export default defineConfig({
@@ -40,8 +40,8 @@ export default defineConfig({
   plugins: [flat],
   resolve: {
     alias: [
-      { find: 'kiln-leaflet/kiln-leaflet.css', replacement: here('kiln-leaflet/src/kiln-leaflet.css') },
-      { find: 'kiln-leaflet', replacement: here('kiln-leaflet/src/index.ts') },
+      { find: 'kiln-leaflet/kiln-leaflet.css', replacement: here('kiln-client/src/kiln.css') },
+      { find: 'kiln-leaflet', replacement: here('kiln-leaflet/src/layers.ts') },
     ],
   },
   experimental: {

@@ -64,8 +64,9 @@ function fill(name, value) {
 
 async function load() {
   mask = await (await request('')).json();
-  const catalog = await (await fetch(new URL('../../catalog', location.href))).json();
-  const names = [...catalog.colormaps, ...catalog.schemes.map(({ name }) => name)];
+  // A server with keys lists none for this page, which has no key: the mask then keeps its own.
+  const { colormaps = [], schemes = [] } = await (await fetch(new URL('../../catalog', location.href))).json();
+  const names = [...colormaps, ...schemes.map(({ name }) => name)];
   byId('colormap').replaceChildren(...[...new Set(names)].map((name) => new Option(name, name)));
   for (const name of ['colormap', 'opacity', 'blur_ksize']) fill(name, mask.style[name] ?? DEFAULTS[name]);
   for (const name of ['vmin', 'vmax']) fill(name, mask[name] ?? '');

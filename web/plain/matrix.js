@@ -1,4 +1,8 @@
 // The plain page of a matrix: the chart of the server. The fragment has the state.
+
+import { askKey } from './key.js';
+import { fetchJson, saveWithKey, showPicture } from './requests.js';
+
 const byId = (id) => document.getElementById(id);
 const layer = location.pathname.split('/').at(-1);
 const url = (query) => `../${layer}/matrix?${new URLSearchParams(query)}`;
@@ -12,23 +16,28 @@ async function show() {
   byId('csv').href = url({ ...zone, format: 'csv' });
   byId('json').href = url({ ...zone, format: 'json' });
   try {
-    const response = await fetch(url({ ...zone, format: 'json' }));
-    const reply = await response.json();
-    if (!response.ok) throw new Error(reply.detail ?? reply.title);
+    const reply = await fetchJson(url({ ...zone, format: 'json' }));
     for (const name of ['x', 'y']) {
       byId(name).replaceChildren(...reply.axes.map((axis) => new Option(axis)));
       byId(name).value = reply[name].axis;
     }
     byId('status').textContent = `${reply.total.toLocaleString('en')} points: ${reply.unit}`;
-    byId('picture').src = url({ ...zone, format: 'svg' });
+    await showPicture(byId('picture'), url({ ...zone, format: 'svg' }));
     byId('picture').alt = `Matrix of ${reply.unit} by ${reply.x.title} and ${reply.y.title}`;
     byId('picture').hidden = false;
   } catch (error) {
-    byId('status').textContent = error instanceof TypeError ? 'The server cannot be reached.' : error.message;
+    report(error);
   }
 }
 
+/** Shows an error, and asks for a key if there is none or it is not accepted. */
+function report(error) {
+  if (error.status === 401 && !byId('key-form')) askKey(byId('controls'), error.message);
+  byId('status').textContent = error.status === 401 ? '' : error.message;
+}
+
 byId('title').textContent = decodeURIComponent(layer);
+for (const format of ['csv', 'json']) byId(format).addEventListener('click', (event) => saveWithKey(event, `${decodeURIComponent(layer)}.${format}`, report));
 const state = new URLSearchParams(location.hash.slice(1));
 for (const name of names) {
   const value = state.get(name);

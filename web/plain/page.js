@@ -1,5 +1,9 @@
 // The map page: shows a layer as tiles or as one picture of the view. A click shows the value.
 
+import { askKey, hasKey, reloadPage } from './key.js';
+import { drawLand } from './land.js';
+import { fetchJson, showPicture } from './requests.js';
+
 const DEFAULTS = { scheme: 'heat', radius: 12, opacity: 80, curve: 'linear' };
 const FADE = 0.2; // fraction of an opaque scheme's colors over which the picture fades in
 const PADDING = 0.1; // of the view, on each side, so that a short drag shows no edge
@@ -40,18 +44,6 @@ function makeMap() {
 }
 
 // --------------------------------------------------------------------------------------------------- requests
-
-/** Sends a request and returns its JSON. A problem (RFC 9457) is thrown as an error with its detail. */
-async function fetchJson(url, options) {
-  const response = await fetch(url, options).catch((error) => {
-    throw error.name === 'AbortError' ? error : new Error('The server cannot be reached.');
-  });
-  const type = response.headers.get('content-type') ?? '';
-  if (response.ok) return response.json();
-  const problem = type.startsWith('application/problem+json') ? await response.json() : {};
-  const title = problem.title ?? `The server returned status ${response.status} ${response.statusText}`.trim();
-  throw new Error(problem.detail ?? title);
-}
 
 /** The bounds and the size of a picture of the view, and its copies on each side where the view is wider than the world. Null if the view is outside the world. */
 function frame() {
@@ -128,9 +120,18 @@ async function refresh() {
   } catch (error) {
     if (signal.aborted) return;
     clear(); // an old picture would be mistaken for the requested one
-    showStatus(error.message, true);
+    report(error);
   }
   byId('map').setAttribute('aria-busy', 'false');
+}
+
+/** Shows an error, and asks for a key if there is none or it is not accepted. */
+function report(error) {
+  showStatus(error.message, true);
+  if (error.status !== 401 || byId('key-form')) return;
+  byId('settings').open = true;
+  askKey(byId('controls'), error.message);
+  showStatus('');
 }
 
 /** Shows one picture of the view. */
@@ -161,7 +162,7 @@ async function refreshTiles(signal) {
   const legend = await legendOfTiles(Math.round(map.getZoom()));
   if (signal.aborted) return;
   const url = here(tileJson.tiles[0]).replace('{y}.png', '{y}{r}.png');
-  const tiles = L.tileLayer(url, { minZoom: PLANE_ZOOM.min, maxNativeZoom: tileJson.maxzoom, className: 'heat' });
+  const tiles = new (hasKey() ? KeyedTiles : L.TileLayer)(url, { minZoom: PLANE_ZOOM.min, maxNativeZoom: tileJson.maxzoom, className: 'heat' });
   tiles.on('tileerror', () => showStatus('Some tiles failed to load.', true));
   show(tiles, legend, tilesSnippet(address));
   showStatus(points(tileJson.kiln.points));
@@ -211,15 +212,31 @@ function debounced(then) {
 async function load(url) {
   const picture = new Image();
   picture.src = url;
+  return decoded(picture, url);
+}
+
+async function decoded(picture, url) {
   await picture.decode().catch(() => {
     throw new Error(`The picture ${url} failed to load.`);
   });
   return picture;
 }
 
+/** Tiles that are loaded with the key of the visitor. */
+const KeyedTiles = L.TileLayer.extend({
+  createTile(coords, done) {
+    const image = Object.assign(document.createElement('img'), { alt: '' });
+    image.addEventListener('load', () => done(null, image));
+    image.addEventListener('error', () => done(new Error('The tile cannot be decoded.'), image));
+    showPicture(image, this.getTileUrl(coords)).catch((error) => done(error, image));
+    return image;
+  },
+});
+
 /** Loads the picture of a legend. Returns null if that fails: the map stays usable without it. */
 async function loadLegend(url) {
-  const legend = url ? await load(url).catch(() => null) : null;
+  const picture = new Image();
+  const legend = url ? await showPicture(picture, url).then(() => decoded(picture, url)).catch(() => null) : null;
   if (legend) legend.alt = 'Legend of the color scale';
   return legend;
 }
@@ -266,6 +283,9 @@ function showStatus(text, isError = false) {
 /** The base URL of the server. */
 const server = () => new URL('.', document.baseURI).href;
 
+/** What code needs on a server with keys: its reader fills in a key. */
+const KEY_PARAMETER = '&key=YOUR_KEY';
+
 /** The comment of a snippet about the map that it needs. */
 const snippetMap = () => `// \`map\` is the map of a page with Leaflet 1.9${isPlane ? ', with crs: L.CRS.Simple' : ''}.`;
 
@@ -273,7 +293,7 @@ const snippetMap = () => `// \`map\` is the map of a page with Leaflet 1.9${isPl
 function tilesSnippet(address) {
   return [
     snippetMap(),
-    `fetch('${server()}${address}').then((response) => response.json()).then(({ tiles, maxzoom, attribution }) => {`,
+    `fetch('${server()}${address}${hasKey() ? KEY_PARAMETER : ''}').then((response) => response.json()).then(({ tiles, maxzoom, attribution }) => {`,
     '  L.tileLayer(tiles[0], { maxNativeZoom: maxzoom, attribution }).addTo(map);',
     '});',
   ].join('\n');
@@ -283,7 +303,7 @@ function tilesSnippet(address) {
 function overlaySnippet(request) {
   return [
     snippetMap(),
-    `const server = '${server()}', headers = { 'Content-Type': 'application/json' };`,
+    `const server = '${server()}', headers = { 'Content-Type': 'application/json'${hasKey() ? ", Authorization: 'Bearer YOUR_KEY'" : ''} };`,
     `const body = JSON.stringify(${JSON.stringify(request)});`,
     "fetch(server + 'overlays', { method: 'POST', headers, body }).then((response) => response.json()).then((overlay) => {",
     '  L.imageOverlay(new URL(overlay.url, server).href, overlay.bounds).addTo(map);',
@@ -415,7 +435,7 @@ function chooseLayer() {
   if (isPlane || inMeters(layer())) {
     // The other kind of layers needs another map, and a layer in meters has a plan and spaces of its own.
     history.replaceState(null, '', `#${new URLSearchParams({ layer: controls.layer.value })}`);
-    return location.reload();
+    return reloadPage();
   }
   applyLayerStyle();
   updateOutputs();
@@ -463,7 +483,7 @@ function readHash() {
   return true;
 }
 
-// ------------------------------------------------------------------------------------------------- plan and land
+// --------------------------------------------------------------------------------------------------------- plan
 
 const inMeters = (layer) => layer !== undefined && !layer.projections.includes('mercator');
 
@@ -473,68 +493,10 @@ function drawPlan() {
   if (!floorplan) return;
   map.createPane('plan').style.zIndex = 150; // below the tiles and the pictures
   const url = `${name}/floorplan${new URL(floorplan.url, server()).search}`;
-  const plan = L.imageOverlay(url, floorplan.bounds, { pane: 'plan', className: 'plan', alt: 'Floor plan' });
-  plan.on('error', () => showStatus('The floor plan failed to load.', true)).addTo(map);
-}
-
-/** The rings of a TopoJSON polygon as [lng, lat], unwrapped: longitudes continue beyond ±180°. */
-function ringsOf(polygon, arcs) {
-  return polygon.map((ring) => {
-    const points = [];
-    let turn = 0;
-    for (const index of ring) {
-      const arc = index < 0 ? [...arcs[~index]].reverse() : arcs[index];
-      for (const [lng, lat] of points.length ? arc.slice(1) : arc) {
-        const step = points.length ? lng + turn - points.at(-1)[0] : 0;
-        if (Math.abs(step) > 180) turn -= Math.sign(step) * 360;
-        points.push([lng + turn, lat]);
-      }
-    }
-    return points;
-  });
-}
-
-/** Decodes the polygons of a TopoJSON topology: delta-encoded integers to degrees, arcs to rings. */
-function polygonsOf({ arcs, transform: { scale, translate }, objects }) {
-  const points = arcs.map((arc) => {
-    let [x, y] = [0, 0];
-    return arc.map(([dx, dy]) => [(x += dx) * scale[0] + translate[0], (y += dy) * scale[1] + translate[1]]);
-  });
-  return objects.land.geometries.flatMap((land) => land.arcs.map((polygon) => ringsOf(polygon, points)));
-}
-
-/** Closes a ring around the pole (Antarctica), whose end is 360° from its start, along the pole. */
-function filled(ring) {
-  const [first, last] = [ring[0], ring.at(-1)];
-  return Math.abs(first[0] - last[0]) < 180 ? ring : [...ring, [last[0], -90], [first[0], -90]];
-}
-
-/** Returns the coastline of a ring: its edges apart from those along the antimeridian. */
-function coast(ring) {
-  const isCut = ([lng]) => Math.abs(lng % 360) > 179.999 && Math.abs(lng % 360) < 180.001;
-  const lines = [[ring[0]]];
-  for (let i = 1; i < ring.length; i++) {
-    if (isCut(ring[i - 1]) && isCut(ring[i])) lines.push([]);
-    lines.at(-1).push(ring[i]);
-  }
-  return lines;
-}
-
-/** Draws five copies of the land side by side, for views wider than the world. */
-async function drawLand() {
-  const polygons = polygonsOf(await fetchJson('assets/land.json'));
-  const pane = map.createPane('land');
-  pane.style.zIndex = 150; // below the tiles and the pictures
-  const renderer = L.svg({ pane: 'land', padding: 0.5 });
-  const copies = (points) => [-720, -360, 0, 360, 720].map((turn) => points.map(([lng, lat]) => [lat, lng + turn]));
-  const fills = polygons.flatMap((rings) => {
-    const each = rings.map((ring) => copies(filled(ring)));
-    return each[0].map((_, i) => each.map((ring) => ring[i])); // a ring and its holes, copy by copy
-  });
-  const lines = polygons.flat().flatMap(coast).filter((line) => line.length > 1).flatMap(copies);
-  L.polygon(fills, { renderer, pane: 'land', interactive: false, stroke: false, className: 'land' }).addTo(map);
-  L.polyline(lines, { renderer, pane: 'land', interactive: false, weight: 1, className: 'coast' }).addTo(map);
-  map.attributionControl.addAttribution('Land: Natural Earth');
+  const image = Object.assign(new Image(), { alt: 'Floor plan' });
+  const failed = () => showStatus('The floor plan failed to load.', true);
+  L.imageOverlay(image, floorplan.bounds, { pane: 'plan', className: 'plan' }).on('error', failed).addTo(map);
+  showPicture(image, url).catch(failed);
 }
 
 // --------------------------------------------------------------------------------------------------------------- start
@@ -560,14 +522,12 @@ function listen() {
   addEventListener('hashchange', () => {
     const before = controls.layer.value;
     readHash();
-    if (inMeters(layer()) !== isPlane || (isPlane && before !== controls.layer.value)) location.reload();
+    if (inMeters(layer()) !== isPlane || (isPlane && before !== controls.layer.value)) reloadPage();
     later();
   });
 }
 
 async function start() {
-  // The token of the printed link is for the complete page, which can add layers.
-  if (/[#&]token=/.test(location.hash)) history.replaceState(null, '', location.pathname + location.search);
   byId('settings').open = innerWidth >= 600;
   try {
     catalog = await fetchJson('catalog');
@@ -578,7 +538,7 @@ async function start() {
     makeMap();
   }
   if (isPlane) drawPlan();
-  else drawLand().catch((error) => showStatus(error.message, true));
+  else drawLand(map).catch((error) => showStatus(error.message, true));
   if (isPlane) await fillSpaces().catch((error) => showStatus(error.message, true));
   fillSchemes();
   applyLayerStyle();
@@ -592,5 +552,5 @@ async function start() {
 
 start().catch((error) => {
   if (!map._loaded) fit(WORLD);
-  showStatus(error.message, true);
+  report(error);
 });

@@ -45,6 +45,14 @@ export async function open({ webgl = false } = {}) {
   return { page, look, browser, close: () => browser.close() };
 }
 
+/** A script of a page that blocks session storage, as browsers do that block cookies and site data. */
+export const blockStorage = () =>
+  Object.defineProperty(window, 'sessionStorage', {
+    get() {
+      throw new DOMException('Access is denied for this document.', 'SecurityError');
+    },
+  });
+
 /** Decodes a PNG with 8 bits per channel, not interlaced, as Chromium writes it. */
 export function pixels(png) {
   const [width, height, depth, color] = [png.readUInt32BE(16), png.readUInt32BE(20), png[24], png[25]];

@@ -38,7 +38,9 @@ export async function withoutInternet(page) {
   });
   await page.route(`${GOOGLE}/**`, (route) => {
     const query = new URL(route.request().url()).searchParams;
-    const body = `${readFileSync(here('google-maps.js'), 'utf8')}\nwindow['${query.get('callback')}']();`;
+    // A name such as `start` or `google.maps.__ib__`.
+    const callback = query.get('callback');
+    const body = `${readFileSync(here('google-maps.js'), 'utf8')}\n${callback ? `${callback}();` : ''}`;
     return query.get('key') ? route.fulfill({ contentType: TYPES['.js'], body }) : route.fulfill({ status: 400 });
   });
 }

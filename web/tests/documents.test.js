@@ -26,12 +26,13 @@ const DRAWS = /\bL\.\w|['"]leaflet['"]|maplibre|mapboxgl|\bol[./]|google\.maps|p
 
 /** The blocks that are not run, by a part of their text, with the reason. */
 const NOT_RUN = [
-  ['docs/coming-from/google-maps.md', 'visualization.HeatmapLayer', 'the layer of Google, without Kiln: the API needs a key'],
-  ['docs/coming-from/leaflet-heat.md', 'L.heatLayer', 'Leaflet.heat alone, without Kiln'],
+  ['docs/coming-from/leaflet-heat.md', 'leaflet.heat@0.2.0', 'Leaflet.heat alone, without Kiln'],
   ['docs/coming-from/heatmap-js.md', 'HeatmapOverlay', 'heatmap.js alone, without Kiln'],
   ['docs/occupancy.md', '@deck.gl/core', 'deck.gl is not a package of the tests; tests/it/grid_pictures.rs reads its terrain pictures'],
   ['docs/masks.md', 'new EventSource', 'no map; tests/it/masks_events.rs receives the events'],
   ['docs/masks.md', '<iframe', 'no map; mask.test.js opens the page in frames, and receives its messages'],
+  ['docs/bi.md', '<iframe', 'no map; dashboards.test.js opens the page in a frame'],
+  ['docs/bi.md', 'display(', 'the cell of a notebook; dashboards.test.js runs it'],
   ['docs/keys.md', 'key=${key}', 'a server with keys; tests/it/keys.rs sends the parameter'],
   ['docs/server.md', '<form', 'no map; tests/it/ingest_forms.rs sends forms'],
 ];

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { open } from './browser.js';
+import { blockStorage, open } from './browser.js';
 import { FLOORS, serve, site, STOCKHOLM, WEEKS } from './kiln.js';
 
 const SECRETS = { reader: 'kiln_reader_secret', pages: 'kiln_pages_secret', signer: 'kiln_signer_secret', writer: 'kiln_writer_secret', slow: 'kiln_slow_secret' };
@@ -177,6 +177,19 @@ describe('files, matrices and surfaces', () => {
     await done();
   });
 
+  test('of a mask need no key, and have its own colormap', async () => {
+    const own = await serve(SERVER + table('pages', 'rights = ["queries"]'));
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${SECRETS.pages}` };
+    const body = JSON.stringify({ mask: [[0, 1], [2, 3]], colormap: 'bone' });
+    const { id } = await (await fetch(`${own.url}/masks`, { method: 'POST', headers, body })).json();
+    const { page, done } = await visit(`masks/${id}/page`, '', { server: own });
+    await page.waitForSelector('#view[aria-busy="false"]');
+    assert.deepEqual(await page.locator('#colormap option').allTextContents(), ['bone']);
+    assert.equal(await page.isVisible('#status'), false);
+    await done();
+    own.stop();
+  });
+
   test('ask for the key in a new tab', async () => {
     for (const [path, form, ready] of [
       ['matrix/weeks#x=hour&y=weekday', 'dialog[open]', '#chart-frame[aria-busy="false"]:not([hidden])'],
@@ -268,6 +281,31 @@ describe('the key of an open page', () => {
     await page.click('dialog[open] button:text-is("Forget the key")');
     await page.waitForFunction(() => /This server needs a key/.test(document.querySelector('dialog[open]')?.textContent ?? ''));
     assert.equal(await page.evaluate(() => sessionStorage.length), 0);
+    await page.context().close();
+  });
+
+  test('is used until the page is left, where the browser blocks session storage', async () => {
+    const opened = await chromium.page({}, [kiln.url]);
+    const { page } = opened;
+    await page.addInitScript(blockStorage);
+    await page.goto(`${kiln.url}/${VIEW}`);
+    await page.waitForSelector('dialog[open]');
+    assert.match(await dialogText(page), /This browser blocks session storage: the key is forgotten when the page is left or loaded again\./);
+    await page.fill('dialog input', SECRETS.reader);
+    await page.keyboard.press('Enter');
+    await hasTiles(page);
+    assert.match(await page.textContent('#key'), /Key: reader/);
+    assert.ok(!(await published(page)).includes(SECRETS.reader));
+    // The page of a layer in meters is loaded again, with the key.
+    await page.evaluate(() => (location.hash = 'layer=office'));
+    await page.waitForFunction(() => document.querySelector('#key')?.textContent === 'Key: reader' && document.title.startsWith('Office'));
+    assert.equal(await page.evaluate(() => document.querySelector('dialog[open]')), null);
+    assert.ok(!(await published(page)).includes(SECRETS.reader));
+    // A reload by the visitor asks again, with the same reason as at first.
+    await page.reload();
+    await page.waitForSelector('dialog[open]');
+    assert.match(await dialogText(page), /This server needs a key/);
+    assert.ok(!(await dialogText(page)).includes('any more'));
     await page.context().close();
   });
 

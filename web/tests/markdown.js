@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** README.md, those of web/, and the pages of docs/ and examples/. */
+/** README.md, that of kiln-leaflet, and the pages of docs/ and examples/. */
 export function documents() {
   const files = ['docs', 'examples', 'web/kiln-leaflet', 'data'].flatMap((folder) =>
     readdirSync(`${root}/${folder}`, { recursive: true }).filter((name) => !/node_modules/.test(name)).map((name) => `${folder}/${name}`),

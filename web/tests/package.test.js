@@ -204,7 +204,7 @@ describe('the package', () => {
     const folder = fileURLToPath(new URL('../kiln-leaflet', import.meta.url));
     const [packed] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'] }));
     const files = packed.files.map(({ path }) => path);
-    for (const file of ['README.md', 'package.json', 'dist/kiln-leaflet.js', 'dist/kiln-leaflet.iife.js', 'dist/index.d.ts', 'dist/kiln-leaflet.css', 'example/index.html']) {
+    for (const file of ['README.md', 'package.json', 'dist/kiln-leaflet.js', 'dist/kiln-leaflet.iife.js', 'dist/types/kiln-leaflet/src/index.d.ts', 'dist/types/kiln-client/src/client.d.ts', 'LICENSE', 'dist/kiln-leaflet.css', 'example/index.html']) {
       assert(files.includes(file), `${file} of ${files}`);
     }
   });

@@ -1,6 +1,6 @@
 import L from 'leaflet';
 
-import { request } from './client.js';
+import { request } from '../../kiln-client/src/client.js';
 
 /** The URLs of the tiles on the map; the images have those of blobs. */
 const urls = new WeakMap<HTMLImageElement, string>();

@@ -1,7 +1,7 @@
 import L from 'leaflet';
 
-import { urlOf, type TileJson } from './client.js';
-import type { HeatStyle } from './style.js';
+import { urlOf, type TileJson } from '../../kiln-client/src/client.js';
+import type { HeatStyle } from '../../kiln-client/src/style.js';
 
 /** The base class of tiles and overlays: a layer of a server and its style. */
 export abstract class HeatLayer extends L.Layer {

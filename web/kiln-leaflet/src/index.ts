@@ -1,45 +1,28 @@
-/** Heat maps of a Kiln server on a Leaflet map: `L.kiln.tileLayer`, `L.kiln.overlay`, `L.kiln.legend`, `L.kiln.value`. */
+/** Heat maps on a Leaflet map: `L.kiln` for the layers of a Kiln server, and `L.heatLayer` for points in the page. */
 import L from 'leaflet';
 
-import { HeatLayer } from './heat-layer.js';
-import { KilnLegend, type LegendOptions } from './legend.js';
-import { KilnOverlay, type OverlayOptions } from './overlay.js';
-import { KilnTileLayer } from './tile-layer.js';
-import type { HeatStyle } from './style.js';
-import { KilnValue, type ValueOptions } from './value.js';
+import type { ServerLayer } from '../../kiln-client/src/server-layer.js';
+import { kiln, type Kiln } from './layers.js';
+import { KilnPointsLayer, type HeatLatLng, type HeatLayerOptions } from './points-layer.js';
 
-/** The functions of `L.kiln`. */
-export interface Kiln {
-  /** The tiles of the layer `layer` of the server at `base`. */
-  tileLayer(base: string, layer: string, style?: HeatStyle, options?: L.TileLayerOptions): KilnTileLayer;
-  /** The layer as one picture of the view. */
-  overlay(base: string, layer: string, style?: HeatStyle, options?: OverlayOptions): KilnOverlay;
-  /** A control with the legend of `source`. */
-  legend(source: HeatLayer, options?: LegendOptions): KilnLegend;
-  /** Shows the value of `source` where `map` is clicked and, as an option, under the cursor. */
-  value(map: L.Map, source: HeatLayer, options?: ValueOptions): KilnValue;
+/** Shows the heat of points in the page, or of a layer of a server: `L.heatLayer` of Leaflet.heat. */
+export const heatLayer = (data: readonly HeatLatLng[] | ServerLayer, options?: HeatLayerOptions): KilnPointsLayer => new KilnPointsLayer(data, options);
+
+declare module './layers.js' {
+  interface Kiln {
+    /** The heat of points in the page, or of a layer of a server: `L.heatLayer` of Leaflet.heat. */
+    heatLayer: typeof heatLayer;
+  }
 }
 
-/** The functions of `L.kiln`. */
-export const kiln: Kiln = {
-  tileLayer: (base, layer, style, options) => new KilnTileLayer(base, layer, style, options),
-  overlay: (base, layer, style, options) => new KilnOverlay(base, layer, style, options),
-  legend: (source, options) => new KilnLegend(source, options),
-  value: (map, source, options) => new KilnValue(map, source, options),
-};
-
-declare module 'leaflet' {
-  /** Heat maps of a Kiln server. */
-  let kiln: Kiln;
+kiln.heatLayer = heatLayer;
+// Pages of Leaflet.heat that load this package in its place. Where both are loaded, the other one stays.
+if (Object.isExtensible(L)) {
+  const leaflet = L as unknown as { heatLayer?: Kiln['heatLayer']; HeatLayer?: typeof KilnPointsLayer };
+  leaflet.heatLayer ??= heatLayer;
+  leaflet.HeatLayer ??= KilnPointsLayer;
 }
 
-// A module namespace object is read-only. Where Leaflet is one, import `kiln` by its name.
-if (Object.isExtensible(L)) (L as { kiln: Kiln }).kiln = kiln;
-
-export { fetchJson, hasHeaders, legendOf, request, sendHeaders, tileJson, valueAt, KilnError, type Legend, type TileJson, type Value } from './client.js';
-export { HeatLayer, KilnLegend, KilnOverlay, KilnTileLayer, KilnValue };
-export type { Wait } from './rate-limit.js';
-export { readableLegend, readableUnit, type ReadableUnit } from './readable.js';
-export { amountOf, describe, type ValueEvent } from './value.js';
-export { parametersOf, type HeatStyle } from './style.js';
-export type { LegendOptions, OverlayOptions, ValueOptions };
+export * from './layers.js';
+export { addPoints, type AddedPoints, type NewPoint } from '../../kiln-client/src/client.js';
+export { KilnPointsLayer, type HeatLatLng, type HeatLayerOptions, type ServerLayer };

@@ -1,8 +1,8 @@
 import L from 'leaflet';
 
-import { urlOf, request, tileJson, type TileJson } from './client.js';
+import { urlOf, request, tileJson, type TileJson } from '../../kiln-client/src/client.js';
 import { HeatLayer } from './heat-layer.js';
-import { parametersOf, type HeatStyle } from './style.js';
+import { parametersOf, type HeatStyle } from '../../kiln-client/src/style.js';
 
 /** Options of an overlay. */
 export interface OverlayOptions extends L.ImageOverlayOptions {

@@ -1,9 +1,9 @@
 import L from 'leaflet';
 
-import { hasHeaders, tileJson, type TileJson } from './client.js';
+import { hasHeaders, tileJson, type TileJson } from '../../kiln-client/src/client.js';
 import { FetchedTiles, reload, urlOfTile } from './fetched-tiles.js';
 import { HeatLayer } from './heat-layer.js';
-import type { HeatStyle } from './style.js';
+import type { HeatStyle } from '../../kiln-client/src/style.js';
 
 /** The duration of Leaflet's fade-in of tiles. */
 const FADE_MS = 220;

@@ -45,7 +45,15 @@ export interface Colormaps {
 }
 
 /** A request that failed, with a message for people. */
-export class RequestError extends Error {}
+export class RequestError extends Error {
+  constructor(
+    message: string,
+    /** The status of the response; 0 without one. */
+    readonly status = 0,
+  ) {
+    super(message);
+  }
+}
 
 /** The routes of one mask. URLs are relative to the page's: the server may be behind a prefix. */
 export class Api {
@@ -63,8 +71,14 @@ export class Api {
     return (await send(this.url(''))).json();
   }
 
+  /** The colormaps of the server. A server with keys lists none for this page, which has no key: the mask then keeps its own. */
   async colormaps(): Promise<Colormaps> {
-    const catalog = await (await send(new URL('../../catalog', location.href).href)).json();
+    const response = await send(new URL('../../catalog', location.href).href).catch((error: unknown) => {
+      if (error instanceof RequestError && (error.status === 401 || error.status === 403)) return null;
+      throw error;
+    });
+    if (!response) return { opencv: [], kiln: [] };
+    const catalog = await response.json();
     return { opencv: catalog.colormaps, kiln: catalog.schemes.map(({ name }: { name: string }) => name) };
   }
 
@@ -92,9 +106,9 @@ async function send(url: string, options: RequestInit = {}): Promise<Response> {
     throw isAbort(error) ? error : new RequestError('The server cannot be reached.');
   });
   if (response.ok) return response;
-  if (response.status === 404) throw new RequestError('The mask does not exist, or it has expired.');
+  if (response.status === 404) throw new RequestError('The mask does not exist, or it has expired.', 404);
   const problem = await response.json().catch(() => ({}));
-  throw new RequestError(problem.detail ?? `The server returned ${response.status} ${response.statusText}`.trim());
+  throw new RequestError(problem.detail ?? `The server returned ${response.status} ${response.statusText}`.trim(), response.status);
 }
 
 /** Whether a request was canceled for a newer one. */

@@ -2,6 +2,7 @@ import { fetchJson, hasHeaders, type HeatStyle } from 'kiln-leaflet';
 
 import { unreadableSentence, type Damage, type Unreadable } from './damage.js';
 import { showNotice } from './dom.js';
+import { reloadPage } from './key.js';
 
 /** The base URL of the server. The page has its way there from its own URL; default: the folder of the page. */
 export const BASE = new URL(document.documentElement.dataset['root'] ?? '.', document.baseURI).href.replace(/\/$/, '');
@@ -12,8 +13,8 @@ export interface LayerEntry {
   title: string;
   attribution: string | null;
   points: number;
-  /** The level of the cells of bins, rows that stand for many points each. Missing: the rows are points. */
-  bins?: { level: number };
+  /** The level of the cells of bins, rows that stand for many points each, and the seconds of which their times are multiples. Missing: the rows are points. */
+  bins?: { level: number; bucket_s?: number };
   /** Whether requests can change its points. */
   stored: boolean;
   /** Corners: south and west, north and east; in degrees, or in meters on a plane. */
@@ -94,6 +95,9 @@ export const fetchCatalog = () => fetchJson<Catalog>(hasHeaders(CATALOG) ? `${CA
 /** The layers with positions in geographic coordinates. */
 export const onGlobe = ({ layers }: Catalog) => layers.filter(({ positions, projections }) => positions && projections.includes('mercator'));
 
+/** The duration of the buckets of time of a layer of bins, in milliseconds; of other layers 0. */
+export const bucketOf = (layer: LayerEntry | undefined) => 1000 * (layer?.bins?.bucket_s ?? 0);
+
 /** Whether a layer has x and y in meters. */
 export const isPlane = ({ projections }: LayerEntry) => !projections.includes('mercator');
 
@@ -119,7 +123,7 @@ export const matrixPage = (name: string) => `${BASE}/matrix/${encodeURIComponent
 /** Shows a layer of the other kind, which needs another map: the page loads again. */
 export function openLayer(name: string): void {
   history.replaceState(null, '', `#${new URLSearchParams({ layer: name })}`);
-  location.reload();
+  reloadPage();
 }
 
 /** Whether a scheme is transparent at its low end. The others would show a hard edge there. */

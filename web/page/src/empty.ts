@@ -2,6 +2,7 @@ import { closedReason, needsKey } from './add/access.js';
 import { BASE, fetchCatalog, type Catalog } from './catalog.js';
 import { unreadableSentence } from './damage.js';
 import { byId, make } from './dom.js';
+import { reloadPage } from './key.js';
 
 /** The delay between two requests for the layers of a server without any, in milliseconds. */
 const POLL_MS = 3000;
@@ -34,7 +35,7 @@ export function showEmpty(catalog: Catalog): void {
     setTimeout(() => {
       // The dialog of an upload shows the layer itself.
       const seen = document.visibilityState === 'visible' && !document.querySelector('dialog[open]') ? fetchCatalog() : Promise.resolve({ layers: [] });
-      seen.then(({ layers }) => (layers.length ? location.reload() : poll()), (error) => (needsKey(error) ? location.reload() : poll()));
+      seen.then(({ layers }) => (layers.length ? reloadPage() : poll()), (error) => (needsKey(error) ? reloadPage() : poll()));
     }, POLL_MS);
   poll();
 }

@@ -1,7 +1,7 @@
 import L from 'leaflet';
 import { amountOf, describe as valueElement, fetchJson, kiln, type KilnLegend, type KilnValue } from 'kiln-leaflet';
 
-import { BASE, fetchCatalog, layerOf, reportMissingLayer, onGlobe, openLayer, type Catalog, type LayerEntry, type Statistics } from './catalog.js';
+import { BASE, bucketOf, fetchCatalog, layerOf, reportMissingLayer, onGlobe, openLayer, type Catalog, type LayerEntry, type Statistics } from './catalog.js';
 import { Area } from './area/area.js';
 import { filterOf } from './area/ring.js';
 import { nearestText } from './context/nearest.js';
@@ -13,6 +13,7 @@ import { Failures } from './failures.js';
 import { addWholeButton, fit, wholeView, WORLD } from './globe-map.js';
 import { Heat } from './heat.js';
 import { Histogram } from './histogram.js';
+import { reloadPage } from './key.js';
 import { Panel } from './panel.js';
 import { pixelWidthM } from './dot-size.js';
 import { Sheet } from './sheet/sheet.js';
@@ -21,6 +22,7 @@ import { matrixUrl } from './matrix-link.js';
 import { fetchCategories } from './categories/category-list.js';
 import { defaultStyle, read, styleOf, write, type State } from './state.js';
 import { describe, PARTS } from './time-parts.js';
+import { DAY } from './time/frames.js';
 import { between, Times, timeText, windowText } from './time/times.js';
 import { CrossHair } from './view/cross-hair.js';
 import { densestView } from './view/first-view.js';
@@ -229,7 +231,7 @@ export class GlobePage {
     addEventListener('hashchange', () => {
       const layer = layerOf(location.hash.slice(1), this.catalog);
       reportMissingLayer(layer, this.catalog);
-      if (layer && !this.layers.includes(layer)) return location.reload();
+      if (layer && !this.layers.includes(layer)) return reloadPage();
       const { state, placed } = read(location.hash.slice(1), this.catalog, this.layers);
       if (write(state, this.layer, this.catalog) === write(this.state, this.layer, this.catalog)) return;
       const place = { zoom: this.state.zoom, lat: this.state.lat, lng: this.state.lng };
@@ -313,14 +315,14 @@ export class GlobePage {
     const { layer } = this.state;
     this.updateTimes();
     this.panel.showCategories(layer, 0);
-    this.panel.showTimes(false, false);
+    this.panel.showTimes(false, false, false);
     this.values.setCategories(0);
     try {
       const statistics = await fetchJson<Statistics>(`${BASE}/${layer}/statistics?zoom=0`, { cache: 'no-cache' });
       if (layer !== this.state.layer) return;
       this.loaded = { layer, statistics };
       this.panel.showCategories(layer, statistics.categories?.total ?? 0);
-      this.panel.showTimes(statistics.time !== null, (statistics.categories?.names.length ?? 0) > 0);
+      this.panel.showTimes(statistics.time !== null, bucketOf(this.layer) < DAY, (statistics.categories?.names.length ?? 0) > 0);
       this.values.setCategories(statistics.categories ? TOP_CATEGORIES : 0);
       this.updateTimes();
       void this.dropUnknownCategories(layer, statistics.categories);
@@ -346,7 +348,7 @@ export class GlobePage {
     const length = range ? Date.parse(range.end) - Date.parse(range.start) : 0;
     byId('when').hidden = !range;
     byId('when').textContent = range ? `Times: ${between(timeText(Date.parse(range.start), length), timeText(Date.parse(range.end), length))} UTC` : '';
-    this.times.setRange(range && [Date.parse(range.start), Date.parse(range.end)], this.state.time);
+    this.times.setRange(range && [Date.parse(range.start), Date.parse(range.end)], this.state.time, bucketOf(this.layer));
     this.updateBars();
   }
 

@@ -23,6 +23,7 @@ import { showEmpty } from './empty.js';
 import { Failures } from './failures.js';
 import { fit, makeMap, WORLD } from './globe-map.js';
 import { GlobePage } from './globe-page.js';
+import { reloadPage } from './key.js';
 import { markKeyboardUse } from './keys.js';
 import { KeptCenter } from './sheet/kept-center.js';
 import { theme } from './theme.js';
@@ -61,7 +62,7 @@ async function startFloor(catalog: Catalog, layer: LayerEntry): Promise<void> {
 
 /** Reports that the catalog has failed to load, and reloads the page once it can be loaded. */
 function reloadLater({ message }: Error): void {
-  const failures = new Failures(['catalog'], () => location.reload());
+  const failures = new Failures(['catalog'], reloadPage);
   const failed = (reason: string): void => failures.set('catalog', { title: 'The layers failed to load', reason, retry });
   const retry = (): Promise<void> =>
     fetchCatalog().then(

@@ -71,9 +71,10 @@ export class Panel {
     listLayers(this.catalog);
   }
 
-  /** Shows the filter by parts of the time if the layer has times, and the link to its matrix, which may also have categories. */
-  showTimes(hasTimes: boolean, hasCategories: boolean): void {
+  /** Shows the filter by parts of the time if the layer has times, without hours if they are of whole days, and the link to its matrix, which may also have categories. */
+  showTimes(hasTimes: boolean, hasHours: boolean, hasCategories: boolean): void {
     byId('time-parts').hidden = !hasTimes;
+    this.timeParts.controls.showHours(hasHours);
     byId('matrix-link').hidden = !hasTimes && !hasCategories;
   }
 

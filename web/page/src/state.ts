@@ -1,6 +1,6 @@
 import type { Catalog, HeatStyle, LayerEntry } from './catalog.js';
-import { fadesIn } from './catalog.js';
-import { limitedTime } from './time/frames.js';
+import { bucketOf, fadesIn } from './catalog.js';
+import { DAY, limitedTime, wholeBuckets } from './time/frames.js';
 import { parseRing, ringText, type Ring } from './area/ring.js';
 import { hasParts, NO_PARTS, partParameters, PARTS, textOf, valuesOf, type TimeParts } from './time-parts.js';
 import { browserZone, isZone } from './zones.js';
@@ -153,7 +153,10 @@ export function read(text: string, catalog: Catalog, layers: LayerEntry[]): { st
   state.before = parameters.get('before');
   state.span = pair(parameters.get('span'), Number);
   state.time = pair(parameters.get('time'), (time) => limitedTime(Date.parse(time)));
-  for (const part of PARTS) state[part] = valuesOf(part, parameters.get(part));
+  // The parts of a bucket of time are not known.
+  const bucket = bucketOf(layer);
+  if (state.time) state.time = wholeBuckets(state.time, bucket);
+  for (const part of PARTS) state[part] = part === 'hours' && bucket >= DAY ? [] : valuesOf(part, parameters.get(part));
   const zone = parameters.get('zone') ?? parameters.get('tz');
   if (zone && isZone(zone)) state.zone = zone;
   state.categories = categoriesOf(parameters.get('categories') ?? parameters.get('category'));

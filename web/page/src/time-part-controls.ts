@@ -39,6 +39,11 @@ export class TimePartControls {
     this.clear.hidden = !hasParts(parts);
   }
 
+  /** Shows or hides the hours of the day. */
+  showHours(isShown: boolean): void {
+    this.boxes.get('hours')![0]!.closest<HTMLElement>('.chips')!.hidden = !isShown;
+  }
+
   private group(part: Part): HTMLElement {
     const group = make('div', `chips ${part}`);
     group.setAttribute('role', 'group');

@@ -3,35 +3,15 @@ import { KilnError, sendHeaders } from 'kiln-leaflet';
 import { BASE, fetchCatalog, type Catalog } from '../catalog.js';
 import { make, showNotice } from '../dom.js';
 import { Failures } from '../failures.js';
+import { keepToken, takeHandedKey, token } from '../key.js';
 import { sentence } from './texts.js';
 import { showWait } from './wait.js';
 
-const KEY = 'kiln.token';
+export { keepToken, token };
 
-/** Where the token is while session storage is not available. */
-let kept = '';
-
-/** The token of the server, or the key, that the visitor has entered or that was in the link: in session storage, which ends with the tab. */
-export function token(): string {
-  try {
-    return sessionStorage.getItem(KEY) ?? kept;
-  } catch {
-    return kept;
-  }
-}
-
-export function keepToken(text: string): void {
-  kept = text;
-  try {
-    if (text) sessionStorage.setItem(KEY, text);
-    else sessionStorage.removeItem(KEY);
-  } catch {
-    // Without session storage it is kept until the page is left.
-  }
-}
-
-/** Keeps the token of a link, `#token=…`, which the server prints when it starts, and removes it from the address bar. */
+/** Keeps the token of a link, `#token=…`, which the server prints when it starts, and removes it from the address bar. So does it with the key of a page that has loaded this one again. */
 export function takeToken(): void {
+  takeHandedKey();
   const parts = location.hash.slice(1).split('&');
   const [found] = parts.filter((part) => part.startsWith('token='));
   if (found === undefined) return;

@@ -2,11 +2,12 @@ import './add.css';
 
 import { BASE } from '../catalog.js';
 import { make } from '../dom.js';
-import { keepToken, token } from './access.js';
+import { keepsKeys, keepToken, reloadPage, token } from '../key.js';
 import { fieldOf } from './field.js';
 import { sentence } from './texts.js';
 
 const NOTE = 'A key, or the token of the server. It stays in this tab until it is closed, and is never in an address or a link.';
+const NOTE_WITHOUT_STORAGE = 'A key, or the token of the server. This browser blocks session storage: the key is forgotten when the page is left or loaded again.';
 
 /** The title and the text of the dialog. */
 function texts(reason: string): [title: string, text: string] {
@@ -43,7 +44,7 @@ export function openKeyDialog(reason: string): void {
   head.append(title, close);
   const body = make('div', 'add-body');
   const form = make('form');
-  const { element, input } = fieldOf('Key', NOTE);
+  const { element, input } = fieldOf('Key', keepsKeys() ? NOTE : NOTE_WITHOUT_STORAGE);
   input.type = 'password';
   input.autocomplete = 'off';
   input.required = true;
@@ -91,8 +92,8 @@ export function openKeyDialog(reason: string): void {
   input.focus();
 }
 
-/** Loads the page again with a key. Without session storage, which a reload needs, the page cannot keep it. */
+/** Loads the page again with a key, or without one. */
 function use(key: string): void {
   keepToken(key);
-  location.reload();
+  reloadPage();
 }

@@ -3,6 +3,7 @@ import type { GeometryCollection, Topology } from 'topojson-specification';
 import coarseUrl from 'world-atlas/countries-110m.json?url';
 import fineUrl from 'world-atlas/countries-50m.json?url';
 import { fetchJson } from 'kiln-leaflet';
+import { closed, unwrapped } from './rings';
 
 type World = Topology<{ countries: GeometryCollection; land: GeometryCollection }>;
 
@@ -58,22 +59,6 @@ function pathOf(ring: number[][]): Path {
     box[3] = Math.max(box[3], y);
   });
   return { xy, box };
-}
-
-/** Unwraps a ring or line: beyond the antimeridian its longitudes continue past 180°. */
-function unwrapped(line: number[][]): number[][] {
-  let turn = 0;
-  return line.map(([lng = 0, lat = 0], i) => {
-    const before = line[i - 1]?.[0] ?? lng;
-    if (Math.abs(lng - before) > 180) turn += lng < before ? 360 : -360;
-    return [lng + turn, lat];
-  });
-}
-
-/** Closes a ring around the pole (Antarctica), whose end is 360° from its start, along the pole. */
-function closed(ring: number[][]): number[][] {
-  const [first = 0, last = 0] = [ring[0]?.[0], ring.at(-1)?.[0]];
-  return Math.abs(first - last) < 180 ? ring : [...ring, [last, -90], [first, -90]];
 }
 
 /** Returns the coastline of a ring: its edges apart from those along the antimeridian or the pole. */

@@ -7,6 +7,7 @@ import { BASE, type Catalog, type LayerEntry, type Statistics } from '../catalog
 import { fetchCategories } from '../categories/category-list.js';
 import { byId, debounced, make, number, points, showNotice, showStatus } from '../dom.js';
 import { Failures } from '../failures.js';
+import { reloadPage } from '../key.js';
 import { matrixUrl } from '../matrix-link.js';
 import { partParameters } from '../time-parts.js';
 import { Sheet } from '../sheet/sheet.js';
@@ -148,7 +149,7 @@ export class FloorPage {
     });
     addEventListener('hashchange', () => {
       const { state, placed } = read(location.hash.slice(1), this.layer, this.schemes);
-      if (new URLSearchParams(location.hash.slice(1)).get('layer') !== this.layer.name) return location.reload();
+      if (new URLSearchParams(location.hash.slice(1)).get('layer') !== this.layer.name) return reloadPage();
       if (write(state, this.layer) === write(this.state, this.layer)) return;
       const { zoom, x, y } = this.state;
       this.state = placed ? state : { ...state, zoom, x, y };

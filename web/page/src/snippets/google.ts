@@ -1,24 +1,17 @@
 import { pageOf } from './html.js';
-import { literal, tilesUrl, type View } from './view.js';
+import { literal, queryOf, type View } from './view.js';
 
-/** A page with Google Maps, which needs a key. */
+/** A page with Google Maps, which needs a key. The server has the script of the layer. */
 export function google(view: View): string {
   return pageOf({
     title: view.title,
-    head: [],
+    head: [`<script src="${view.base}/assets/kiln-google.js"></script>`],
     isModule: false,
     script: [
-      `const tiles = ${literal(tilesUrl(view, '{r}'))};`,
-      'function tileUrl({ x, y }, zoom) {',
-      '  const across = 2 ** zoom;',
-      '  if (y < 0 || y >= across) return null;',
-      '  const column = ((x % across) + across) % across; // the map repeats the world',
-      "  const ratio = devicePixelRatio > 1 ? '@2x' : '';",
-      "  return tiles.replace('{z}', zoom).replace('{x}', column).replace('{y}', y).replace('{r}', ratio);",
-      '}',
       'function start() {',
       `  const map = new google.maps.Map(document.getElementById('map'), { center: { lat: ${view.lat}, lng: ${view.lng} }, zoom: ${view.zoom} });`,
-      `  map.overlayMapTypes.push(new google.maps.ImageMapType({ name: ${literal(view.title)}, getTileUrl: tileUrl, tileSize: new google.maps.Size(256, 256), maxZoom: 24 }));`,
+      `  const data = { layer: ${literal(view.layer)}, url: ${literal(view.base)}, query: ${literal(queryOf(view))} };`,
+      '  new google.maps.visualization.HeatmapLayer({ map, data, opacity: 1 });',
       '}',
     ],
     foot: ['<!-- In place of YOUR_KEY: your key of the Maps JavaScript API. -->', '<script async src="https://maps.googleapis.com/maps/api/js?key=YOUR_KEY&loading=async&callback=start"></script>'],

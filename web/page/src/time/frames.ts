@@ -1,6 +1,6 @@
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
+export const DAY = 24 * HOUR;
 /** 1970-01-05 was a Monday. */
 const FIRST_MONDAY = 4 * DAY;
 
@@ -68,16 +68,24 @@ export const LENGTHS: FrameLength[] = [
 const FRAMES = 14;
 const MAX_FRAMES = 1000;
 
-/** The lengths of frames that suit a time span: two frames or more, and not too many. Never empty. */
-export function lengthsFor(span: number): FrameLength[] {
-  const suitable = LENGTHS.filter(({ ms }) => ms <= span && span / ms <= MAX_FRAMES);
-  return suitable.length ? suitable : [span < MINUTE ? LENGTHS[0]! : LENGTHS.at(-1)!];
+/** The lengths of frames that suit a time span: two frames or more, not too many, and no shorter than a bucket. Never empty. */
+export function lengthsFor(span: number, bucket: number): FrameLength[] {
+  const whole = LENGTHS.filter(({ ms }) => ms >= bucket);
+  const suitable = whole.filter(({ ms }) => ms <= span && span / ms <= MAX_FRAMES);
+  return suitable.length ? suitable : [span < Math.max(MINUTE, 2 * bucket) ? whole[0]! : LENGTHS.at(-1)!];
 }
 
 /** The default length of the frames of a time span. */
-export function defaultLength(span: number): FrameLength {
-  const lengths = lengthsFor(span);
+export function defaultLength(span: number, bucket: number): FrameLength {
+  const lengths = lengthsFor(span, bucket);
   return lengths.find(({ ms }) => ms >= (0.7 * span) / FRAMES) ?? lengths.at(-1)!;
+}
+
+/** A window at the edges of buckets: the server does not know the parts of one. A bucket of 0 ms is no bucket. */
+export function wholeBuckets([start, end]: [number, number], bucket: number): [number, number] {
+  if (!bucket) return [start, end];
+  const first = Math.round(start / bucket) * bucket;
+  return [first, Math.max(Math.round(end / bucket) * bucket, first + bucket)];
 }
 
 /** The length of a window that is exactly one frame, or undefined. */

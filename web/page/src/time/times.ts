@@ -1,5 +1,5 @@
 import { byId, option } from '../dom.js';
-import { defaultLength, lengthOf, lengthsFor, limitedTime, LAST_TIME, type FrameLength } from './frames.js';
+import { defaultLength, lengthOf, lengthsFor, limitedTime, LAST_TIME, wholeBuckets, type FrameLength } from './frames.js';
 import { TimeBars } from './time-bars.js';
 
 /** Steps of the sliders. */
@@ -21,6 +21,8 @@ export class Times {
   private readonly lengths = byId<HTMLSelectElement>('frame-length');
   private readonly speed = byId<HTMLSelectElement>('speed');
   private range: Window | null = null;
+  /** The duration of the buckets of a layer of bins, in milliseconds. 0: its rows are points. */
+  private bucket = 0;
   private window: Window | null = null;
   private length: FrameLength | null = null;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -55,14 +57,16 @@ export class Times {
     return this.playing;
   }
 
-  /** Sets the time range of the layer and the selected window. */
-  setRange(range: Window | null, window: Window | null): void {
-    if (String(range) !== String(this.range)) {
+  /** Sets the time range of the layer, the selected window, and the duration of buckets of which the range has the begins. */
+  setRange(times: Window | null, window: Window | null, bucket = 0): void {
+    const range: Window | null = times && [times[0], times[1] + Math.max(bucket - 1, 0)];
+    if (String(range) !== String(this.range) || bucket !== this.bucket) {
       this.stop();
+      this.bucket = bucket;
       this.range = range && range[1] > range[0] ? range : null;
       const span = this.range ? this.range[1] - this.range[0] : 0;
-      this.length = this.range ? defaultLength(span) : null;
-      this.lengths.replaceChildren(...(this.range ? lengthsFor(span).map(({ name, label }) => option(name, label)) : []));
+      this.length = this.range ? defaultLength(span, bucket) : null;
+      this.lengths.replaceChildren(...(this.range ? lengthsFor(span, bucket).map(({ name, label }) => option(name, label)) : []));
     }
     this.window = this.range ? window : null;
     const known = this.window && lengthOf(this.window);
@@ -85,13 +89,15 @@ export class Times {
   }
 
   private dragged(moved: HTMLInputElement): void {
+    // Labels set the sliders to the window before the drag.
+    let [low, high] = [this.from.valueAsNumber, this.to.valueAsNumber];
     this.stop();
-    if (this.from.valueAsNumber >= this.to.valueAsNumber) {
-      if (moved === this.from) this.from.value = String(this.to.valueAsNumber - 1);
-      else this.to.value = String(this.from.valueAsNumber + 1);
+    if (low >= high) {
+      if (moved === this.from) low = high - 1;
+      else high = low + 1;
     }
-    const isAll = this.from.valueAsNumber <= 0 && this.to.valueAsNumber >= STEPS;
-    this.choose(isAll ? null : [this.timeAt(this.from.valueAsNumber), this.timeAt(this.to.valueAsNumber)]);
+    const isAll = low <= 0 && high >= STEPS;
+    this.choose(isAll ? null : [this.timeAt(low), this.timeAt(high)]);
   }
 
   private play(): void {
@@ -118,7 +124,7 @@ export class Times {
   }
 
   private setLength(): void {
-    this.length = lengthsFor(this.range ? this.range[1] - this.range[0] : 0).find(({ name }) => name === this.lengths.value) ?? this.length;
+    this.length = lengthsFor(this.range ? this.range[1] - this.range[0] : 0, this.bucket).find(({ name }) => name === this.lengths.value) ?? this.length;
     if (this.range) this.choose(this.frameAt(this.window?.[0] ?? this.range[0]));
   }
 
@@ -144,7 +150,8 @@ export class Times {
   }
 
   private choose(chosen: Window | null): void {
-    const window: Window | null = chosen && [limitedTime(chosen[0]), limitedTime(chosen[1])];
+    const whole = chosen && wholeBuckets(chosen, this.bucket);
+    const window: Window | null = whole && [limitedTime(whole[0]), limitedTime(whole[1])];
     this.window = window;
     this.hasArrived = false;
     this.label();

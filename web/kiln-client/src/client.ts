@@ -108,17 +108,26 @@ export async function fetchJson<T>(url: string, init?: RequestInit): Promise<T> 
   return (await request(url, init)).json() as Promise<T>;
 }
 
+/** Adds parameters, such as `key=SECRET` or the query string of a signed URL, for requests that cannot send headers, such as those of images. */
+function withAccess(parameters: URLSearchParams, access: string): URLSearchParams {
+  new URLSearchParams(access).forEach((value, name) => parameters.set(name, value));
+  return parameters;
+}
+
 /** Returns the TileJSON of a layer, with the tile URL based on `base`, not on the URL that the server reports. */
-export async function tileJson(base: string, layer: string, style: HeatStyle, signal?: AbortSignal): Promise<TileJson> {
-  const metadata = await fetchJson<TileJson>(urlOf(base, layer, parametersOf(style)), { signal: signal ?? null });
+export async function tileJson(base: string, layer: string, style: HeatStyle, signal?: AbortSignal, access = ''): Promise<TileJson> {
+  const metadata = await fetchJson<TileJson>(urlOf(base, layer, withAccess(parametersOf(style), access)), { signal: signal ?? null });
   const tiles = metadata.tiles[0];
   const path = tiles.slice(tiles.lastIndexOf(`/${layer}/{z}/`) + 1);
-  return { ...metadata, tiles: [urlOf(base, path)] };
+  const [file, query] = path.split('?');
+  const parameters = new URLSearchParams(query);
+  new URLSearchParams(access).forEach((value, name) => parameters.has(name) || parameters.set(name, value));
+  return { ...metadata, tiles: [urlOf(base, file!, parameters)] };
 }
 
 /** Returns the legend of the tiles at a zoom. */
-export function legendOf(base: string, layer: string, style: HeatStyle, zoom: number, signal?: AbortSignal): Promise<Legend> {
-  const parameters = parametersOf(style);
+export function legendOf(base: string, layer: string, style: HeatStyle, zoom: number, signal?: AbortSignal, access = ''): Promise<Legend> {
+  const parameters = withAccess(parametersOf(style), access);
   parameters.set('zoom', String(zoom));
   return fetchJson(urlOf(base, `${layer}/legend.json`, parameters), { signal: signal ?? null });
 }
@@ -132,11 +141,34 @@ export function valueAt(
   zoom: number,
   signal?: AbortSignal,
   categories = 0,
+  access = '',
 ): Promise<Value> {
-  const parameters = parametersOf(style);
+  const parameters = withAccess(parametersOf(style), access);
   parameters.set('z', String(zoom));
   if (categories) parameters.set('categories', String(categories));
   const lng = location.lng - 360 * Math.floor((location.lng + 180) / 360);
   const path = `${layer}/point/${Number(lng.toFixed(7))},${Number(location.lat.toFixed(7))}`;
   return fetchJson(urlOf(base, path, parameters), { signal: signal ?? null });
+}
+
+/** A point to add to a layer. */
+export interface NewPoint {
+  lat: number;
+  lng: number;
+  /** Default: 1. */
+  weight?: number;
+  time?: Date | string | number;
+  category?: string;
+}
+
+/** The numbers of points that a server has added and rejected. */
+export interface AddedPoints {
+  accepted: number;
+  rejected: number;
+}
+
+/** Adds points to a layer, which is created if it is missing. All of them are added, or none. `token` is that of writes: no page that visitors see should have it. */
+export function addPoints(base: string, layer: string, points: readonly NewPoint[], token = ''): Promise<AddedPoints> {
+  const headers = { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) };
+  return fetchJson(urlOf(base, `${layer}/points`), { method: 'POST', headers, body: JSON.stringify(points) });
 }
