@@ -5,7 +5,7 @@ CARGO ?= cargo
 # The build directory of cargo.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help page build serve test test-spark check contract soak fuzz simulate audit parameters bench pictures clean
+.PHONY: help page build serve test python wheel test-otel test-spark test-qgis check contract soak fuzz simulate audit parameters bench pictures clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,10 +26,24 @@ test: tools page ## Run all tests; installs missing tools
 	$(CARGO) test --workspace --all-targets
 	$(CARGO) test --workspace --doc
 	KILN=$(abspath $(TARGET)/debug/kiln) scripts/page.sh test
+	scripts/python.sh test
+
+python: tools page ## Build the Python package with the profile of tests, and run its tests
+	scripts/python.sh test
+
+wheel: page ## Build the wheel of the Python package, target/wheels; needs Python 3 and npm
+	scripts/python.sh wheel
+
+test-otel: ## Test the traces for OpenTelemetry, with a build of their feature
+	$(CARGO) test --workspace --features kiln/otel --test otel
 
 test-spark: ## Compare bins of ClickHouse and a Spark cluster with those of Kiln, also after kills; needs Java, and 1.4 GB for pyspark and chdb
 	$(CARGO) build
 	KILN=$(abspath $(TARGET)/debug/kiln) scripts/spark.sh
+
+test-qgis: ## Open the layer definition, connections and GeoTIFFs in QGIS; installs it, 930 MB
+	$(CARGO) build
+	KILN=$(abspath $(TARGET)/debug/kiln) scripts/qgis.sh
 
 check: ## Check formatting, lints, documentation, and licenses and sources of dependencies; needs no network
 	$(CARGO) fmt --all --check
@@ -69,7 +83,7 @@ pictures: build ## Render the pictures of the README from the bundled data
 
 clean: ## Remove all build output
 	$(CARGO) clean
-	rm -rf web/node_modules web/dist/assets web/dist/index.html web/dist/mask.html web/kiln-leaflet/dist
+	rm -rf web/node_modules web/dist/assets web/dist/index.html web/dist/mask.html web/kiln-*/dist
 
 # Third-party programs with which tests check Kiln's files.
 .PHONY: tools

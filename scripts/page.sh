@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # The map page: page.sh build (builds web/dist by npm; without npm the binary contains the plain page), page.sh tools (installs
-# missing tools of its tests), or page.sh test (runs its tests in Chromium with the binary $KILN).
+# missing tools of its tests), or page.sh test (runs its tests in Chromium with the binary $KILN). page.sh notebook builds the
+# widgets of the Python package.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-action=${1:?build, tools or test}
+action=${1:?build, tools, test or notebook}
 node_folder=$PWD/target/node
 
 # Whether Node.js is installed in a version that Vite supports: 20.19 or newer.
@@ -22,8 +23,8 @@ if [ "$action" = tools ]; then
   exit 0
 fi
 if ! has_node; then
-  if [ "$action" = test ]; then
-    echo "The map page's tests need npm with Node.js 20.19 or newer: scripts/page.sh tools" >&2
+  if [ "$action" != build ]; then
+    echo "The map page's tests and the widgets need npm with Node.js 20.19 or newer: scripts/page.sh tools" >&2
     exit 1
   fi
   echo "npm with Node.js 20.19 or newer is missing: the binary will contain the plain page. Install both for the full page." >&2
@@ -36,12 +37,17 @@ if ! cmp -s package-lock.json node_modules/.kiln-lock; then
   npm ci --no-fund --no-audit --loglevel=error
   cp package-lock.json node_modules/.kiln-lock
 fi
-newer=$(find page mask kiln-leaflet/src vite.config.ts package-lock.json -newer dist/index.html -print -quit 2>/dev/null || echo all)
+if [ "$action" = notebook ]; then
+  npm run --silent notebook
+  exit
+fi
+newer=$(find page mask kiln-*/src kiln-*/package.json kiln-*/README.md vite.config.ts packages.js package-lock.json -newer dist/index.html -print -quit 2>/dev/null || echo all)
 if [ ! -e dist/index.html ] || [ -n "$newer" ]; then
   npm run --silent build
 fi
 if [ "$action" = test ]; then
   npm run --silent check
   npm run --silent package
+  npm run --silent notebook
   npm run --silent test
 fi

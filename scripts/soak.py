@@ -67,7 +67,7 @@ class Client(threading.Thread):
         """A style, most of which differ from all earlier ones."""
         pick, style = self.random, {"scheme": self.random.choice(SCHEMES)}
         if pick.random() < 0.7:
-            style["radius"] = str(pick.randint(4, 40)) if pick.random() < 0.8 else f"{pick.randint(2, 40)}km"
+            style["radius"] = str(pick.randint(4, 40)) if pick.random() < 0.8 else f"{pick.randint(2, 38)}km"
         if pick.random() < 0.3:
             style["curve"] = pick.choice(CURVES)
         if pick.random() < 0.3:

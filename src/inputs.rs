@@ -1,13 +1,14 @@
-//! Opens inputs by name: files, standard input, and database tables.
+//! Opens inputs by name: files, objects, standard input, and database tables.
 
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
 use crate::message;
+use crate::objects::input_name;
 use crate::parameter::Parameter;
 use crate::postgis::{Address, Database, DatabaseOptions, Export, LiveSnapshot, Relation, TableSpec};
 use crate::source::time::TimeFormat;
-use crate::source::{Columns, Inputs, ReadOptions, open};
+use crate::source::{Columns, Inputs, ReadOptions, expand_objects, open};
 
 /// Opened inputs.
 #[derive(Debug)]
@@ -21,8 +22,8 @@ pub struct OpenInputs {
 }
 
 impl OpenInputs {
-    /// Opens files, `-` for standard input, or one database table, `postgres://user@host/name?table=stops`. The table
-    /// can be omitted if the database has only one table of points.
+    /// Opens files, `-` for standard input, objects with URLs, folders and patterns of them, or one database table,
+    /// `postgres://user@host/name?table=stops`. The table can be omitted if the database has only one table of points.
     ///
     /// # Errors
     /// If an input cannot be opened, a database is combined with other inputs, it has no such table or columns, or
@@ -38,8 +39,13 @@ impl OpenInputs {
             let (names, weight) = (vec![export.label().to_owned()], export.weight().map(str::to_owned));
             return Ok(Self { inputs: Inputs(vec![Box::new(export)]), names, weight });
         }
-        let open = Inputs(inputs.iter().map(|input| open(input, options)).collect::<Result<_>>()?);
-        Ok(Self { inputs: open, names: inputs.to_vec(), weight: None })
+        let mut all = Vec::new();
+        for input in inputs {
+            all.extend(expand_objects(input)?);
+        }
+        let open = Inputs(all.iter().map(|input| open(input, options)).collect::<Result<_>>()?);
+        let names = all.iter().map(|input| input_name(input)).collect();
+        Ok(Self { inputs: open, names, weight: None })
     }
 }
 

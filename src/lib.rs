@@ -31,6 +31,8 @@
 //! order of the points; windows of one canvas, such as neighboring tiles, meet without a seam. (Only the classic blend
 //! depends on the order of the points, like the library that it reproduces.)
 
+#[cfg(feature = "server")]
+pub mod bucket;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "server")]
@@ -63,6 +65,8 @@ pub use kiln_core::{
 pub use kiln_mask as mask;
 #[cfg(feature = "matrix")]
 pub use kiln_matrix;
+#[cfg(feature = "objects")]
+pub use kiln_objects as objects;
 #[cfg(feature = "postgis")]
 pub use kiln_postgis as postgis;
 #[cfg(feature = "store")]

@@ -83,31 +83,3 @@ pub fn let_readers_catch_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| std::panic::set_hook(Box::new(|_| {})));
 }
-
-/// Whether Thrift structures in `data`, such as the footer of a Parquet file, may declare a list or a map of millions of
-/// booleans.
-///
-/// The `parquet` crate (60.1) skips such a list in a loop of that length without reading a byte, 3 s for 2^31 of them: a known
-/// defect, which every run would find again.
-pub fn may_have_endless_list(data: &[u8]) -> bool {
-    const MILLIONS: std::ops::RangeInclusive<u64> = 1 << 21..=i32::MAX as u64;
-    let is_bool = |kind: u8| kind == 1 || kind == 2;
-    (0..data.len()).any(|at| {
-        let (declared, rest) = match data[at] {
-            0xF1 | 0xF2 => varint(&data[at + 1..]),
-            _ => {
-                let (declared, rest) = varint(&data[at..]);
-                let is_map = rest.first().is_some_and(|&kinds| is_bool(kinds >> 4) && is_bool(kinds & 0xF));
-                (if is_map { declared } else { 0 }, rest)
-            }
-        };
-        MILLIONS.contains(&declared) && !rest.is_empty()
-    })
-}
-
-/// A variable-length integer, and what is behind it.
-fn varint(data: &[u8]) -> (u64, &[u8]) {
-    let length = data.iter().take(9).take_while(|byte| **byte >= 0x80).count() + 1;
-    let (bytes, rest) = data.split_at(length.min(data.len()));
-    (bytes.iter().rev().fold(0, |value, byte| value << 7 | u64::from(byte & 0x7F)), rest)
-}

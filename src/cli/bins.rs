@@ -9,7 +9,7 @@ use super::print_message;
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
-/// Print the SQL by which Spark, `DuckDB`, `ClickHouse` or a warehouse sums points per cell, for `kiln import`
+/// Print the SQL by which Spark, DuckDB, ClickHouse or a warehouse sums points per cell, for `kiln import`
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     #[command(subcommand)]

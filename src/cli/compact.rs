@@ -48,7 +48,7 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
-    let store = args.store.open()?;
+    let store = args.store.open_for_changes()?;
     store.sweep();
     if let Some(name) = &args.name {
         let layer = store::layer(&store, name)?;

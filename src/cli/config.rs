@@ -54,7 +54,7 @@ struct CheckArgs {
 pub(super) struct ConfigArgs {
     /// Configuration file [default: ./kiln.toml if it exists]
     #[arg(short, long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
     /// Address and port to listen on, or a port on localhost: 0.0.0.0:3000, 3000
     #[arg(short, long, value_name = "ADDR")]
     listen: Option<String>,
@@ -75,10 +75,13 @@ pub(super) struct ConfigArgs {
     tls_key: Option<String>,
     /// Number of render threads
     #[arg(long, value_name = "N")]
-    render_threads: Option<String>,
-    /// Folder of the stored layers
+    pub(super) render_threads: Option<String>,
+    /// Folder of the stored layers, or the URL of a bucket whose layers are copied and served: `s3://bucket/maps`
     #[arg(long, value_name = "DIR")]
-    store: Option<String>,
+    pub(super) store: Option<String>,
+    /// Folder of the copies of a bucket's layers
+    #[arg(long, value_name = "DIR")]
+    pub(super) cache: Option<String>,
     /// Open the store read-only: no points are added, merged or removed
     #[arg(long)]
     read_only: bool,
@@ -99,10 +102,10 @@ pub(super) struct ConfigArgs {
     cache_size: Option<String>,
     /// Folder of scheme files, in addition to ./schemes; repeatable
     #[arg(long, value_name = "DIR")]
-    schemes: Vec<String>,
+    pub(super) schemes: Vec<String>,
     /// Minimum level of log messages: error, warn, info, debug or trace
     #[arg(long, value_name = "LEVEL")]
-    log_level: Option<String>,
+    pub(super) log_level: Option<String>,
     /// Format of log messages: text or json
     #[arg(long, value_name = "FORMAT")]
     log_format: Option<String>,
@@ -130,6 +133,7 @@ impl ConfigArgs {
             ("--tls-key", "server.tls_key", &self.tls_key),
             ("--render-threads", "server.render_threads", &self.render_threads),
             ("--store", "store.folder", &self.store),
+            ("--cache", "store.cache", &self.cache),
             ("--read-only", "store.read_only", &read_only),
             ("--images", "images.folder", &self.images),
             ("--ttl", "images.ttl", &self.ttl),
@@ -194,8 +198,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
             print_notes(&config.deprecations());
             config.check_input_columns()?;
             check_keys(&config)?;
-            if !config.jobs.is_empty() {
-                check_jobs(&config, &Store::open(&config.store.folder)?)?;
+            // The layers of a bucket are known once they were copied.
+            let is_known = config.store.bucket().is_none() || config.store.cache.exists();
+            if !config.jobs.is_empty() && is_known {
+                check_jobs(&config, &Store::open(config.store.local_folder())?)?;
             }
             config
         }

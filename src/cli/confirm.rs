@@ -5,6 +5,7 @@ use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
 use super::signals;
+use super::visible::visible;
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
 
@@ -25,7 +26,7 @@ pub(super) fn is_confirmed(question: &str) -> Result<bool> {
     const POLL: Duration = Duration::from_millis(50);
     let terminal_error = |error| Error::io("-", "ask for confirmation on", error);
     let mut output = std::io::stderr();
-    write!(output, "{question} [y/N] ").and_then(|()| output.flush()).map_err(terminal_error)?;
+    write!(output, "{} [y/N] ", visible(question)).and_then(|()| output.flush()).map_err(terminal_error)?;
     // A read of the terminal is not interrupted by a signal, so another thread waits for the line.
     let (sender, answers) = channel();
     std::thread::spawn(move || {

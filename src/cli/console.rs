@@ -4,13 +4,14 @@ use std::io::Write;
 
 use serde::Serialize;
 
+use super::visible::visible;
 use crate::error::{Error, Result, printed};
 use crate::parameter::Parameter;
 use crate::redact::without_passwords;
 
-/// Prints a line on standard error, without passwords. A closed pipe is ignored.
+/// Prints a line on standard error, without passwords and control characters. A closed pipe is ignored.
 pub(super) fn print_message(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", without_passwords(line));
+    let _ = writeln!(std::io::stderr(), "{}", visible(&without_passwords(line)));
 }
 
 /// Prints remarks on standard error, one per line.
@@ -18,6 +19,12 @@ pub(super) fn print_notes(remarks: &[String]) {
     for remark in remarks {
         print_message(&format!("kiln: note: {remark}"));
     }
+}
+
+/// Prints text on standard output.
+pub(super) fn print_text(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes()).and_then(|()| out.flush()).map_err(|error| Error::io("-", "write", error))
 }
 
 /// Prints a value as JSON on standard output.

@@ -17,6 +17,7 @@ use crate::store::Store;
 #[command(after_help = "Examples:
   kiln drop trips
   kiln drop trips --yes
+  kiln drop trips --partition 2026-11-28 --dry-run
   kiln drop trips --partition 2026-11-28 --yes")]
 pub(super) struct Args {
     /// Name of the layer
@@ -27,6 +28,9 @@ pub(super) struct Args {
     /// Do not ask for confirmation
     #[arg(short, long)]
     yes: bool,
+    /// Print what would be removed, and remove nothing
+    #[arg(long, conflicts_with = "yes")]
+    dry_run: bool,
     #[command(flatten)]
     store: StoreArgs,
     /// Print errors only
@@ -36,7 +40,7 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
-    let store = args.store.open()?;
+    let store = args.store.open_for_changes()?;
     if !store.names()?.contains(&args.name) {
         return Err(unknown_layer(&store, &args.name));
     }
@@ -46,6 +50,10 @@ pub(super) fn run(args: &Args) -> Result<()> {
     // A damaged layer can be removed as well.
     let points = store.layer(&args.name).ok().flatten().map(|layer| layer.snapshot().points());
     let points = points.map_or_else(|| "its points".to_owned(), |points| plural(points, "point"));
+    if args.dry_run {
+        print_message(&format!("{}: the layer with {points}; nothing was removed", args.name));
+        return Ok(());
+    }
     if !args.yes && !is_confirmed(&format!("the layer {} with {points}", args.name))? {
         return Err(Error::input(&args.name, "nothing was removed"));
     }
@@ -72,6 +80,10 @@ fn remove_partition(args: &Args, store: &Store, partition: &str) -> Result<()> {
     };
     let found = layer.snapshot().partitions().into_iter().find(|found| found.name == partition);
     let points = plural(found.ok_or_else(unknown)?.points, "point");
+    if args.dry_run {
+        print_message(&format!("{name}: {points} of the partition {partition}; nothing was removed"));
+        return Ok(());
+    }
     if !args.yes && !is_confirmed(&format!("the partition {partition} of {name} with {points}"))? {
         return Err(Error::input(name, "nothing was removed"));
     }

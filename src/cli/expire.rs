@@ -50,7 +50,7 @@ pub(super) struct Args {
 
 /// Runs the command.
 pub(super) fn run(args: &Args) -> Result<()> {
-    let store = args.store.open()?;
+    let store = args.store.open_for_changes()?;
     store.sweep();
     let layer = store::layer(&store, &args.name)?;
     match (&args.partition_before, args.older_than) {

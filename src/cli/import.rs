@@ -4,9 +4,10 @@ use std::time::Instant;
 
 use clap::Args as ClapArgs;
 
+use super::confirm;
 use super::retention::RetainedImport;
 use super::rows::RowArgs;
-use super::run_folder::RunInputs;
+use super::run_folder::{RunInputs, is_older_run};
 use super::signals::run_cancellable;
 use super::store::{StoreArgs, read_name};
 use super::{damage, print_message, print_notes, progress, summary};
@@ -39,13 +40,14 @@ use crate::store::{Description, ExistingPoints, ImportReport, Partition, Progres
   kiln import 'trips/*.csv.gz' --layer trips --append
   kiln import floor.csv --layer floor --crs plane
   kiln import bins/2026-11-28 --layer trips --partition 2026-11-28
+  kiln import 's3://lake/trips/day=2026-11-*/*.parquet' --layer trips
   kiln import 'postgres://ann@db.example/maps?table=stops' --layer stops
   kiln import visits.parquet --layer visits --title Visits --style radius=12 --style curve=sqrt
   psql -c \"copy stops to stdout csv header\" | kiln import - --layer stops --replace")]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag")]
 pub(super) struct Args {
-    /// Files with points, folders of them, or quoted patterns of files such as 'data/*.csv'; `-` reads standard input, and
-    /// postgres://… a table
+    /// Files with points, folders of them, or quoted patterns of files such as 'data/*.csv', also in buckets: s3://, gs://,
+    /// az://, https://; `-` reads standard input, and postgres://… a table
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<String>,
     /// Name of the layer; it must not exist without --append, --replace or --partition
@@ -116,7 +118,7 @@ fn read_style(text: &str) -> Result<(String, String)> {
 pub(super) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
     args.rows.check()?;
-    let store = args.store.open()?;
+    let store = args.store.open_for_changes()?;
     store.sweep();
     let before = store.layer(&args.layer)?;
     if before.is_some() && !args.append && !args.replace && args.partition.is_none() {
@@ -135,7 +137,11 @@ pub(super) fn run(args: &Args) -> Result<()> {
     {
         return args.keep_partition(layer, partition);
     }
-    let opened = OpenInputs::open(&run.files, &args.rows.columns(), &args.rows.read_options())?;
+    if let (Some(layer), Some(partition), false) = (&before, &partition, args.yes) {
+        confirm_order(layer, partition)?;
+    }
+    let open = || OpenInputs::open(&run.files, &args.rows.columns(), &args.rows.read_options());
+    let opened = progress::with_copy_progress(args.quiet, open)?;
 
     let stages = Progress::default();
     let into = Target { space, partition: partition.as_ref() };
@@ -157,6 +163,26 @@ pub(super) fn run(args: &Args) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Asks before an older run replaces a newer one of its partition. Without a terminal, it requires `--yes`.
+fn confirm_order(layer: &StoredLayer, partition: &Partition) -> Result<()> {
+    let (name, partition_name) = (layer.name(), partition.name());
+    let found = layer.snapshot().partitions().into_iter().find(|found| found.name == partition_name);
+    let Some((newer, run)) = found.and_then(|found| found.run).zip(partition.run()) else { return Ok(()) };
+    if !is_older_run(run, &newer) {
+        return Ok(());
+    }
+    let [newer, run] = [&newer, run].map(|run| run.split(':').next().unwrap_or_default());
+    let reason = format!("the partition {partition_name} has the points of {newer}, which is newer than {run}");
+    if !confirm::is_interactive() {
+        let detail = format!("required to replace them: {reason}; nothing was imported");
+        return Err(Error::invalid(confirm::YES, detail));
+    }
+    if confirm::is_confirmed(&format!("{name}: {reason}. Replace them?"))? {
+        return Ok(());
+    }
+    Err(Error::input(name, "nothing was imported"))
 }
 
 /// What an import writes to.
@@ -259,7 +285,7 @@ impl Args {
         let query = self.rows.query()?.with_coordinate_space(space).with_progress(Some(&read));
         let prepare = || layer.prepare_import(&opened.inputs, &query, threads, stages);
         let prepared = progress::with_stage_progress(self.quiet, &read, stages, prepare)?;
-        run.check_totals(prepared.report())?;
+        run.check_totals(prepared.report(), prepared.level())?;
         if !self.yes {
             let keep_s = description.as_ref().map_or(layer.snapshot().description().keep_s, |new| new.keep_s);
             let (prepared, is_keep_given) = (&prepared, self.keep.is_some());

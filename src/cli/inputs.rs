@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::objects::ObjectUrl;
+use crate::objects::input_name;
 use crate::postgis::Address;
+use crate::source::expand_objects;
 
 /// Expands glob patterns such as `data/*.csv` to the matching files, sorted by name. An existing file with the name of
-/// the pattern takes precedence. `-` is standard input.
+/// the pattern takes precedence. `-` is standard input. Patterns and folders of buckets are expanded too.
 ///
 /// # Errors
 /// [`Error::Input`] if no file matches a pattern; [`Error::Config`] if a pattern is malformed, or an input is repeated;
@@ -14,7 +17,9 @@ use crate::postgis::Address;
 pub(super) fn expand_inputs(inputs: &[String]) -> Result<Vec<String>> {
     let mut files = Vec::new();
     for input in inputs {
-        if input == "-"
+        if ObjectUrl::is_url(input) && !Address::is_database_url(input) {
+            files.extend(expand_objects(input)?);
+        } else if input == "-"
             || Address::is_database_url(input)
             || Path::new(input).exists()
             || !input.contains(['*', '?', '['])
@@ -30,7 +35,7 @@ pub(super) fn expand_inputs(inputs: &[String]) -> Result<Vec<String>> {
         if !seen.insert(path) {
             let detail =
                 if file == "-" { "standard input can be read only once" } else { "the input is given more than once" };
-            return Err(Error::config(file.clone(), detail));
+            return Err(Error::config(input_name(file), detail));
         }
     }
     Ok(files)

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::print_json;
 use super::store::{self, StoreArgs, second_of, time_of};
 use super::summary::{grouped, plural, short};
+use super::visible::visible;
 use crate::config::TimeSpan;
 use crate::error::{Error, Result};
 use crate::layer::weight_label;
@@ -229,7 +230,7 @@ impl LayerInfo {
         }
         let mut out = std::io::stdout().lock();
         for (name, value) in lines {
-            writeln!(out, "{name:<12}{}", value.replace('\n', " "))?;
+            writeln!(out, "{name:<12}{}", visible(&value.replace('\n', " ")))?;
         }
         out.flush()
     }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::store::{StoreArgs, second_of, time_of};
 use super::summary::grouped;
+use super::visible::visible;
 use super::{print_json, print_message};
 use crate::error::{Error, Result};
 use crate::store::Store;
@@ -120,7 +121,7 @@ fn print_table(rows: &[Row]) -> std::io::Result<()> {
             line.extend(parts.map(String::as_str));
             line.push_str("  ");
         }
-        writeln!(out, "{}", line.trim_end())?;
+        writeln!(out, "{}", visible(line.trim_end()))?;
     }
     out.flush()
 }

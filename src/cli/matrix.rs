@@ -11,7 +11,7 @@ use kiln_matrix::{Chart, ChartData, MatrixInput};
 use super::damage::DamageArgs;
 use super::flags::Flags;
 use super::inputs::expand_inputs;
-use super::matrix_input::{self, InputKind};
+use super::matrix_input::{self, InputKind, is_object};
 use super::output::Target;
 use super::resolved_layer::ResolvedLayer;
 use super::rows::RowArgs;
@@ -305,7 +305,7 @@ const KIND: Parameter = Parameter::new("kind");
 
 /// Whether inputs are files rather than the name of a layer or a table.
 fn has_files(inputs: &[String]) -> Result<bool> {
-    let is_file = |input: &String| input == "-" || Path::new(input).is_file();
+    let is_file = |input: &String| input == "-" || is_object(input) || Path::new(input).is_file();
     Ok(inputs.iter().any(is_file) || inputs.len() > 1 && expand_inputs(inputs)?.iter().any(is_file))
 }
 

@@ -8,6 +8,7 @@ use kiln_matrix::{InputFormat, column_names};
 
 use crate::calendar::TimePart;
 use crate::error::{Error, Result};
+use crate::objects::{ObjectError, ObjectUrl, Objects};
 use crate::postgis::Address;
 
 /// What an input has.
@@ -60,11 +61,20 @@ fn is_table_file(input: &str) -> bool {
         || !Address::is_database_url(input) && extension.is_some_and(|extension| EXTENSIONS.contains(&&*extension))
 }
 
-/// The content of a file or of standard input.
+/// Whether an input is the URL of an object.
+pub(super) fn is_object(input: &str) -> bool {
+    ObjectUrl::is_url(input) && !Address::is_database_url(input)
+}
+
+/// The content of a file, an object or of standard input.
 pub(super) fn read(input: &str) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = if input == "-" {
         std::io::stdin().lock().read_to_end(&mut bytes)
+    } else if is_object(input) {
+        let url: ObjectUrl = input.parse()?;
+        let reader = Objects::shared(&url).and_then(|objects| objects.reader(url.key()));
+        reader.map_err(ObjectError::into_error)?.read_to_end(&mut bytes)
     } else {
         File::open(input).and_then(|mut file| file.read_to_end(&mut bytes))
     };

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanBytes, HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::export;
+use crate::objects::streamed_bytes;
 use crate::source::Progress;
-use crate::store::{self, Stage};
+use crate::store::{self, CopyProgress, Stage};
 
 /// The time before a progress bar is displayed.
 const DELAY: Duration = Duration::from_millis(500);
@@ -50,6 +51,18 @@ pub(super) fn with_scan_progress<T>(quiet: bool, work: impl FnOnce(Option<&Progr
     with_bar(snapshot, || work(Some(&progress)))
 }
 
+/// Runs `work`, which opens inputs, with a progress bar of the objects that it copies.
+pub(super) fn with_copy_progress<T>(quiet: bool, work: impl FnOnce() -> T) -> T {
+    if is_hidden(quiet) {
+        return work();
+    }
+    let snapshot = || {
+        let (total, done) = streamed_bytes();
+        Snapshot { stage: "copying", done, total, unit: Unit::Bytes, count: done, noun: "bytes" }
+    };
+    with_bar(snapshot, work)
+}
+
 /// Runs `work` on a stored layer with a progress bar; `read` is the progress of its scans.
 pub(super) fn with_stage_progress<T>(
     quiet: bool,
@@ -71,6 +84,18 @@ pub(super) fn with_stage_progress<T>(
             Stage::Merging => step("merging"),
             Stage::Binning => step("summing up"),
         }
+    };
+    with_bar(snapshot, work)
+}
+
+/// Runs an upload with a progress bar of its bytes.
+pub(super) fn with_upload_progress<T>(quiet: bool, copy: &CopyProgress, work: impl FnOnce() -> T) -> T {
+    if is_hidden(quiet) {
+        return work();
+    }
+    let snapshot = || {
+        let ([files, _], [done, total]) = (copy.files(), copy.bytes());
+        Snapshot { stage: "uploading", done, total, unit: Unit::Bytes, count: files, noun: "files" }
     };
     with_bar(snapshot, work)
 }
@@ -131,6 +156,10 @@ fn watch(snapshot: &impl Fn() -> Snapshot, done: &AtomicBool) {
             continue;
         }
         let step = snapshot();
+        // Inputs other than objects are not copied.
+        if step.stage == "copying" && step.done == 0 {
+            continue;
+        }
         if let Some((_, ended)) = bar.take_if(|(stage, _)| *stage != step.stage) {
             ended.finish_and_clear();
             stage_start = Instant::now();

@@ -37,7 +37,8 @@ use crate::source::{CoordinateSpace, Query};
   kiln render 'postgres://ann@db.example/maps?table=stops' -o heat.tif
   cat points.csv | kiln render - --format geotiff -o heat.tif")]
 pub(super) struct Args {
-    /// Files with points, `-` for standard input, or the URL of a table, postgres://…
+    /// Files with points, URLs of them such as `s3://bucket/trips/*.parquet`, `-` for standard input, or the URL of a table,
+    /// postgres://…
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<String>,
     /// Output file; `-` writes to standard output
@@ -127,7 +128,8 @@ pub(super) fn run(args: &Args) -> Result<()> {
         }
         companions.push((flag, file));
     }
-    let opened = OpenInputs::open(&args.inputs, &args.rows.columns(), &args.rows.read_options())?;
+    let open = || OpenInputs::open(&args.inputs, &args.rows.columns(), &args.rows.read_options());
+    let opened = progress::with_copy_progress(args.quiet, open)?;
     let threads = args.threads.map_or_else(crate::available_threads, usize::from);
 
     let heat = draw(args, projection, &opened, &style, threads)?;

@@ -1,4 +1,4 @@
-//! Folders that a run of an engine has written: Spark, `DuckDB` and others write one folder of files per run.
+//! Folders that a run of an engine has written: Spark, DuckDB and others write one folder of files per run.
 //!
 //! ```text
 //! bins/2026-11-28/run=1764374400/part-00000-….parquet
@@ -8,14 +8,13 @@
 //! ```
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::io;
 
-use serde::Deserialize;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::inputs::expand_inputs;
+use super::location::{Entries, Location};
 use crate::error::{Error, Result};
 use crate::postgis::Address;
 use crate::store::ImportReport;
@@ -26,13 +25,14 @@ pub(super) struct RunInputs {
     /// The inputs: files, `-` and URLs.
     pub(super) files: Vec<String>,
     /// The totals of the only folder, if it has some.
-    totals: Option<(PathBuf, Totals)>,
+    totals: Option<(Location, Totals)>,
 }
 
 /// What a job has written, by its own count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Totals {
+    /// The level of the bins.
+    level: Option<u64>,
     rows: Option<u64>,
     /// The number of points that the rows stand for.
     n: Option<u64>,
@@ -52,69 +52,75 @@ impl RunInputs {
     pub(super) fn expand(inputs: &[String]) -> Result<Self> {
         let (mut files, mut totals) = (Vec::new(), None);
         for input in inputs {
-            let path = Path::new(input);
-            if !path.is_dir() {
+            let location = if is_other(input) { None } else { Some(Location::of(input)?) };
+            let Some(location) = location else {
+                files.push(input.clone());
+                continue;
+            };
+            if !location.is_folder(input.ends_with('/'))? {
                 files.push(input.clone());
                 continue;
             }
-            let folder = Folder::read(path)?;
+            let folder = Folder::read(&location)?;
             if let Some(found) = folder.totals()? {
                 if inputs.len() > 1 {
                     let reason = format!("the folder has a {TOTALS}, so it must be the only input");
-                    return Err(Error::input(path, reason));
+                    return Err(location.error(reason));
                 }
-                totals = Some((folder.path.join(TOTALS), found));
+                totals = Some((folder.location.join(TOTALS), found));
             }
-            for name in &folder.files {
-                let file = folder.path.join(name).into_os_string().into_string();
-                files.push(file.map_err(|name| Error::input(PathBuf::from(name), "the filename is not UTF-8"))?);
+            for name in folder.entries.files.keys() {
+                files.push(folder.location.join(name).into_input()?);
             }
         }
         Ok(Self { files: expand_inputs(&files)?, totals })
     }
 
     /// Checks that the files are of one run, and returns its identity: that of a folder `run=…` by its path, and the
-    /// names and sizes of its files; that of other files by their content. `options` are those of reading them. `None`
-    /// for standard input and URLs.
+    /// names and sizes of its files; that of other files by their content, and of objects by their entity tags. `options` are
+    /// those of reading them. `None` for standard input, databases and web servers.
     ///
     /// # Errors
     /// [`Error::Input`] if the files are of several runs, or of one that is not complete; [`Error::Io`].
     pub(super) fn identity(&self, options: &str) -> Result<Option<String>> {
-        let is_file = |file: &String| file != "-" && !Address::is_database_url(file) && !file.contains("://");
-        if !self.files.iter().all(is_file) {
+        if self.files.iter().any(|file| is_other(file)) {
             return Ok(None);
         }
-        let folders: BTreeSet<Option<PathBuf>> = self.files.iter().map(|file| run_folder(Path::new(file))).collect();
-        let folders: Vec<Option<PathBuf>> = folders.into_iter().collect();
+        let locations: Vec<Location> = self.files.iter().map(|file| Location::of(file)).collect::<Result<_>>()?;
+        let folders: BTreeSet<Option<Location>> = locations.iter().map(run_folder).collect();
+        let folders: Vec<Option<Location>> = folders.into_iter().collect();
         let mut hash = Sha256::new();
         hash.update(options.as_bytes());
         let kind = match &folders[..] {
             [Some(folder)] => {
-                Folder::read(folder)?;
-                let path = fs::canonicalize(folder).map_err(|error| Error::io(folder, "read", error))?;
-                hash.update(path.as_os_str().as_encoded_bytes());
-                for file in &self.files {
-                    let length = fs::metadata(file).map_err(|error| Error::io(file, "read", error))?.len();
-                    hash.update(Path::new(file).file_name().unwrap_or_default().as_encoded_bytes());
-                    hash.update(length.to_le_bytes());
+                let entries = Folder::read(folder)?.entries;
+                hash.update(folder.identity()?);
+                for file in &locations {
+                    let name = file.name();
+                    hash.update(name.as_bytes());
+                    hash.update(entries.size(&name, file)?.to_le_bytes());
                 }
-                name_of(folder)
+                folder.name()
             }
             [] | [None] => {
-                for file in &self.files {
+                for file in &locations {
                     let mut content = HashedContent { hash: &mut hash, length: 0 };
-                    let read = fs::File::open(file).and_then(|mut file| io::copy(&mut file, &mut content));
-                    read.map_err(|error| Error::io(file, "read", error))?;
+                    if !file.hash_content(&mut content)? {
+                        return Ok(None);
+                    }
                     let length = content.length;
                     hash.update(length.to_le_bytes());
                 }
                 "content".to_owned()
             }
             [first, .., last] => {
-                let [first, last] = [first, last].map(|folder| {
-                    folder.as_ref().map_or_else(|| "files of no run".to_owned(), |folder| folder.display().to_string())
+                let [first, last] = [first, last]
+                    .map(|folder| folder.as_ref().map_or_else(|| "files of no run".to_owned(), ToString::to_string));
+                let names = format!("{first} and {last}");
+                return Err(match folders.last() {
+                    Some(Some(folder)) => two_runs(folder, &names),
+                    _ => Error::input(last, two_runs_reason(&names)),
                 });
-                return Err(two_runs(&last, &format!("{first} and {last}")));
             }
         };
         // 128 bits of it.
@@ -122,12 +128,21 @@ impl RunInputs {
         Ok(Some(format!("{kind}:{digest:032x}")))
     }
 
-    /// Compares what was read with the totals of the run.
+    /// Compares what was read with the totals of the run. `level` is that of the bins; `None` of points.
     ///
     /// # Errors
     /// [`Error::Input`] if they differ.
-    pub(super) fn check_totals(&self, imported: &ImportReport) -> Result<()> {
+    pub(super) fn check_totals(&self, imported: &ImportReport, level: Option<u32>) -> Result<()> {
         let Some((path, totals)) = &self.totals else { return Ok(()) };
+        if let Some(expected) = totals.level
+            && imported.points > 0
+            && level.map(u64::from) != Some(expected)
+        {
+            let found = level.map_or("are points".to_owned(), |level| format!("are bins of level {level}"));
+            let reason =
+                format!("`level` is {expected}, but the rows {found}; nothing was imported; run the job again");
+            return Err(path.error(reason));
+        }
         let report = &imported.report;
         // Rows that a filter leaves out stand for an unknown number of points.
         let points = (report.filtered == 0).then_some(imported.points + imported.beyond_map + report.rejected);
@@ -140,99 +155,131 @@ impl RunInputs {
             if let (Some(expected), Some(found)) = (expected, found)
                 && expected != found
             {
-                let what = if name == "n" { "points" } else { name };
+                let what = match name {
+                    "n" => "point",
+                    name => name.trim_end_matches('s'),
+                };
+                let s = if found == 1 { "" } else { "s" };
                 let reason = format!(
-                    "`{name}` is {expected}, but the folder has {found} {what}: files are missing, or there twice; nothing \
+                    "`{name}` is {expected}, but the folder has {found} {what}{s}: files are missing, or there twice; nothing \
                      was imported; run the job again"
                 );
-                return Err(Error::input(path, reason));
+                return Err(path.error(reason));
             }
         }
         Ok(())
     }
 }
 
+/// Whether the run `one` is older than `other`, by the times in the names of their folders: `run=20261129T010203Z-5f3a9c1e`, or
+/// `run=1764374400`. False if the order is not known.
+pub(super) fn is_older_run(one: &str, other: &str) -> bool {
+    const TIME: &str = "dddddddd?dddddd?";
+    let time_of = |identity: &str| -> Option<(bool, u64)> {
+        let name = identity.split(':').next()?.strip_prefix(RUN)?.to_owned();
+        let is_time = |text: &str| {
+            let fits =
+                |(c, expected): (char, char)| if expected == 'd' { c.is_ascii_digit() } else { "TZ".contains(c) };
+            text.chars().zip(TIME.chars()).all(fits)
+        };
+        match name.get(..TIME.len()).filter(|time| is_time(time)) {
+            Some(time) => Some((true, time.replace(['T', 'Z'], "").parse().ok()?)),
+            None => Some((false, name.parse().ok()?)),
+        }
+    };
+    match (time_of(one), time_of(other)) {
+        (Some((kind, one)), Some((other_kind, other))) => kind == other_kind && one < other,
+        _ => false,
+    }
+}
+
+/// Whether an input is neither a file nor an object of a bucket.
+fn is_other(input: &str) -> bool {
+    input == "-" || Address::is_database_url(input)
+}
+
 /// The folder of a run.
 struct Folder {
-    path: PathBuf,
-    /// The names of its files of points, sorted.
-    files: Vec<String>,
+    location: Location,
+    /// Its files of points.
+    entries: Entries,
 }
 
 impl Folder {
     /// Reads the folder of a run, or one that has the folder of one run, and checks that the run is complete.
-    fn read(path: &Path) -> Result<Self> {
-        let failed = |error| Error::io(path, "read", error);
-        let (mut files, mut folders, mut others) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
-        for entry in fs::read_dir(path).map_err(failed)? {
-            let name = entry.map_err(failed)?.file_name();
-            let name = name.into_string().map_err(|_| Error::input(path, "the name of a file in it is not UTF-8"))?;
-            if path.join(&name).is_dir() {
-                if name.starts_with(RUN) {
-                    folders.insert(name)
-                } else {
-                    others.insert(name)
-                };
-            } else if !name.starts_with(['_', '.']) && name != TOTALS {
-                files.push(name);
-            }
+    fn read(location: &Location) -> Result<Self> {
+        let mut entries = location.entries()?;
+        let has_success = entries.files.contains_key(SUCCESS);
+        entries.files.retain(|name, _| !name.starts_with(['_', '.']) && name != TOTALS);
+        let (folders, others): (Vec<String>, Vec<String>) =
+            entries.folders.iter().cloned().partition(|name| name.starts_with(RUN));
+        match (&folders[..], entries.files.keys().next()) {
+            ([], _) => {}
+            ([only], None) => return Self::read(&location.join(only)),
+            ([only], Some(file)) => return Err(two_runs(location, &format!("{only} and {file}"))),
+            ([first, .., last], _) => return Err(two_runs(location, &format!("{first} and {last}"))),
         }
-        files.sort_unstable();
-        let folders: Vec<String> = folders.into_iter().collect();
-        match &folders[..] {
-            [] => {}
-            [only] if files.is_empty() => return Self::read(&path.join(only)),
-            [only] => return Err(two_runs(path, &format!("{only} and {}", files[0]))),
-            [first, .., last] => return Err(two_runs(path, &format!("{first} and {last}"))),
-        }
-        if others.contains("_temporary") || files.iter().any(|name| name.starts_with("part-")) && !has_success(path) {
+        let has_parts = entries.files.keys().any(|name| name.starts_with("part-"));
+        if others.iter().any(|name| name == "_temporary") || has_parts && !has_success {
             let reason = format!(
                 "the run is not complete: its {SUCCESS} is missing; nothing was imported; wait for the job, or run it again"
             );
-            return Err(Error::input(path, reason));
+            return Err(location.error(reason));
         }
         if let Some(other) = others.iter().find(|name| !name.starts_with(['_', '.'])) {
-            let reason = format!("it has folders, such as {other}; use a pattern such as '{}/*/*'", path.display());
-            return Err(Error::input(path, reason));
+            let reason = format!("it has folders, such as {other}; use a pattern such as '{location}/*/*'");
+            return Err(location.error(reason));
         }
-        if files.is_empty() {
-            return Err(Error::input(path, "the folder has no files of points"));
+        if entries.files.is_empty() {
+            return Err(location.error("the folder has no files of points"));
         }
-        Ok(Self { path: path.to_owned(), files })
+        Ok(Self { location: location.clone(), entries })
     }
 
     /// The totals of the run, if it has some.
     fn totals(&self) -> Result<Option<Totals>> {
-        let path = self.path.join(TOTALS);
-        let text = match fs::read_to_string(&path) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            text => text.map_err(|error| Error::io(&path, "read", error))?,
-        };
-        let invalid = |error: serde_json::Error| {
-            let expected = r#"expected an object such as {"rows": 812345, "n": 9000000, "files": 8}"#;
-            Error::input(&path, format!("{expected}: {error}"))
-        };
-        serde_json::from_str(&text).map(Some).map_err(invalid)
+        let location = self.location.join(TOTALS);
+        let Some(text) = location.read_small(Totals::MAX_BYTES)? else { return Ok(None) };
+        Totals::parse(&text).map(Some).map_err(|reason| location.error(reason))
     }
 }
 
-fn has_success(folder: &Path) -> bool {
-    folder.join(SUCCESS).exists()
+impl Totals {
+    /// The maximum size of the file in bytes.
+    const MAX_BYTES: u64 = 64 << 10;
+
+    /// Parses the content of the file. Members of other names are those of the job.
+    fn parse(text: &[u8]) -> Result<Self, String> {
+        const EXPECTED: &str = r#"expected an object such as {"level": 22, "rows": 812345, "n": 9000000, "files": 8}"#;
+        let value: Value =
+            serde_json::from_slice(text).map_err(|error| format!("it is not JSON: {error}; {EXPECTED}"))?;
+        let Value::Object(members) = value else { return Err(EXPECTED.to_owned()) };
+        let number = |key: &str| match members.get(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => {
+                let reason = || format!("`{key}` is {value}; expected a whole number from 0 on; {EXPECTED}");
+                value.as_u64().map(Some).ok_or_else(reason)
+            }
+        };
+        Ok(Self { level: number("level")?, rows: number("rows")?, n: number("n")?, files: number("files")? })
+    }
 }
 
-fn two_runs(at: impl AsRef<Path>, names: &str) -> Error {
-    let reason = format!("two runs in one partition: {names}; a partition has one run; name the folder of one of them");
-    Error::input(at.as_ref(), reason)
+fn two_runs(at: &Location, names: &str) -> Error {
+    at.error(two_runs_reason(names))
+}
+
+fn two_runs_reason(names: &str) -> String {
+    format!("two runs in one partition: {names}; a partition has one run; name the folder of one of them")
 }
 
 /// The nearest folder `run=…` above a file.
-fn run_folder(file: &Path) -> Option<PathBuf> {
-    let mut folders = file.ancestors().skip(1);
-    folders.find(|folder| name_of(folder).starts_with(RUN)).map(Path::to_owned)
-}
-
-fn name_of(folder: &Path) -> String {
-    folder.file_name().unwrap_or_default().to_string_lossy().into_owned()
+fn run_folder(file: &Location) -> Option<Location> {
+    let mut folder = file.parent()?;
+    while !folder.name().starts_with(RUN) {
+        folder = folder.parent()?;
+    }
+    Some(folder)
 }
 
 /// Hashes what is written to it.
@@ -250,5 +297,22 @@ impl io::Write for HashedContent<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_older_by_the_times_in_their_names_as_far_as_these_are_known() {
+        let [early, late] = ["run=20261129T010203Z-5f3a9c1e:00ff", "run=20261130T000000Z-00000000:00ee"];
+        assert!(is_older_run(early, late) && !is_older_run(late, early) && !is_older_run(early, early));
+        assert!(is_older_run("run=999:1", "run=1764374400:0") && !is_older_run("run=1764374400:0", "run=999:1"));
+        for unknown in
+            ["content:00", "run=latest:00", "run=1764374400:00", "run=2026-11-29:00", "run=20261129X010203Z:0", ""]
+        {
+            assert!(!is_older_run(unknown, late) && !is_older_run(late, unknown), "{unknown}");
+        }
     }
 }

@@ -4,14 +4,16 @@ use std::time::Instant;
 
 use clap::Args as ClapArgs;
 use tokio::runtime::Builder;
+use tracing::Metadata;
 use tracing::level_filters::LevelFilter;
 
 use super::config::ConfigArgs;
-use super::print_message;
 use super::rows::InputArgs;
 use super::signals::StopSignal;
 #[cfg(feature = "otel")]
 use super::telemetry::{Telemetry, is_step};
+use super::visible::visible_log_line;
+use super::{open_files, print_message};
 use crate::config::{LogFormat, LogLevel};
 use crate::error::{Error, Result};
 use crate::http::{Server, limit_heaps};
@@ -25,6 +27,8 @@ use crate::redact::without_passwords;
 /// are served until it has one. The layers of the store accept points while the server runs: PUT /NAME creates a layer,
 /// POST /NAME/points adds points. Write requests must send the token of the configuration or, without one, that of the link
 /// which a server on a loopback address prints; see --local-writes.
+/// With the URL of a bucket in place of a folder, the server is a replica: it copies the layers that `kiln publish` has
+/// published there to --cache DIR, serves the copies, and follows new versions within seconds; it changes no layer.
 /// SIGTERM and Ctrl-C stop the server after the requests in progress, with the exit code 0; a second one ends it at once.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
@@ -34,6 +38,7 @@ use crate::redact::without_passwords;
   kiln serve floor.csv --crs plane
   kiln serve postgres://ann@db.example/maps
   kiln serve -c kiln.toml --ttl 10m
+  kiln serve --store s3://bucket/maps --cache /var/cache/kiln
   KILN_TOKEN=secret kiln serve
   curl -X PUT localhost:3000/trips/points -H 'Authorization: Bearer secret' --data-binary @trips.csv
 
@@ -54,6 +59,7 @@ pub(super) struct Args {
 pub(super) fn run(args: Args) -> Result<()> {
     let start = Instant::now();
     limit_heaps();
+    open_files::raise();
     let load = move || args.config.resolve(&args.inputs, &args.rows);
     let config = load()?;
     let runtime = Builder::new_multi_thread().enable_all().build();
@@ -84,8 +90,12 @@ pub(super) fn run(args: Args) -> Result<()> {
             let text = format!("To add layers, send the header Authorization: Bearer {token}");
             print_message(&format!("{text}; the token is valid until the server stops"));
         }
+        let (failure, mut failed) = (server.failure(), None);
         let shutdown = async {
-            signal.received().await;
+            tokio::select! {
+                _ = signal.received() => {}
+                error = failure => failed = Some(error),
+            }
             // A second signal does not wait for the requests in progress.
             tokio::spawn(signal.end_process());
         };
@@ -94,7 +104,7 @@ pub(super) fn run(args: Args) -> Result<()> {
         if let Some(telemetry) = telemetry {
             telemetry.stop().await;
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     })?;
     // Abandoned renders must not delay the exit.
     runtime.shutdown_background();
@@ -104,17 +114,23 @@ pub(super) fn run(args: Args) -> Result<()> {
 /// The name, the number of points and the weight of a layer.
 fn described(layer: &Layer) -> String {
     let weight = layer.weight().map(|weight| format!(", weighted by {weight}")).unwrap_or_default();
-    format!("{} ({} points{weight})", layer.name(), layer.points())
+    let points = layer.points();
+    let s = if points == 1 { "" } else { "s" };
+    format!("{} ({points} point{s}{weight})", layer.name())
 }
 
-/// Standard error, without the passwords of URLs.
-struct WithoutPasswords;
+/// Standard error, without the passwords of URLs and control characters.
+struct LogWriter {
+    /// Whether the lines have colors.
+    has_colors: bool,
+}
 
-impl std::io::Write for WithoutPasswords {
+impl std::io::Write for LogWriter {
     fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
         // A line is written at once.
         let text = String::from_utf8_lossy(line);
-        std::io::stderr().write_all(without_passwords(&text).as_bytes())?;
+        let text = without_passwords(&text);
+        std::io::stderr().write_all(visible_log_line(&text, self.has_colors).as_bytes())?;
         Ok(line.len())
     }
 
@@ -144,12 +160,12 @@ fn log_and_trace(level: LogLevel, format: LogFormat, telemetry: Option<&Telemetr
     let level = level_filter(level);
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
     let layer = tracing_subscriber::fmt::layer()
-        .with_writer(|| WithoutPasswords)
+        .with_writer(move || LogWriter { has_colors: is_terminal })
         .with_target(false)
         .with_ansi(is_terminal)
         .log_internal_errors(false);
     let is_logged =
-        filter_fn(move |metadata| *metadata.level() <= level && !is_step(metadata)).with_max_level_hint(level);
+        filter_fn(move |metadata| is_logged(metadata, level) && !is_step(metadata)).with_max_level_hint(level);
     let layer = match format {
         LogFormat::Text => layer.with_filter(is_logged).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).with_filter(is_logged).boxed(),
@@ -158,20 +174,32 @@ fn log_and_trace(level: LogLevel, format: LogFormat, telemetry: Option<&Telemetr
     let _ = tracing_subscriber::registry().with(layer).with(telemetry.map(Telemetry::layer)).try_init();
 }
 
+/// Whether an event or span is logged at a level. The client of buckets reports each repetition of a request at the level of
+/// information, which would repeat while a bucket is away; a request that fails is reported by its caller.
+fn is_logged(metadata: &Metadata<'_>, level: LevelFilter) -> bool {
+    let is_repetition = level == LevelFilter::INFO && metadata.target().starts_with("object_store");
+    *metadata.level() <= if is_repetition { LevelFilter::WARN } else { level }
+}
+
 /// Initializes logging to standard error, one line per event.
-#[cfg(not(feature = "otel"))]
-fn log_to_stderr(level: LogLevel, format: LogFormat) {
+pub(super) fn log_to_stderr(level: LogLevel, format: LogFormat) {
+    use tracing_subscriber::Layer;
+    use tracing_subscriber::filter::filter_fn;
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+
     let level = level_filter(level);
     let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-    let builder = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_writer(|| WithoutPasswords)
+    let layer = tracing_subscriber::fmt::layer()
+        .with_writer(move || LogWriter { has_colors: is_terminal })
         .with_target(false)
         .with_ansi(is_terminal)
         .log_internal_errors(false);
-    // Fails only if a logger is already installed.
-    let _ = match format {
-        LogFormat::Text => builder.try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    let is_logged = filter_fn(move |metadata| is_logged(metadata, level)).with_max_level_hint(level);
+    let layer = match format {
+        LogFormat::Text => layer.with_filter(is_logged).boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).with_filter(is_logged).boxed(),
     };
+    // Fails only if a logger is already installed.
+    let _ = tracing_subscriber::registry().with(layer).try_init();
 }

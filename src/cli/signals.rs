@@ -127,6 +127,8 @@ pub(super) fn watch() -> Result<()> {
                 end_process(signal);
             }
             CHANGED.notify_all();
+            // Waits for a server end at once.
+            crate::objects::cancel_all();
             let end = signals.end_process();
             tokio::pin!(end);
             tokio::select! {

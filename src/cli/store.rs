@@ -1,18 +1,18 @@
 //! Flags and helpers of the commands on stored layers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
 
 use super::config::environment;
 use super::signals::run_cancellable;
-use crate::config::{Config, TimeSpan, check_layer_name};
+use crate::config::{Config, StoreConfig, TimeSpan, check_layer_name};
 use crate::error::{Error, Result};
 use crate::layer_name;
 use crate::parameters::time_text;
 use crate::spelling::{did_you_mean, nearest_of};
-use crate::store::{Progress, Store, StoredLayer};
+use crate::store::{Mirror, Progress, Store, StoredLayer};
 
 /// The flags for the location of the store.
 #[derive(Debug, ClapArgs)]
@@ -26,22 +26,59 @@ pub(super) struct StoreArgs {
 }
 
 impl StoreArgs {
-    /// Opens the store.
+    /// Opens the store, to read it: of a bucket, the copies of a replica.
     pub(super) fn open(&self) -> Result<Store> {
-        let (folder, grace) = if let Some(folder) = &self.store {
-            // Another store than that of the configuration, which may be missing or for another version.
-            (folder.clone(), self.load().ok().and_then(|config| config.store.grace))
-        } else {
-            let config = self.load()?.store;
-            (config.folder, config.grace)
-        };
-        Ok(Store::open(&folder)?.with_grace(grace.map(TimeSpan::duration)))
+        let config = self.config()?;
+        if let Some(bucket) = config.bucket().filter(|_| !config.cache.exists()) {
+            let cache = config.cache.display();
+            let reason =
+                format!("its layers are not on this machine; `kiln serve --store {bucket}` copies them to {cache}");
+            return Err(Error::input(bucket, reason));
+        }
+        if let Some(bucket) = config.bucket()
+            && let Some(other) = Mirror::bucket_of(&config.cache)
+            && other != bucket.trim_end_matches('/')
+        {
+            let cache = config.cache.display();
+            let reason = format!("{cache} has the layers of another bucket, {other}; set --cache, or store.cache");
+            return Err(Error::input(bucket, reason));
+        }
+        Ok(Store::open(config.local_folder())?.with_grace(config.grace.map(TimeSpan::duration)))
+    }
+
+    /// Opens the store, to change it.
+    pub(super) fn open_for_changes(&self) -> Result<Store> {
+        let config = self.config()?;
+        if let Some(bucket) = config.bucket() {
+            return Err(Error::input(
+                bucket,
+                "a bucket cannot be changed in place; change a store, and publish it by `kiln publish`",
+            ));
+        }
+        check_not_cache(&config.folder)?;
+        Ok(Store::open(&config.folder)?.with_grace(config.grace.map(TimeSpan::duration)))
+    }
+
+    /// The section of the configuration, with the store of the flag.
+    fn config(&self) -> Result<StoreConfig> {
+        let Some(folder) = &self.store else { return Ok(self.load()?.store) };
+        // Another store than that of the configuration, which may be missing or for another version.
+        let config = self.load().map(|config| config.store).unwrap_or_default();
+        Ok(StoreConfig { folder: folder.clone(), ..config })
     }
 
     /// Loads the configuration.
     pub(super) fn load(&self) -> Result<Config> {
         Config::load(self.config.as_deref(), environment()?)
     }
+}
+
+/// Checks that a folder does not have the copies of a replica, which only its server changes.
+fn check_not_cache(folder: &Path) -> Result<()> {
+    if Mirror::is_cache(folder) {
+        return Err(Error::input(folder, "it is the cache of a replica; change the store whose layers are published"));
+    }
+    Ok(())
 }
 
 /// Parses the name of a layer.

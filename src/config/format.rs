@@ -15,7 +15,7 @@ use crate::source::parse_time_us;
 pub(super) type Format = (&'static str, &'static str, fn(&str) -> bool);
 
 /// The formats, except those of numbers.
-pub(super) const FORMATS: [Format; 27] = [
+pub(super) const FORMATS: [Format; 29] = [
     ("address", "an address and port such as 127.0.0.1:3000 or [::1]:3000, or a port such as 3000", |text| {
         read_listen(text).is_some()
     }),
@@ -47,6 +47,8 @@ pub(super) const FORMATS: [Format; 27] = [
     }),
     ("database-url", "the URL of a database such as postgres://user@host/name", |_| true),
     ("folder", "the path of a folder", |_| true),
+    ("store", "the path of a folder, or the URL of a bucket such as s3://bucket/maps, without a user", is_store),
+    ("bucket-url", "the URL of a bucket such as s3://bucket/maps, without a user", is_bucket_url),
     ("folders", "a list of folders", |_| true),
     ("input", r#"a file with points such as "a.csv", or a list of them"#, |_| true),
     ("layer", "the name of a layer", |text| check_name(text).is_ok()),
@@ -77,6 +79,21 @@ fn after_scheme(text: &str) -> Option<&str> {
     (is_plain && !has_user && !rest.is_empty() && !rest.starts_with(['/', ':'])).then_some(rest)
 }
 
+/// Whether `text` is the URL of a bucket.
+fn is_bucket_url(text: &str) -> bool {
+    text.contains("://") && is_store(text)
+}
+
+/// Whether `text` is the path of a folder, or a URL without a user and a query, whose scheme is checked when it is opened.
+fn is_store(text: &str) -> bool {
+    text.split_once("://").is_none_or(|(scheme, rest)| {
+        !scheme.is_empty()
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte))
+            && !rest.is_empty()
+            && !rest.contains(['@', '?', '#'])
+    })
+}
+
 /// Whether `text` is a URL, or a path on this server, with the placeholders of a tile.
 fn is_tile_url(text: &str) -> bool {
     let path = after_scheme(text.split(['?', '#']).next().unwrap_or_default());
@@ -87,7 +104,7 @@ fn is_tile_url(text: &str) -> bool {
 
 /// Whether `text` is an origin as browsers send it: a scheme, a host and optionally a port.
 fn is_origin(text: &str) -> bool {
-    after_scheme(text).is_some_and(|rest| !rest.contains(['/', '@', '*', ',']))
+    after_scheme(text).is_some_and(|rest| !rest.contains(['/', '@', '*', ',', ';']))
 }
 
 /// Whether `text` is a host name without a port, optionally after `*.`, or `*` alone.

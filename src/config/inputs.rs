@@ -14,10 +14,10 @@ use super::{Config, LayerConfig, ReadConfig, Token};
 use crate::error::{Error, Result};
 use crate::layer::{ColumnOptions, InputOptions, Layer};
 use crate::layer_name;
+use crate::objects::{ObjectUrl, input_name};
 use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
 use crate::postgis::Address;
-use crate::redact::without_password;
 use crate::source::Columns;
 
 /// The origin of the layers of inputs on the command line.
@@ -69,6 +69,18 @@ impl Inputs {
         self.iter().map(String::as_str).find(|input| Address::is_database_url(input))
     }
 
+    /// Whether any of the inputs is an object in a bucket or on a web server.
+    pub fn has_objects(&self) -> bool {
+        self.iter().any(|input| is_object(input))
+    }
+
+    /// Checks the URLs of objects; the error is a message.
+    pub(super) fn check_objects(&self) -> Result<(), String> {
+        let urls = self.iter().filter(|input| is_object(input));
+        urls.map(|url| url.parse::<ObjectUrl>())
+            .try_for_each(|url| url.map(drop).map_err(|error| error.into_message().to_string()))
+    }
+
     /// Checks the URL of a database.
     pub(super) fn check_database(url: &str) -> Result<()> {
         url.parse::<Address>().map(drop)
@@ -76,13 +88,17 @@ impl Inputs {
 
     /// The paths of files.
     pub(super) fn files_mut(&mut self) -> impl Iterator<Item = &mut String> {
-        self.0.iter_mut().filter(|input| *input != "-" && !Address::is_database_url(input))
+        self.0.iter_mut().filter(|input| *input != "-" && !Address::is_database_url(input) && !is_object(input))
     }
 
     fn without_passwords(&self) -> Vec<String> {
-        // A misspelled URL counts as a path.
-        self.iter().map(|input| without_password(input).into_owned()).collect()
+        self.iter().map(|input| input_name(input)).collect()
     }
+}
+
+/// Whether an input is the URL of an object.
+fn is_object(input: &str) -> bool {
+    ObjectUrl::is_url(input) && !Address::is_database_url(input)
 }
 
 impl fmt::Debug for Inputs {
@@ -140,7 +156,7 @@ impl Config {
             LayerConfig { lon, lat, geometry, weight, time, category, track, read, ..LayerConfig::default() };
         // Explicit names take precedence over derived ones.
         for (name, path) in files.iter().filter_map(|input| named(input)) {
-            let error = |message: &str| Error::config(format!("{name}={path}"), message);
+            let error = |message: &str| Error::config(format!("{name}={}", input_name(path)), message);
             check_name(name).map_err(|message| error(&message))?;
             if path.is_empty() {
                 return Err(error("the path of a file with points is missing after `=`"));
@@ -233,7 +249,9 @@ fn name_of(input: &str) -> String {
     if input == "-" {
         return "stdin".into();
     }
-    let file = Path::new(input).file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    // Without the query of a web address, which may be a signature.
+    let text = if is_object(input) { input_name(input) } else { input.to_owned() };
+    let file = Path::new(&text).file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
     let unpacked = [".gz", ".zst"].iter().find_map(|ending| file.strip_suffix(ending)).unwrap_or(&file);
     let stem = Path::new(unpacked).file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
     let name: String = stem.chars().map(|c| if layer_name::is_valid_char(c) { c } else { '-' }).collect();
@@ -268,6 +286,8 @@ mod tests {
             ("existing.csv", "existing-2"),
             ("./a=b.csv", "a-b"),
             ("data/year=2024.csv", "year-2024"),
+            ("s3://lake/trips/day=1/stops.parquet", "stops"),
+            ("https://h/trips.csv.gz?X-Amz-Credential=a/b.c&X-Amz-Signature=s3cret", "trips"),
         ] {
             assert_eq!(layers(&[input]).unwrap(), [(name.to_owned(), input.to_owned())]);
         }

@@ -253,6 +253,7 @@ impl JobConfig {
                 if inputs.iter().any(|input| input == "-") {
                     return Err(Fault::value("input", "standard input can be read only once; name a file"));
                 }
+                self.inputs.check_objects().map_err(|message| Fault::value("input", message))?;
                 if let Some(url) = self.inputs.database() {
                     Inputs::check_database(url).map_err(|error| Fault::value("input", parts(error).1))?;
                     if inputs.len() > 1 {

@@ -45,7 +45,7 @@ with_defaults! {
     /// A layer: points from files or a database, and their style.
     #[schemars(title = "a layer")]
     pub struct LayerConfig {
-        /// Files with points; `-` is standard input.
+        /// Files with points, or URLs of them such as `s3://bucket/trips/*.parquet`; `-` is standard input.
         #[serde(rename = "input", skip_serializing_if = "<[String]>::is_empty")]
         #[schemars(!skip_serializing_if)]
         pub inputs: Inputs,
@@ -67,7 +67,8 @@ with_defaults! {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         #[schemars(!skip_serializing_if)]
         pub columns: Vec<String>,
-        /// Interval at which the table is read again. If it is missing, that of `[postgis]`. Of a layer of the store
+        /// Interval at which the table is read again. If it is missing, that of `[postgis]`. Of inputs in a bucket or on a web
+        /// server: interval at which they are checked for changes, and read again. If it is missing, 1m. Of a layer of the store
         /// with `min_count`: interval in which its released points do not change. If it is missing, they follow the
         /// points.
         pub refresh: Option<TimeSpan>,
@@ -189,7 +190,7 @@ impl LayerConfig {
             ("filter", self.filter.is_some()),
             ("srid", self.srid.is_some()),
             ("columns", !self.columns.is_empty()),
-            ("refresh", self.refresh.is_some()),
+            ("refresh", self.refresh.is_some() && !self.inputs.has_objects()),
         ];
         let file_keys = [("lon", self.lon.is_some()), ("lat", self.lat.is_some())];
         let reject = |keys: &[(&str, bool)], message: &str| match keys.iter().find(|(_, is_set)| *is_set) {
@@ -209,7 +210,10 @@ impl LayerConfig {
                 let message = "not a file; set the database in postgis.url, and its table here as table = \"stops\"";
                 return Err(Fault::value("input", message));
             }
-            (false, false, false) => reject(&table_keys, "only a database table or sql has this key")?,
+            (false, false, false) => {
+                self.inputs.check_objects().map_err(|message| Fault::value("input", message))?;
+                reject(&table_keys, "only a database table or sql has this key")?;
+            }
             (true, true, false) | (true, false, true) => {
                 reject(&file_keys, "a database table has its points in a geometry column; set geometry")?;
                 if let Some(key) = self.read.first() {

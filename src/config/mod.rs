@@ -179,6 +179,11 @@ impl Config {
             (None, Some(_)) => return Err(missing("server.tls_key", "server.tls_cert")),
             _ => {}
         }
+        if self.store.publish.is_some() && self.store.is_read_only() {
+            let message =
+                "needs a store that the server changes: a folder in store.folder, and store.read_only = false";
+            return Err(self.error("store.publish", message));
+        }
         if self.server.local_writes && !self.server.listen.ip().is_loopback() {
             let message = "needs a loopback address in server.listen, such as 127.0.0.1:3000; set server.token instead";
             return Err(self.error("server.local_writes", message));

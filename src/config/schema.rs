@@ -444,6 +444,7 @@ mod tests {
             (section("server.cors_origins"), "https://ann:s3cret@maps.example"),
             (section("server.signing_secret"), "s3cret"),
             (section("server.token"), "my s3cret"),
+            (section("page.frame_ancestors"), "https://ann:s3cret@maps.example"),
             (section("page.basemap"), "https://ann:s3cret@a/{z}/{x}/{y}.png"),
             (section("masks.webhook_urls"), "http://ann:s3cret@a/"),
         ] {

@@ -3,7 +3,7 @@
 //! The doc comment of a key is its documentation in [`Config::to_toml`](super::Config::to_toml) and in the schema.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::de::IntoDeserializer;
@@ -82,6 +82,9 @@ with_defaults! {
         /// proxies. If it is missing, half of `max_connections`.
         #[schemars(range(min = 1, max = 1_000_000), example = 100)]
         pub max_client_connections: Option<usize>,
+        /// Whether inputs of layers and jobs may be files of web servers in private networks and on this machine, such as
+        /// `https://intranet.example/trips.parquet`. Endpoints of buckets, which the environment sets, may always be.
+        pub private_inputs: bool,
         /// Cache-Control header of rendered images that are not stored.
         #[schemars(extend("format" = "cache-control"))]
         pub cache_control: String = "public, max-age=60".into(),
@@ -111,11 +114,23 @@ with_defaults! {
 
     /// `[store]`: stored layers.
     pub struct StoreConfig {
-        /// Folder of the stored layers. It is created with the first layer.
-        #[schemars(extend("format" = "folder"))]
+        /// Folder of the stored layers, which is created with the first layer. Or the URL of a bucket to which layers are published,
+        /// such as `s3://bucket/maps`: the server is then a replica, which copies and serves them.
+        #[schemars(extend("format" = "store"))]
         pub folder: PathBuf = "store".into(),
         /// Whether the store is read-only: no layer changes, and another server may use the store at the same time.
         pub read_only: bool,
+        /// Folder of the copies of a replica, which no other process may use.
+        #[schemars(extend("format" = "folder"))]
+        pub cache: PathBuf = "store-cache".into(),
+        /// URL of a bucket in which the server publishes each layer of the store that has changed, as `kiln publish` does. If it is
+        /// missing, nothing is published by itself.
+        #[schemars(extend("format" = "bucket-url"), example = &"s3://bucket/maps")]
+        pub publish: Option<String>,
+        /// Interval at which a replica checks the bucket for new versions, by a request for each layer, and at which changed layers
+        /// are published.
+        #[schemars(range(min = 1, max = 3600))]
+        pub refresh: TimeSpan = TimeSpan::from_secs(5),
         /// Time for which the files of replaced and removed points stay on disk, for servers on other machines that read
         /// the same folder. If it is missing, 1h on a network file system, and 0 on a local disk. Set it if this machine
         /// shares its local disk with others.
@@ -314,6 +329,10 @@ with_defaults! {
         /// server renders tiles at every zoom. Visitors can change it.
         #[schemars(range(min = 0, max = 18), example = 7)]
         pub draw_points_beyond: Option<u8>,
+        /// Origins of sites that may show the pages in a frame, such as a dashboard; `["*"]` for all. If it is missing, none
+        /// but the server itself. The page of a mask may be shown by any site.
+        #[schemars(extend("format" = "origins"), example = ["https://superset.example.org"])]
+        pub frame_ancestors: Option<Vec<String>>,
     }
 
     /// `[log]`: the log on standard error.
@@ -377,6 +396,23 @@ pub(super) enum ProjectionName {
     Plane,
 }
 
+impl StoreConfig {
+    /// The URL of the bucket whose layers are copied and served; `None` if the store is a folder.
+    pub fn bucket(&self) -> Option<&str> {
+        self.folder.to_str().filter(|folder| folder.contains("://"))
+    }
+
+    /// Whether the server changes no layer.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only || self.bucket().is_some()
+    }
+
+    /// The folder on this machine: of the stored layers, or of the copies of those in a bucket.
+    pub fn local_folder(&self) -> &Path {
+        if self.bucket().is_some() { &self.cache } else { &self.folder }
+    }
+}
+
 impl ImagesConfig {
     /// The retention limits of the folder.
     pub fn retention_limits(&self) -> RetentionLimits {
@@ -400,6 +436,12 @@ impl PageConfig {
         let host = rest.split('/').next().unwrap_or_default();
         // The subdomain placeholder of Leaflet.
         Some(format!("{scheme}://{}", host.replace("{s}", "*")))
+    }
+
+    /// The sites that may show the pages in a frame, as a source list of the content security policy.
+    pub fn frame_sources(&self) -> String {
+        let origins = self.frame_ancestors.as_deref().unwrap_or_default();
+        std::iter::once("'self'").chain(origins.iter().map(String::as_str)).collect::<Vec<_>>().join(" ")
     }
 }
 

@@ -40,7 +40,10 @@ impl<'a> TilesetMetadata<'a> {
         Ok(Self {
             title: layer.title(),
             attribution: layer.attribution(),
-            description: format!("{} points{weighted_by}", layer.points()),
+            description: match layer.points() {
+                1 => format!("1 point{weighted_by}"),
+                points => format!("{points} points{weighted_by}"),
+            },
             zooms,
             bounds_deg,
             center: (lon, lat, zoom),

@@ -18,5 +18,9 @@ mod server;
 
 #[cfg(feature = "cli")]
 pub(crate) use maintenance::limit_heaps;
+#[cfg(feature = "cli")]
+pub(crate) use routes::pages::has_full_page;
 pub use routes::signable::check_signable;
+#[cfg(feature = "cli")]
+pub(crate) use server::{LocalServer, certificate_expiry_s};
 pub use server::{Secret, Server, Signed, SigningError, check_keys};

@@ -41,7 +41,7 @@ pub struct SelectionOwner {
 /// added, changed and removed while the catalog is in use.
 #[derive(Debug, Default)]
 pub struct Catalog {
-    layers: BTreeMap<String, Arc<Layer>>,
+    layers: RwLock<BTreeMap<String, Arc<Layer>>>,
     /// Sample layers, which are listed until a provider has a layer.
     samples: BTreeMap<String, Arc<Layer>>,
     samples_replaced: AtomicBool,
@@ -58,7 +58,17 @@ impl Catalog {
     /// A catalog of fixed layers with distinct names.
     pub fn new(layers: impl IntoIterator<Item = Layer>) -> Self {
         let layers = layers.into_iter().map(|layer| (layer.name().to_owned(), Arc::new(layer))).collect();
-        Self { layers, ..Self::default() }
+        Self { layers: RwLock::new(layers), ..Self::default() }
+    }
+
+    /// Replaces the fixed layer with the name of `layer`, or adds it. Requests in progress keep the previous one.
+    pub fn replace(&self, layer: Layer) {
+        let name = layer.name().to_owned();
+        self.layers.write().unwrap_or_else(PoisonError::into_inner).insert(name, Arc::new(layer));
+    }
+
+    fn fixed(&self, name: &str) -> Option<Arc<Layer>> {
+        self.layers.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     /// Adds sample layers. They are listed until a provider has a layer, and not again after that. Later they can still
@@ -110,7 +120,9 @@ impl Catalog {
             })
         });
         let samples = self.samples.keys().filter(|name| self.is_sample(name));
-        let mut names: Vec<String> = self.layers.keys().chain(samples).cloned().chain(provided).collect();
+        let mut names: Vec<String> =
+            self.layers.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect();
+        names.extend(samples.cloned().chain(provided));
         names.sort_unstable();
         names.dedup();
         // Drops the removed layers, which occupy disk space as long as they are open.
@@ -179,8 +191,8 @@ impl Catalog {
     /// The current state of the layer `name`. If it is protected, and large, its released points may be older than its
     /// points, unless `is_latest`.
     fn find_latest(&self, name: &str, is_latest: bool) -> Result<Option<Arc<Layer>>> {
-        if let Some(layer) = self.layers.get(name) {
-            return Ok(Some(Arc::clone(layer)));
+        if let Some(layer) = self.fixed(name) {
+            return Ok(Some(layer));
         }
         for provider in &self.providers {
             if let Some(points) = provider.find(name)? {
@@ -216,7 +228,7 @@ impl Catalog {
     /// As [`find`](Self::find), and if the refresh fails; [`Error::Cancelled`] once `stop` is
     /// set.
     pub fn find_refreshed(&self, name: &str, stop: &AtomicBool) -> Result<Option<Arc<Layer>>> {
-        if !self.layers.contains_key(name) {
+        if self.fixed(name).is_none() {
             self.providers.iter().try_for_each(|provider| provider.refresh(name, stop))?;
         }
         self.find_latest(name, true)

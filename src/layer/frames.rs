@@ -227,8 +227,7 @@ fn each_time(layer: &Layer, query: &Query<'_>, mut each: impl FnMut(i64, u64) + 
     let query = query.clone().with_weights(false).with_times(true).with_bins(true);
     let mut sink = |batch: Points<'_>| {
         let times = batch.time_us().into_iter().flatten().copied().enumerate();
-        let n = |row: usize| batch.bins().map_or(1, |bins| bins.n[row]);
-        times.filter(|(_, time)| *time != Points::NO_TIME).for_each(|(row, time)| each(time, n(row)));
+        times.filter(|(_, time)| *time != Points::NO_TIME).for_each(|(row, time)| each(time, batch.points_of(row)));
         query.flow()
     };
     layer.point_set().scan(&query, &mut [&mut sink])?;

@@ -129,7 +129,8 @@ impl Layer {
     /// If an input cannot be read, or has no valid point.
     #[cfg(feature = "formats")]
     pub fn open(spec: LayerSpec) -> Result<Self> {
-        let inputs = open_inputs(&spec)?;
+        let (inputs, names) = open_inputs(&spec)?;
+        let spec = LayerSpec { inputs: names, ..spec };
         if spec.columns.time.is_some() {
             check_first_rows(&spec, &inputs)?;
         }
@@ -142,7 +143,8 @@ impl Layer {
     /// If an input cannot be read, it lacks a column, or has no valid point.
     #[cfg(feature = "formats")]
     pub fn check_columns(spec: &LayerSpec) -> Result<()> {
-        check_first_rows(spec, &open_inputs(spec)?)
+        let (inputs, names) = open_inputs(spec)?;
+        check_first_rows(&LayerSpec { inputs: names, ..spec.clone() }, &inputs)
     }
 
     /// The layer of the points of a source; `spec` has the names of the inputs for messages.
@@ -184,10 +186,18 @@ impl Layer {
     }
 }
 
+/// Opens the inputs of a layer, and returns them with their names, in which patterns of objects are expanded.
 #[cfg(feature = "formats")]
-fn open_inputs(spec: &LayerSpec) -> Result<crate::source::Inputs> {
+fn open_inputs(spec: &LayerSpec) -> Result<(crate::source::Inputs, Vec<String>)> {
+    let mut names = Vec::new();
+    for input in &spec.inputs {
+        #[cfg(feature = "objects")]
+        names.extend(crate::source::expand_objects(input)?);
+        #[cfg(not(feature = "objects"))]
+        names.push(input.clone());
+    }
     let open = |input: &String| crate::source::open(input, &spec.read);
-    Ok(crate::source::Inputs(spec.inputs.iter().map(open).collect::<Result<_>>()?))
+    Ok((crate::source::Inputs(names.iter().map(open).collect::<Result<_>>()?), names))
 }
 
 /// Reads each input up to its first valid points, with times if their column is named: of a layer of files, the queries

@@ -189,6 +189,12 @@ impl Layer {
         self.points.bin_level()
     }
 
+    /// Of a layer of bins with times, the time in microseconds of which the begins of all buckets are multiples: see
+    /// [`PointSet::bucket_us`].
+    pub fn bucket_us(&self) -> Option<u64> {
+        self.points.bucket_us()
+    }
+
     /// Rejects a request that reads single points of a layer of bins. `needs` is what it computes, `instead` what such a
     /// layer has.
     ///

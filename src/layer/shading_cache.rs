@@ -8,7 +8,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::shading::Shading;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The maximum size of the cache in bytes, unless [`set_max_bytes`] sets another.
 const DEFAULT_BYTES: u64 = 16 << 20;
@@ -74,7 +74,7 @@ impl ShadingCache {
     /// The shading of `key`, cached or from `make`. Concurrent callers wait for the first.
     pub(super) fn shading(&self, key: &str, make: impl FnOnce() -> Result<Arc<Shading>>) -> Result<Arc<Shading>> {
         let mut made = None;
-        let make = || Ok(Item::Shading(Arc::clone(made.insert(make()?))));
+        let make = || Ok::<_, Error>(Item::Shading(Arc::clone(made.insert(make()?))));
         let cached = CACHE.get_or_insert_with(&self.shading_key(key), make)?;
         match (made, cached) {
             (Some(shading), _) | (None, Item::Shading(shading)) => Ok(shading),
@@ -103,8 +103,8 @@ impl Drop for ShadingCache {
 }
 
 /// The error of a key with an item of another kind, which the names in the keys prevent.
-fn mixed_up() -> crate::error::Error {
-    crate::error::Error::input("cache", "a key has an item of another kind")
+fn mixed_up() -> Error {
+    Error::input("cache", "a key has an item of another kind")
 }
 
 #[cfg(test)]

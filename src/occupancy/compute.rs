@@ -15,6 +15,7 @@ use crate::layer::Layer;
 use crate::parameter::Parameter;
 use crate::protection::{Protection, check_released_times};
 use crate::source::{PointSet, Query};
+use crate::workers::Workers;
 
 /// The aggregates of points and their profile, if requested.
 type Totals = (Aggregates, Option<Profile>);
@@ -42,6 +43,11 @@ impl<'a> GridLayer<'a> {
         let extent = layer.extent().bounds(layer.coordinate_space().wraps());
         let protection = layer.protection();
         Self { points: &**layer.point_set(), query, weight: layer.weight(), extent, protection, threads }
+    }
+
+    /// The threads of its pictures, and the flag that cancels them.
+    pub fn workers(&self) -> Workers<'a> {
+        Workers::new(self.threads, self.query.scan.stop)
     }
 
     /// Computes a grid.

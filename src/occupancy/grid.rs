@@ -1,9 +1,7 @@
 //! Grids: values per cell, in total, per room and per hour.
 
 use super::{Aggregates, Cell, CellSystem, GridRequest, Profile, Quantity, RoomTable};
-use crate::error::{Error, Result};
 use crate::geo::Bounds;
-use crate::parameter::Parameter;
 
 /// A value, and that of the second time range of a comparison.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -85,37 +83,6 @@ impl Grid {
     /// The bounds of the listed cells; `None` without cells.
     pub fn cell_bounds(&self) -> Option<Bounds> {
         self.cells.iter().map(|cell| self.system().bounds(cell.cell)).reduce(union)
-    }
-
-    /// The bounds of smoothed pictures: the requested ones, or else those of [`cell_frame`](Self::cell_frame).
-    ///
-    /// # Errors
-    /// As [`cell_frame`](Self::cell_frame).
-    pub fn picture_bounds(&self) -> Result<Bounds> {
-        self.request.bounds.map_or_else(|| self.cell_frame(), Ok)
-    }
-
-    /// The bounds of pictures of cells: on a plane the edges of the cells of the requested bounds, or else of the extent of
-    /// the layer; on the globe the requested bounds, or the edges of the cells at the corners of the extent.
-    ///
-    /// # Errors
-    /// [`Error::Invalid`] for `bounds` if none are requested and the layer has no points.
-    pub fn cell_frame(&self) -> Result<Bounds> {
-        let Some(bounds) = self.request.bounds.or(self.extent) else {
-            return Err(Error::invalid(
-                Parameter::BOUNDS,
-                "missing; the layer has no points that would determine them",
-            ));
-        };
-        if self.is_globe && self.request.bounds.is_some() {
-            return Ok(bounds);
-        }
-        let Bounds { west, south, east, north } = bounds;
-        let is_closed = self.request.bounds.is_none();
-        let inner = |edge: f64| if is_closed { edge } else { edge.next_down() };
-        let corners = [(west, south), (inner(east), inner(north)), (west, inner(north)), (inner(east), south)];
-        let cells = corners.iter().filter_map(|&(x, y)| self.system().cell_at(x, y));
-        Ok(cells.map(|cell| self.system().bounds(cell)).fold(bounds, union))
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 /// The modules of the `kiln` package, each with those that it may use. The compiler checks dependencies of crates.
 const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("parameters", &[]),
+    ("bucket", &[]),
     ("layer", &["parameters"]),
     ("masks", &["images", "parameters"]),
     ("images", &["layer"]),
@@ -17,11 +18,12 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
     ("inputs", &[]),
     ("step", &[]),
     ("live", &["config", "layer"]),
-    ("http", &["live", "config", "jobs", "images", "layer", "masks", "matrix", "occupancy", "parameters"]),
+    ("http", &["bucket", "live", "config", "jobs", "images", "layer", "masks", "matrix", "occupancy", "parameters"]),
     (
         "cli",
         &[
             "http",
+            "bucket",
             "export",
             "inputs",
             "live",
@@ -51,6 +53,7 @@ const ROOT_ITEMS: &[&str] = &[
     "layer_name",
     "mask",
     "message",
+    "objects",
     "parallel",
     "parameter",
     "Parameter",

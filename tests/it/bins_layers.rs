@@ -160,7 +160,6 @@ fn what_needs_single_points_is_rejected_by_name() {
         ("/bins-csv/points?bounds=-11,35,31,60", ["a list of points", "bins of level 16"]),
         ("/bins-csv/grid?resolution=100000", ["a grid needs single points", "bins of level 16"]),
         ("/bins-csv/matrix?x=lon&y=none", ["needs single points", "bins of level 16"]),
-        ("/bins-csv/statistics?bins=10", ["a distribution needs single points", "bins of level 16"]),
     ] {
         server.get(path).rejected(400, &words);
     }
@@ -195,7 +194,17 @@ fn bad_tables_of_bins_are_errors_that_change_nothing() {
         ("4,1,1,1e17,1,1\n", ["row 1", "n: 1e17 is not"]),
         ("4,1,1,1,inf,1\n", ["row 1", "weight: inf is not a finite number"]),
         ("4,1,1,1,1,nan\n", ["row 1", "max_weight: NaN is not a finite number"]),
-        ("4,1,1,1,1,\n", ["row 1", "max_weight is empty"]),
+        ("4,1,1,2,9,4\n", ["row 1", "max_weight: 4 is not the greatest of weights whose mean is 4.5"]),
+        ("4,1,1,1,,1\n", ["row 1", "weight is empty"]),
+        ("4,1,1,1,NaN,1\n", ["row 1", "weight: NaN is not a finite number"]),
+        ("4,1,1,,1,1\n", ["row 1", "n is empty"]),
+        ("4,1,1,9007199254740994,1,1\n", ["row 1", "n: 9007199254740994 is not a whole number from 1"]),
+        ("4,1,1,1,1,1\n4,1,1,9007199254740993,1,1\n", ["row 2", "n: 9007199254740993 is not a whole number from 1"]),
+        ("4,1,1,1e3,1,1\n", ["row 1", "n: 1e3 is not"]),
+        ("4,-0,1,1,1,1\n", ["row 1", "cell_x: -0 is not"]),
+        ("4,1,1.000000000000000001,1,1,1\n", ["row 1", "cell_y: 1.000000000000000001 is not"]),
+        ("four,1,1,1,1,1\n", ["row 1", "level: \"four\" is not"]),
+        ("4,1,1,1,1,2e13\n", ["row 1", "max_weight: 20000000000000 is not a finite number in the range of weights"]),
     ] {
         import(&format!("{head}{rows}"), &["--append"]).failed(code(&words), &words);
         assert_eq!(state(), before, "{rows}");
@@ -211,6 +220,16 @@ fn bad_tables_of_bins_are_errors_that_change_nothing() {
         import(table, &["--append"]).failed(code(&words), &words);
         assert_eq!(state(), before, "{table}");
     }
+    for (n, shown) in [("9007199254740993", "9007199254740993"), ("1e3", "1e3"), ("-0", "-0"), ("1.5", "1.5")] {
+        std::fs::write(home.path().join("a.ndjson"), format!("{{\"level\":4,\"cell_x\":1,\"cell_y\":1,\"n\":{n}}}\n"))
+            .unwrap();
+        let words = ["row 1", &*format!("n: {shown} is not a whole number from 1")];
+        kiln(home.path(), ["import", "a.ndjson", "--layer", "a", "--append"]).failed(1, &words);
+        assert_eq!(state(), before, "{n}");
+    }
+    // Floating-point columns are written so.
+    import("level,cell_x,cell_y,n\n4.0,1,2.0,9007199254740992.0\n", &["--replace"]).done();
+    import(&format!("{head}4,9,8,2,3.5,2\n"), &["--replace"]).done();
     // The cell 9, 8 of level 4.
     import("quadbin,n\n5209574053332910079,3\n", &["--append"]).done();
     let info: Value = serde_json::from_slice(&state()).unwrap();
@@ -234,6 +253,11 @@ fn bins_are_added_over_http_and_only_of_the_level_of_the_layer() {
         send("POST", "/bins/points", "level,cell_x,cell_y,n,time,category\n12,5,6,10,2026-11-30,a\n").ok(200).json();
     assert_eq!(reply["accepted"], 10);
     send("POST", "/bins/points", "level,cell_x,cell_y,n\n13,5,6,4\n").rejected(400, &["bins of level 13", "level 12"]);
+    send("PUT", "/weighted/points", "level,cell_x,cell_y,n,weight\n12,5,6,4,9\n").ok(201);
+    let plain = "level,cell_x,cell_y,n\n12,5,6,4\n";
+    let words = ["the bins have no column weight, the sum of the weights; add it, or set weight to none"];
+    send("POST", "/weighted/points", plain).rejected(400, &words);
+    send("POST", "/weighted/points?weight=none", plain).ok(200);
     send("POST", "/bins/points", "lon,lat\n13,5\n").rejected(400, &["single points", "bins of level 12"]);
     send("POST", "/bins/points", "level,cell_x,cell_y,n\n12,5,6,0\n").rejected(400, &["row 1", "n: 0 is not"]);
     let points = |query: &str| server.get(&format!("/bins/statistics?zoom=0&{query}")).ok(200).json()["points"].clone();
@@ -242,6 +266,61 @@ fn bins_are_added_over_http_and_only_of_the_level_of_the_layer() {
     assert_eq!(points("start=2026-11-28&end=2026-11-30"), 5);
     server.get("/bins/4/0/0.png?start=2026-11-28T12:00:00Z").rejected(400, &["start", "cuts a bucket", "whole days"]);
     server.get("/bins/4/0/0.png?hours=7-9").rejected(400, &["hours", "whole days"]);
+    // The width of the buckets is that of all times, and so are bars of the times.
+    let bins = |path: &str| server.get(path).ok(200).json()["kiln"]["bins"].clone();
+    assert_eq!(bins("/bins"), json!({"level": 12, "bucket_s": 86_400}));
+    let distributions =
+        |bins: u32| server.get(&format!("/bins/statistics?zoom=0&bins={bins}")).ok(200).json()["distributions"].clone();
+    let categories = json!([{"name": "a", "points": 14}, {"name": "b", "points": 1}]);
+    let [start, end] = ["2026-11-28T00:00:00Z", "2026-12-01T00:00:00Z"];
+    assert_eq!(
+        distributions(48),
+        json!({"weights": null, "times": {"start": start, "end": end, "points": [4, 1, 10]}, "categories": categories})
+    );
+    assert_eq!(distributions(2)["times"], json!({"start": start, "end": "2026-12-02T00:00:00Z", "points": [5, 10]}));
+    send("POST", "/bins/points", "level,cell_x,cell_y,n,time,category\n12,5,6,1,2026-11-30T05:00:00Z,a\n").ok(200);
+    assert_eq!(bins("/bins")["bucket_s"], 3600);
     let categories = server.get("/bins/categories").ok(200).json();
-    assert_eq!(categories["categories"], json!([{"name": "a", "points": 14}, {"name": "b", "points": 1}]));
+    assert_eq!(categories["categories"], json!([{"name": "a", "points": 15}, {"name": "b", "points": 1}]));
+}
+
+#[test]
+fn bins_without_greatest_weights_are_exported_and_imported_again() {
+    let home = tempfile::tempdir().unwrap();
+    let run = |args: &[&str]| kiln(home.path(), args.iter().copied());
+    std::fs::write(home.path().join("a.csv"), "level,cell_x,cell_y,n,weight\n12,5,6,4,9.5\n12,5,7,1,2\n").unwrap();
+    run(&["import", "a.csv", "--layer", "a"]).done();
+    run(&["export", "a", "--zoom", "4", "--bins", "a.parquet"]).done();
+    run(&["import", "a.parquet", "--layer", "b"]).done();
+    run(&["export", "b", "--zoom", "4", "--bins", "b.parquet"]).done();
+    let read = |name: &str| std::fs::read(home.path().join(name)).unwrap();
+    assert!(read("a.parquet") == read("b.parquet"));
+    // An unknown maximum among others makes that of the layer unknown.
+    std::fs::write(home.path().join("c.csv"), "level,cell_x,cell_y,n,weight,max_weight\n12,5,6,4,9.5,4\n12,9,7,1,2,\n")
+        .unwrap();
+    run(&["import", "c.csv", "--layer", "c"]).done();
+    let server = Server::at(home, &[]);
+    for layer in ["b", "c"] {
+        let style = "radius=8&vmin=0&vmax=9";
+        assert_eq!(
+            server.get(&format!("/{layer}/4/0/0.png?{style}")).ok(200).body,
+            server.get(&format!("/{layer}/4/0/0.png?{style}&agg=sum")).ok(200).body
+        );
+        server.get(&format!("/{layer}/4/0/0.png?agg=max")).rejected(400, &["agg", "max_weight"]);
+    }
+}
+
+#[test]
+fn sums_of_points_beyond_64_bits_are_the_greatest_number_and_no_panic() {
+    let home = tempfile::tempdir().unwrap();
+    let mut rows = "level,cell_x,cell_y,n\n".to_owned();
+    (0..4000).for_each(|row| writeln!(rows, "14,{row},1,9007199254740992").unwrap());
+    std::fs::write(home.path().join("bins.csv"), rows).unwrap();
+    kiln(home.path(), ["import", "bins.csv", "--layer", "many"]).done();
+    kiln(home.path(), ["import", "bins.csv", "--layer", "many", "--append"]).done();
+    let server = Server::at(home, &[]);
+    server.get("/many/statistics").ok(200);
+    server.get("/_/metrics").ok(200);
+    server.get("/many/0/0/0.png").ok(200);
+    assert!(!server.log().contains("panicked"), "{}", server.log());
 }

@@ -29,33 +29,58 @@ use super::golden::{Picture, assert_same};
 use super::kiln::kiln;
 
 /// The pages with commands that are not run: how many blocks, and why.
-const NOT_RUN: [(&str, usize, &str); 6] = [
+const NOT_RUN: [(&str, usize, &str); 11] = [
     ("README.md", 1, "`make serve` and `make test` build the program and run all tests"),
+    ("docs/gis.md", 1, "a server with keys; tests/it/keys.rs and kml.rs sign URLs and follow them"),
+    (
+        "docs/installation.md",
+        5,
+        "containers, a cluster, systemd, and the state of one machine; tests/it/doctor.rs runs the commands of Kiln",
+    ),
+    ("docs/inputs.md", 1, "buckets; tests/it/buckets.rs imports such URLs"),
+    (
+        "docs/javascript.md",
+        1,
+        "npm create needs a registry; web/tests/packages.test.js installs each package in a new project",
+    ),
     ("docs/jobs.md", 1, "ffmpeg is not a tool of the tests"),
     ("docs/performance.md", 5, "measurements with ten million points, and with programs that the tests do not have"),
+    ("docs/python.md", 2, "the tests of crates/kiln-python install the package, and run its command"),
     ("docs/quick-start.md", 1, "`make serve` builds the program"),
     (
         "docs/scale.md",
-        2,
-        "a bucket and a Spark cluster; tests/it/bins_sql.rs and scripts/spark.py run the SQL and the program",
+        4,
+        "buckets and a Spark cluster; tests/it/buckets.rs, bins_sql.rs and replicas.rs and scripts/spark.py run URLs, SQL, replicas \
+         and the program",
     ),
     ("docs/server.md", 1, "tests/otel receives the traces"),
 ];
 
 /// The programs in other languages: the page, how many blocks, and what runs them or why they are not run.
-const PROGRAMS: [(&str, &str, usize, &str); 7] = [
+const PROGRAMS: [(&str, &str, usize, &str); 12] = [
+    ("nginx", "docs/scale.md", 1, "nginx is not a tool of the tests"),
     ("nginx", "docs/server.md", 1, "nginx is not a tool of the tests"),
+    ("python", "docs/bi.md", 2, "the configuration of Superset; tests/it/dashboards.rs requests its URLs"),
     ("python", "docs/coming-from/datashader.md", 1, "datashader alone, without Kiln"),
-    ("python", "docs/coming-from/python-heatmap.md", 1, "the Python library alone, without Kiln"),
+    (
+        "python",
+        "docs/coming-from/python-heatmap.md",
+        2,
+        "the Python library alone; and test_docs.py of crates/kiln-python",
+    ),
+    ("python", "docs/python.md", 11, "run by test_docs.py of crates/kiln-python"),
     ("python", "docs/store.md", 2, "run by tests/it/arrow.rs"),
+    ("r", "docs/bi.md", 2, "R is not a tool of the tests; tests/it/dashboards.rs requests its URLs"),
     ("rust", "docs/library.md", 3, "run with the tests of the documentation of kiln"),
     ("rust", "docs/masks.md", 1, "run with the tests of the documentation of kiln-mask"),
     ("sql", "docs/export.md", 1, "run by tests/it/export_bins.rs"),
+    ("yaml", "docs/scale.md", 1, "Kubernetes is not a tool of the tests"),
 ];
 
 /// The languages of blocks; another spelling of `sh` would not be run.
-const LANGUAGES: [&str; 15] = [
-    "console", "csv", "html", "java", "js", "json", "nginx", "php", "python", "rust", "sh", "sql", "text", "toml", "ts",
+const LANGUAGES: [&str; 17] = [
+    "console", "csv", "html", "java", "js", "json", "nginx", "php", "python", "r", "rust", "sh", "sql", "text", "toml",
+    "ts", "yaml",
 ];
 
 /// The pages that need a database.

@@ -10,14 +10,14 @@ use crate::server::{Reply, Server, eventually};
 
 /// Secrets, and what clients send in `Authorization`.
 pub(crate) const SECRET_A: (&str, &str) = ("kiln_of_tenant_a", "Bearer kiln_of_tenant_a");
-const SECRET_B: (&str, &str) = ("kiln_of_tenant_b", "Bearer kiln_of_tenant_b");
+pub(crate) const SECRET_B: (&str, &str) = ("kiln_of_tenant_b", "Bearer kiln_of_tenant_b");
 
 /// `printf kiln_of_tenant_a | sha256sum`
 pub(crate) fn hash_of_a() -> &'static str {
     "sha256:f5ccedbec05e4e5d1b5c802f8cdbc87aab9b93c4b6a2ad1e5970728372be6b31"
 }
 
-fn hash_of_b() -> &'static str {
+pub(crate) fn hash_of_b() -> &'static str {
     "sha256:35214b4bd8b09c4ec1ca2b15114d4e7c9c460d3487d3a038f8024a7dc9bf2bd6"
 }
 
@@ -98,7 +98,7 @@ fn without_a_valid_key_nothing_is_read() {
         reply.rejected(401, &["key"]);
         assert!(reply.header("www-authenticate").unwrap().starts_with("Bearer"), "{query}");
     }
-    for open in ["/health", "/", "/openapi.json", "/docs", "/favicon.ico"] {
+    for open in ["/health", "/", "/llms.txt", "/docs/keys.md", "/openapi.json", "/docs", "/favicon.ico"] {
         get(&server, open, &[]).ok(200);
     }
     // The parameter is no part of the query string that is parsed, cached and logged.

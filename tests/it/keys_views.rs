@@ -8,7 +8,7 @@ use crate::min_count::{Sample, crowd, lonely, random_name, samples};
 use crate::server::{Reply, Server};
 
 /// The layers of the samples, with `more` in each section.
-fn config(more: &str, keys: &str) -> String {
+pub(crate) fn config(more: &str, keys: &str) -> String {
     // A stored layer has a section only if it has a key of its own.
     let stored = if more.is_empty() { String::new() } else { format!("[layers.stored]\nstore = true\n{more}") };
     format!(
@@ -17,7 +17,7 @@ fn config(more: &str, keys: &str) -> String {
     )
 }
 
-fn serve(rows: &str, config: &str) -> Server {
+pub(crate) fn serve(rows: &str, config: &str) -> Server {
     let home = tempfile::tempdir().unwrap();
     std::fs::write(home.path().join("kiln.toml"), config).unwrap();
     std::fs::write(home.path().join("points.csv"), rows).unwrap();
@@ -27,7 +27,7 @@ fn serve(rows: &str, config: &str) -> Server {
 }
 
 /// The rows of which `is_seen`, by their fields.
-fn rows(is_seen: impl Fn(&[&str]) -> bool) -> String {
+pub(crate) fn rows(is_seen: impl Fn(&[&str]) -> bool) -> String {
     let all = crowd() + &lonely();
     let mut lines = all.lines();
     let mut rows = lines.next().unwrap().to_owned() + "\n";
@@ -37,7 +37,7 @@ fn rows(is_seen: impl Fn(&[&str]) -> bool) -> String {
     rows
 }
 
-fn send(server: &Server, Sample(method, path, body): &Sample, headers: &[(&str, &str)]) -> Reply {
+pub(crate) fn send(server: &Server, Sample(method, path, body): &Sample, headers: &[(&str, &str)]) -> Reply {
     let mut headers = headers.to_vec();
     let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
     if *method == "POST" {
@@ -69,7 +69,7 @@ fn without_versions(value: &mut Value, server: &Server, name: &str) {
     }
 }
 
-fn comparable(server: &Server, reply: &Reply) -> (u16, Vec<(String, String)>, Vec<u8>) {
+pub(crate) fn comparable(server: &Server, reply: &Reply) -> (u16, Vec<(String, String)>, Vec<u8>) {
     let name = random_name(reply).unwrap_or_else(|| "\0".to_owned());
     let is_data = |name: &str| name == "content-type" || name.starts_with("kiln-");
     let headers = reply.headers.iter().filter(|(name, _)| is_data(name)).cloned().collect();
@@ -77,6 +77,14 @@ fn comparable(server: &Server, reply: &Reply) -> (u16, Vec<(String, String)>, Ve
         Ok(mut json) => {
             without_versions(&mut json, server, &name);
             json.to_string().into_bytes()
+        }
+        Err(_) if reply.header("content-type").is_some_and(|kind| kind.ends_with("xml")) => {
+            let text = reply.text().replace(server.address(), "HOST");
+            // KML documents have the versions of their tiles.
+            let mut parts = text.split("v=");
+            let first = parts.next().unwrap_or_default().to_owned();
+            let rest = parts.map(|part| part.trim_start_matches(|c: char| c.is_ascii_hexdigit() || c == '-'));
+            rest.fold(first, |text, part| text + "v=" + part).into_bytes()
         }
         Err(_) => reply.body.clone(),
     };

@@ -11,7 +11,7 @@ use kiln::store::Store;
 use crate::power_cuts::check::{LayerState, State, leftovers, observe};
 use crate::power_cuts::disk::Random;
 use crate::power_cuts::workload::{LayerRequest, TOKEN, head, plane_changes, points_of};
-use crate::server::Server;
+use crate::server::{Server, eventually};
 
 /// A client that sends its requests one after another, until the server is killed.
 struct Client {
@@ -104,7 +104,8 @@ fn a_killed_server_has_each_acknowledged_change_of_a_layer_and_no_half_one() {
             unacknowledged += usize::from(client.compare(stored.get(client.layer)));
         }
         server.restart();
-        leftovers(&server.folder().join("store")).unwrap();
+        // The server may be compacting; what a killed one left stays until the next start.
+        eventually("no file is left over", || leftovers(&server.folder().join("store")).is_ok());
     }
     let done: Vec<usize> = clients.iter().map(|client| client.done).collect();
     println!("{} kills, {done:?} changes, {unacknowledged} of them not acknowledged", kills());

@@ -13,14 +13,14 @@ fn heavy_path(radius_px: u32) -> String {
     format!("/cities/bbox/-180,-60,180,75/4096x4096.png?radius={radius_px}px&kernel=cone")
 }
 
-fn begin(server: &Server, path: &str) -> TcpStream {
+pub(crate) fn begin(server: &Server, path: &str) -> TcpStream {
     let mut stream = server.connect();
     stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes()).unwrap();
     stream
 }
 
 /// The numbers of running and of waiting renders.
-fn renders(server: &Server) -> (f64, f64) {
+pub(crate) fn renders(server: &Server) -> (f64, f64) {
     (metric(server, "kiln_render_working"), metric(server, "kiln_render_waiting"))
 }
 

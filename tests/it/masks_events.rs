@@ -158,9 +158,14 @@ fn clicks_are_sent_to_an_allowed_webhook_and_to_no_other() {
             .rejected(400, &["webhook: "]);
     }
     // A receiver that is not there is logged and counted.
-    server.send("PATCH", url(&mask, "mask"), &[], br#"{"webhook": "http://127.0.0.1:1/x"}"#).ok(200);
+    server.send("PATCH", url(&mask, "mask"), &[], br#"{"webhook": "http://127.0.0.1:1/x?key=1"}"#).ok(200);
     server.post(url(&mask, "click"), &json!({"row": 0, "column": 0})).ok(200);
     eventually("the failure", || metric(&server, "kiln_mask_webhooks_total{outcome=\"Failed\"}") == 1);
+    // The log has its host alone: the rest of a webhook's URL is a secret.
+    eventually("the warning", || server.log().contains("a click was not delivered"));
+    let log = server.log();
+    assert!(log.contains("server=\"http://127.0.0.1:1\"") && log.contains("webhook=***"), "{log}");
+    assert!(!log.contains("127.0.0.1:1/") && !log.contains("hooks"), "{log}");
     let off = server.send("PATCH", url(&mask, "mask"), &[], br#"{"webhook": null}"#).ok(200).json();
     assert_eq!(off["has_webhook"], false);
     server.post(url(&mask, "click"), &json!({"row": 0, "column": 0})).ok(200);

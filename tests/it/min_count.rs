@@ -141,6 +141,9 @@ pub(crate) fn samples() -> BTreeMap<&'static str, Vec<Sample>> {
             }
             let more = if filter.is_empty() { "?" } else { &format!("{filter}&") };
             add("/{layer}", "GET", filter, Value::Null);
+            add("/{layer}/doc.kml", "GET", &format!("/doc.kml{filter}"), Value::Null);
+            add("/{layer}/doc.kml", "GET", &format!("/doc.kml{more}tile=9/281/150"), Value::Null);
+            add("/{layer}/qgis.qlr", "GET", &format!("/qgis.qlr{filter}"), Value::Null);
             for (t, tile) in tiles.iter().enumerate() {
                 let style = styles[(f + t) % styles.len()];
                 let query = if style.is_empty() { filter.to_owned() } else { format!("{more}{style}") };

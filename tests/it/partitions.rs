@@ -101,7 +101,15 @@ fn a_run_that_is_not_complete_or_has_other_totals_is_rejected() {
         (r#"{"rows": 161, "n": 160, "files": 3}"#, ["totals.json: `rows` is 161", "160 rows"]),
         (r#"{"rows": 160, "n": 161, "files": 3}"#, ["totals.json: `n` is 161", "160 points"]),
         (r#"{"rows": 160, "files": 2}"#, ["totals.json: `files` is 2", "3 files"]),
-        (r#"{"rows": "many"}"#, ["totals.json: expected an object", "invalid type"]),
+        (r#"{"rows": "many"}"#, ["totals.json: `rows` is \"many\"", "expected a whole number"]),
+        (r#"{"n": -1}"#, ["totals.json: `n` is -1", "expected a whole number"]),
+        (r#"{"files": 3.5}"#, ["totals.json: `files` is 3.5", "expected a whole number"]),
+        (r#"{"level": 21}"#, ["totals.json: `level` is 21", "are"]),
+        ("[]", ["totals.json: expected an object", "such as"]),
+        ("[160, 160, 3]", ["totals.json: expected an object", "such as"]),
+        ("7", ["totals.json: expected an object", "such as"]),
+        (r#"{"rows": 160"#, ["totals.json: it is not JSON", "expected an object"]),
+        (&" ".repeat(100_000), ["totals.json: it has more than 65536 bytes", "bytes"]),
     ] {
         fs::write(run.join("totals.json"), totals).unwrap();
         rejected("bins/28", &words);
@@ -139,6 +147,11 @@ fn partitions_expire_and_are_dropped_by_name() {
     assert!(expire(&["--yes"]).done().contains("removed 20 points of partitions before 2026-11-28, 10 kept"));
     assert!(expire(&["--yes"]).done().contains("removed 0 points"));
     let drop = |day: &str| kiln(home, ["drop", "trips", "--partition", day, "--yes"]);
+    let dry = |args: &[&str]| kiln(home, ["drop", "trips", "--dry-run"].iter().chain(args));
+    let summary = dry(&["--partition", "2026-11-28"]).done();
+    assert!(summary.contains("trips: 10 points of the partition 2026-11-28; nothing was removed"), "{summary}");
+    assert!(dry(&[]).done().contains("trips: the layer with 10 points; nothing was removed"));
+    assert_eq!(points(home), 10);
     drop("2026-11-27").failed(1, &["no partition `2026-11-27`", "2026-11-28 to 2026-11-28"]);
     import(home, "a.csv", "2026-11-29").done();
     assert!(drop("2026-11-28").done().contains("trips: removed 10 points of the partition 2026-11-28"));
@@ -165,4 +178,22 @@ fn partitions_are_replaced_and_removed_over_http() {
     assert_eq!(delete("partition_before=28").ok(200).json()["removed"], 10);
     assert_eq!(delete("partition=28").ok(200).json()["removed"], 25);
     assert_eq!(server.totals("days").0, 0);
+}
+
+#[test]
+fn an_older_run_replaces_a_newer_one_of_its_partition_only_by_a_flag() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let [old, new] = ["run=20261128T230000Z-5f3a9c1e", "run=20261129T010203Z-00c0ffee"];
+    write_run(&home.join("bins").join(old), &[10]);
+    write_run(&home.join("late").join(new), &[12]);
+    import(home, &format!("bins/{old}"), "28").done();
+    import(home, &format!("late/{new}"), "28").done();
+    let older = format!("the partition 28 has the points of {new}, which is newer than {old}");
+    import(home, &format!("bins/{old}"), "28").failed(2, &["--yes", &older, "nothing was imported"]);
+    assert_eq!(points(home), 12);
+    // It is the order within a partition.
+    import(home, &format!("bins/{old}"), "27").done();
+    kiln(home, ["import", "bins", "--layer", "trips", "--partition", "28", "--yes"]).done();
+    assert_eq!(partitions(home), json!([["27", 10], ["28", 10]]));
 }

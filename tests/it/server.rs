@@ -16,6 +16,7 @@ pub(crate) struct Server {
     address: String,
     home: tempfile::TempDir,
     args: Vec<String>,
+    variables: Vec<(String, String)>,
     log: Arc<Mutex<String>>,
 }
 
@@ -28,7 +29,7 @@ fn is_writable(home: &Path, args: &[String]) -> bool {
 }
 
 /// Starts a server in a folder, and returns its process and address. Its standard error is appended to `log`.
-fn start(home: &Path, args: &[String], log: &Arc<Mutex<String>>) -> (Child, String) {
+fn start(home: &Path, args: &[String], variables: &[(String, String)], log: &Arc<Mutex<String>>) -> (Child, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kiln"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("KILN_") || name == "DATABASE_URL" {
@@ -41,6 +42,7 @@ fn start(home: &Path, args: &[String], log: &Arc<Mutex<String>>) -> (Child, Stri
     let mut child = command
         .arg("serve")
         .args(args)
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .current_dir(home)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -129,10 +131,28 @@ impl Server {
 
     /// Starts a server that listens on `listen`.
     pub(crate) fn listening(home: tempfile::TempDir, listen: &str, args: &[&str]) -> Self {
+        Self::with_variables(home, listen, args, &[])
+    }
+
+    /// Starts a server with environment variables.
+    pub(crate) fn with_variables(
+        home: tempfile::TempDir,
+        listen: &str,
+        args: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         let args: Vec<String> = ["-l", listen].iter().chain(args).map(|arg| (*arg).to_owned()).collect();
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let variables: Vec<_> = variables.iter().map(owned).collect();
         let log = Arc::default();
-        let (child, address) = start(home.path(), &args, &log);
-        Self { child, address, home, args, log }
+        let (child, address) = start(home.path(), &args, &variables, &log);
+        Self { child, address, home, args, variables, log }
+    }
+
+    /// Starts a server with environment variables in a folder that contains files already.
+    pub(crate) fn with_env(home: tempfile::TempDir, args: &[&str], env: &[(&'static str, String)]) -> Self {
+        let variables: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        Self::with_variables(home, "127.0.0.1:0", args, &variables)
     }
 
     /// Repeats a GET request until the response has the status.
@@ -157,7 +177,7 @@ impl Server {
     /// Kills the server, and starts it again in the same folder.
     pub(crate) fn restart(&mut self) {
         self.kill();
-        (self.child, self.address) = start(self.home.path(), &self.args, &self.log);
+        (self.child, self.address) = start(self.home.path(), &self.args, &self.variables, &self.log);
     }
 
     /// Kills the server at once, and waits for its end.

@@ -33,6 +33,27 @@ fn pages_and_their_assets_are_served() {
 }
 
 #[test]
+fn the_guide_is_served_as_markdown_with_a_table_of_contents_for_language_models() {
+    let server = Server::start();
+    let contents = server.get("/llms.txt").ok(200);
+    assert_eq!(contents.header("content-type"), Some("text/plain; charset=utf-8"));
+    let text = contents.text();
+    assert!(text.starts_with("# Kiln\n\n> "), "{text}");
+    let links: Vec<&str> = text.split("](").skip(1).map(|rest| rest.split_once(')').unwrap().0).collect();
+    assert!(links.len() > 30 && links.contains(&"docs/coming-from/leaflet-heat.md"), "{links:?}");
+    for link in links {
+        let page = server.get(&format!("/{link}")).ok(200);
+        if link.contains(".md") {
+            assert_eq!(page.header("content-type"), Some("text/markdown; charset=utf-8"));
+            let tag = page.header("etag").unwrap();
+            server.send("GET", &format!("/{link}"), &[("if-none-match", tag)], b"").ok(304);
+        }
+    }
+    server.get("/docs/nothing.md").rejected(404, &["/llms.txt"]);
+    server.get("/docs/../Cargo.toml").rejected(404, &[]);
+}
+
+#[test]
 fn the_configured_basemap_is_listed_and_allowed_by_the_content_security_policy() {
     let config = "[page]\nbasemap = \"https://{s}.tiles.example/{z}/{x}/{y}.png\"\nattribution = \"Example Maps\"\n";
     let server = Server::with(&[], config);

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -154,17 +155,21 @@ fn a_full_disk_is_reported_and_changes_nothing_whichever_file_it_affects() {
     // Enough points for a segment to get bins at once.
     let positions = (0..33_000).map(|i| (f64::from(i % 1000) / 50.0, f64::from(i % 700) / 70.0));
     let (lon, lat): (Vec<f64>, Vec<f64>) = positions.unzip();
-    let filler = home.join("store/filler");
+    // Files of one page each: a kernel may keep the pages of a large file that is truncated.
+    let fill = |bytes: usize| {
+        let mut file = tempfile::tempfile_in(home.join("store")).unwrap();
+        let written = file.write_all(&vec![1; bytes]);
+        (file, written.is_ok())
+    };
+    let mut pages: Vec<_> = (0..150).map(|_| fill(4096)).collect();
+    let rest = fill(1024 * DISK_KIB as usize);
+    assert!(pages.iter().all(|(_, is_written)| *is_written) && !rest.1, "the disk is not full");
     let mut failed_files = BTreeSet::new();
-    for pages in 55.. {
-        assert!(pages < 200, "the disk is always full: {failed_files:?}");
-        fs::write(&filler, vec![1; 2 * 1024 * DISK_KIB as usize]).unwrap_err();
-        let length = fs::metadata(&filler).unwrap().len();
-        fs::File::options().write(true).open(&filler).unwrap().set_len(length - pages * 4096).unwrap();
+    loop {
+        assert!(pages.pop().is_some(), "the disk is always full: {failed_files:?}");
         let mut batch = Batch::default();
         batch.add(Points::new(&lon, &lat).unwrap());
         let outcome = layer.append(batch, None);
-        fs::remove_file(&filler).unwrap();
         match outcome {
             Ok(_) => break,
             Err(error) => {
@@ -176,6 +181,7 @@ fn a_full_disk_is_reported_and_changes_nothing_whichever_file_it_affects() {
         }
         assert_eq!((files(home), layer.snapshot().points()), (before.0.clone(), 5000));
     }
+    drop(rest);
     println!("the disk was full at {failed_files:?}");
     for file in ["result.points.arrow", "result.bins.arrow", "manifest.json"] {
         assert!(failed_files.contains(file), "{failed_files:?}");

@@ -130,6 +130,8 @@ fn tiles_with_the_version_in_their_url_are_immutable() {
     let named = server.get(&format!("/cities/2/2/1.png?v={version}")).ok(200);
     assert_eq!(named.header("cache-control"), Some("public, max-age=31536000, immutable"));
     let plain = server.get("/cities/2/2/1.png").ok(200);
+    // GDAL appends endings to the URL of a picture, and to those of the files that it finds.
+    server.get(&format!("/cities/2/2/1.png?v={version}.ovr")).rejected(400, &["v:", "TileJSON"]);
     let old = server.get("/cities/2/2/1.png?v=older").ok(200);
     for reply in [&plain, &old] {
         assert_eq!(reply.header("cache-control"), Some("public, max-age=60"));

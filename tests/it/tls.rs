@@ -15,7 +15,7 @@ fn make_certificate(folder: &Path, name: &str) {
     make_certificate_of(folder, name, "30");
 }
 
-fn make_certificate_of(folder: &Path, name: &str, days: &str) {
+pub(crate) fn make_certificate_of(folder: &Path, name: &str, days: &str) {
     let curve = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
     let made = Command::new("openssl")
         .args(curve)
@@ -29,7 +29,7 @@ fn make_certificate_of(folder: &Path, name: &str, days: &str) {
 }
 
 /// Writes a certificate that expired in 2020, which `openssl req` of version 3.0 cannot make.
-fn make_expired_certificate(folder: &Path, name: &str) {
+pub(crate) fn make_expired_certificate(folder: &Path, name: &str) {
     let config = "[ca]\ndefault_ca = own\n[own]\ndatabase = index.txt\nnew_certs_dir = .\nrand_serial = yes\ndefault_md = sha256\n\
                   policy = any\nx509_extensions = names\n[any]\ncommonName = supplied\n[names]\nsubjectAltName = IP:127.0.0.1\n";
     fs::write(folder.join("ca.cnf"), config).unwrap();

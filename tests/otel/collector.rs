@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
 use crate::protobuf::{Span, spans};
@@ -43,19 +44,39 @@ pub(crate) fn silent_collector() -> String {
     url
 }
 
-/// Receives the request of a connection.
-fn receive(mut stream: TcpStream, status: &str, received: &Received) {
-    let mut reader = BufReader::new(stream.try_clone().unwrap());
+/// Starts a server that responds to one request after a message of the sender; returns its URL and the head of the request.
+pub(crate) fn held_server() -> (String, Receiver<String>, Sender<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let ((heads, head), (release, released)) = (channel(), channel());
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        heads.send(request(&stream).unwrap().0).unwrap();
+        released.recv().unwrap();
+        stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
+    });
+    (url, head, release)
+}
+
+/// The head and the body of the request of a connection; `None` if its client has closed it.
+fn request(stream: &TcpStream) -> Option<(String, Vec<u8>)> {
+    let mut reader = BufReader::new(stream);
     let mut head = String::new();
     while !head.ends_with("\r\n\r\n") {
         if reader.read_line(&mut head).unwrap() == 0 {
-            return;
+            return None;
         }
     }
     let length = head.to_ascii_lowercase();
     let length = length.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse().unwrap();
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
+    Some((head, body))
+}
+
+/// Receives the request of a connection.
+fn receive(mut stream: TcpStream, status: &str, received: &Received) {
+    let Some((head, body)) = request(&stream) else { return };
     received.heads.lock().unwrap().push(head);
     received.spans.lock().unwrap().extend(spans(&body));
     write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n").unwrap();

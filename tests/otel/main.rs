@@ -7,8 +7,9 @@ mod protobuf;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStderr, Command, Stdio};
+use std::time::Duration;
 
-use collector::{collector, silent_collector};
+use collector::{collector, held_server, silent_collector};
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
@@ -50,11 +51,21 @@ impl Server {
 
     /// The status of the response to a GET request.
     fn get(&self, path: &str, headers: &str) -> u16 {
+        self.send("GET", path, headers, "").0
+    }
+
+    /// The status and the body of the response to a request.
+    fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n{headers}\r\n").unwrap();
+        let length = body.len();
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}");
+        write!(stream, "{head}\r\n{headers}\r\n{body}").unwrap();
         let mut reply = Vec::new();
         stream.read_to_end(&mut reply).unwrap();
-        String::from_utf8_lossy(&reply).split(' ').nth(1).unwrap().parse().unwrap()
+        let reply = String::from_utf8_lossy(&reply);
+        let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
     }
 
     /// Stops the server, and returns its exit code and its log.
@@ -112,6 +123,39 @@ fn a_request_is_a_span_with_its_steps_in_the_trace_of_the_client() {
     assert!(line.contains(TRACE) && !line.contains("kiln::step"), "{line}");
     // No step is a trace of its own.
     assert!(spans.iter().all(|span| span.kind == 2 || !span.parent.is_empty()), "{spans:#?}");
+}
+
+#[test]
+fn a_webhook_has_the_trace_of_its_click_and_delays_no_span() {
+    let (url, received) = collector("200 OK");
+    let (webhook, head, release) = held_server();
+    let variables = [("OTEL_EXPORTER_OTLP_ENDPOINT", &*url), ("KILN_MASKS_WEBHOOK_URLS", &*webhook)];
+    let server = Server::start(&variables);
+    let json = "content-type: application/json\r\n";
+    let (status, mask) =
+        server.send("POST", "/masks", json, &format!("{{\"mask\": [[1]], \"webhook\": \"{webhook}\"}}"));
+    assert_eq!(status, 201, "{mask}");
+    let id = mask.split("\"id\":\"").nth(1).unwrap().split('"').next().unwrap();
+    let headers = format!("{json}traceparent: 00-{TRACE}-{PARENT}-01\r\n");
+    assert_eq!(server.send("POST", &format!("/masks/{id}/click"), &headers, "{\"row\": 0, \"column\": 0}").0, 200);
+    // The click has its response before the webhook has one.
+    let head = head.recv_timeout(Duration::from_secs(60)).unwrap();
+    release.send(()).unwrap();
+    let counted =
+        || server.send("GET", "/_/metrics", "", "").1.contains("kiln_mask_webhooks_total{outcome=\"Delivered\"} 1");
+    while !counted() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let (code, log) = server.stop();
+    assert_eq!(code, Some(0), "{log}");
+
+    let spans = received.spans();
+    let click = spans.iter().find(|span| span.name == "POST /masks/{id}/click").unwrap();
+    let delivery = spans.iter().find(|span| span.name == "deliver a click").unwrap_or_else(|| panic!("{spans:#?}"));
+    assert_eq!((&*click.trace, &*click.parent), (TRACE, PARENT));
+    assert_eq!((&*delivery.trace, &delivery.parent, delivery.kind), (TRACE, &click.id, 3));
+    assert!(head.contains(&format!("traceparent: 00-{TRACE}-{}-01\r\n", delivery.id)), "{head}");
+    assert!(click.end_ns < delivery.end_ns, "{click:#?} {delivery:#?}");
 }
 
 #[test]

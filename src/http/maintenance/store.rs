@@ -27,7 +27,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// Maintains the store while the server runs.
 pub(crate) async fn run(app: Arc<App>) {
-    if app.config.store.read_only {
+    if app.config.store.is_read_only() {
         return verify(&app, VERIFY_EVERY).await;
     }
     tokio::join!(

@@ -1,5 +1,7 @@
 //! Tile styles: parsed once from the query string that all tiles of a map share.
 
+use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use quick_cache::Weighter;
@@ -12,13 +14,14 @@ use super::pixel_ratio::PixelRatio;
 use super::render_request::RenderRequest;
 use super::tile_address::TileAddress;
 use crate::config::LimitsConfig;
+use crate::error::{Error, Result};
 use crate::geo::Projection;
 use crate::http::server::digest::{digest, keyed_digest};
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::schemes::Schemes;
 use crate::layer::Layer;
 use crate::parameter::Parameter;
-use crate::parameters::{Declaration, Kind, parameter_set};
+use crate::parameters::{Declaration, Kind, from_str_values, parameter_set};
 
 parameter_set! {
     /// The size of tiles.
@@ -33,11 +36,45 @@ parameter_set! {
     /// The version of the layer whose tiles are requested.
     #[derive(Clone, Debug, Default)]
     pub(crate) struct TileVersion {
-        /// Version of the layer from TileJSON. If it is the current one, the response may be cached indefinitely; any
-        /// other value is ignored.
-        pub(crate) version: String = Declaration::new(Parameter::V, Kind::Label),
+        /// Version of the layer from TileJSON: letters, digits and `-`. If it is the current one, the response may be cached
+        /// indefinitely; any other one is ignored.
+        pub(crate) version: PinnedVersion = Declaration::new(Parameter::V, Kind::Label),
     }
 }
+
+/// The version of a layer in a URL.
+///
+/// Other texts than versions are rejected: GDAL looks for files next to a picture by appending `.ovr` or `.msk` to its URL, and to
+/// that of each file that it finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PinnedVersion(String);
+
+impl PinnedVersion {
+    /// Whether it is the version `current`.
+    pub(crate) fn is(&self, current: &str) -> bool {
+        self.0 == current
+    }
+}
+
+impl FromStr for PinnedVersion {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Error::invalid(Parameter::V, "a version has letters, digits and `-`; expected that of the TileJSON"))
+        }
+    }
+}
+
+impl fmt::Display for PinnedVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+from_str_values!(PinnedVersion);
 
 /// The style and size of a layer's tiles.
 #[derive(Clone, Debug)]
@@ -130,7 +167,7 @@ impl KeyedTileStyle {
         Ok(Self {
             keyed_digest: keyed_digest((&text, filter.area().map(Area::keyed_digest))),
             digest: digest(&text),
-            is_pinned: version.is_some_and(|version| version == layer.version()),
+            is_pinned: version.is_some_and(|version| version.is(layer.version())),
             style,
         })
     }

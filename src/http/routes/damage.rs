@@ -64,7 +64,11 @@ impl UnreadableLayerReply {
         // Names that cannot be listed are logged with the layers.
         let names = app.store.names().unwrap_or_default();
         let visible = names.into_iter().filter(|name| app.access().sees(name) && !app.is_input_layer(name));
-        visible.filter_map(unreadable).collect()
+        let mut all: Vec<Self> = visible.filter_map(unreadable).collect();
+        let problems = app.replica.as_ref().map(|replica| replica.mirror.status().problems).unwrap_or_default();
+        let unserved = problems.into_iter().filter(|problem| !problem.is_served && app.access().sees(&problem.layer));
+        all.extend(unserved.map(|problem| Self { name: problem.layer, reason: problem.public_reason, remedy: None }));
+        all
     }
 }
 

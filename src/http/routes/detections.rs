@@ -133,8 +133,8 @@ pub(crate) async fn detections(app: Session, headers: HeaderMap, body: Bytes) ->
     let found = app.pool.run(move |stop| shared.spaces.find(&shared, &ids, stop)).await??;
     let grid = request.grid(found.iter().all(|spaces| spaces.layer.weight().is_some()), max_cells)?;
     let key = format!("detections/{:x}", keyed_digest((cache_text(&found), body.as_ref())));
-    let price = found.iter().map(|spaces| Price::of_filter(&spaces.layer, &spaces.query().filter)).max();
-    let (shared, price) = (Arc::clone(&app), price.unwrap_or(Price::LIGHT));
+    let prices = found.iter().map(|spaces| Price::of_filter(&spaces.layer, &spaces.query().filter).ms() as f64);
+    let (shared, price) = (Arc::clone(&app), Price::of_ms(prices.sum()));
     let make = || {
         app.pool.run_at(price, move |stop| {
             let queries: Vec<Query<'_>> = found.iter().map(|spaces| spaces.query().with_stop(Some(stop))).collect();

@@ -25,7 +25,8 @@ parameter_set! {
 /// Distributions of the points.
 #[derive(Clone, Debug, Default, Serialize, ToSchema)]
 pub(crate) struct DistributionsReply {
-    /// Weights; null if every point weighs 1, or there are no points.
+    /// Weights; null if every point weighs 1, there are no points, or the rows of the layer are bins, of which the single
+    /// weights are not known.
     weights: Option<WeightBins>,
     /// Times; null if no point has a time.
     times: Option<TimeBins>,
@@ -43,7 +44,7 @@ struct WeightBins {
     points: Vec<u64>,
 }
 
-/// Bins of equal duration, from the first time to the last.
+/// Bins of equal duration, from the first time to the last; of a layer of bins, each has whole buckets, so there may be fewer.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 struct TimeBins {
     /// Start of the first bin, in RFC 3339 format.
@@ -89,9 +90,10 @@ impl DistributionsReply {
         ranges: Ranges,
         bins: usize,
     ) -> Result<Self> {
-        let query = filter.applied_to(query.clone());
+        let query = filter.applied_to(query.clone()).with_bins(true);
+        let is_single = layer.bin_level().is_none();
         let mut categories = CategoryCounts::default();
-        let mut weights = ranges.weight.map(|[min, max, mean]| {
+        let mut weights = ranges.weight.filter(|_| is_single).map(|[min, max, mean]| {
             let is_skewed = min >= 0.0 && max > Self::SKEWED * mean;
             if is_skewed {
                 Bins::of_equal_ratio(min, mean / Self::SKEWED, max, bins)
@@ -107,16 +109,20 @@ impl DistributionsReply {
             }
         })?;
         // In a separate scan, since a scan with times rejects points whose time is invalid.
-        let mut times = ranges.time_us.map(|[start, end]| Bins::of_equal_width(0.0, (end - start) as f64, bins));
-        if let (Some(times), Some([start, _])) = (&mut times, ranges.time_us) {
+        let ranges = ranges.time_us.map(|range| whole_buckets(range, layer.bucket_us(), bins));
+        let mut times = ranges.map(|([start, end], bins)| Bins::of_equal_width(0.0, (end - start) as f64, bins));
+        // In the middle of its bucket, a time is in the right bin in spite of rounding.
+        let half = layer.bucket_us().map_or(0, |bucket_us| bucket_us.cast_signed() / 2);
+        if let (Some(times), Some(([start, _], _))) = (&mut times, ranges) {
             scan(layer, &query.with_weights(false).with_times(true), |batch| {
-                let valid = batch.time_us().into_iter().flatten().filter(|time| **time != Points::NO_TIME);
-                valid.for_each(|time| times.add((time - start) as f64));
+                let all = batch.time_us().into_iter().flatten().enumerate();
+                let valid = all.filter(|(_, time)| **time != Points::NO_TIME);
+                valid.for_each(|(row, time)| times.add_many((time - start + half) as f64, batch.points_of(row)));
             })?;
         }
         Ok(Self {
             weights: weights.map(|Bins { edges, points }| WeightBins { edges, points }),
-            times: ranges.time_us.zip(times).map(|([start, end], Bins { points, .. })| TimeBins {
+            times: ranges.zip(times).map(|(([start, end], _), Bins { points, .. })| TimeBins {
                 start: time_text(start),
                 end: time_text(end),
                 points,
@@ -124,6 +130,16 @@ impl DistributionsReply {
             categories: categories.largest(Self::MAX_CATEGORIES),
         })
     }
+}
+
+/// The range of times, and the number of bins. Of times at the begins of buckets, each bin has the same whole number of
+/// buckets, so there may be fewer bins.
+fn whole_buckets([start, end]: [i64; 2], bucket_us: Option<u64>, bins: usize) -> ([i64; 2], usize) {
+    let Some(bucket_us) = bucket_us else { return ([start, end], bins) };
+    let buckets = end.abs_diff(start) / bucket_us.max(1) + 1;
+    let per_bin = buckets.div_ceil(bins.max(1) as u64);
+    let bins = buckets.div_ceil(per_bin);
+    ([start, start.saturating_add_unsigned(bins * per_bin * bucket_us)], bins as usize)
 }
 
 /// Numbers of points in bins.
@@ -156,12 +172,17 @@ impl Bins {
     /// Counts a point. A bin includes its lower edge, and the last one also its upper. If all values are equal, they are in
     /// the first bin.
     fn add(&mut self, value: f64) {
+        self.add_many(value, 1);
+    }
+
+    /// Counts `points` points of a value.
+    fn add_many(&mut self, value: f64, points: u64) {
         let last = self.points.len().saturating_sub(1);
         let is_equal = self.edges.first() == self.edges.last();
         let index =
             if is_equal { 0 } else { self.edges.partition_point(|edge| *edge <= value).saturating_sub(1).min(last) };
         if let Some(count) = self.points.get_mut(index) {
-            *count += 1;
+            *count = count.saturating_add(points);
         }
     }
 }
@@ -174,9 +195,9 @@ impl CategoryCounts {
     fn add(&mut self, batch: Points<'_>) {
         let Some(Categories { codes, names }) = batch.category() else { return };
         let mut counts = vec![0; names.len()];
-        for code in codes {
+        for (row, code) in codes.iter().enumerate() {
             if let Some(count) = counts.get_mut(*code as usize) {
-                *count += 1;
+                *count += batch.points_of(row);
             }
         }
         for (name, count) in names.iter().zip(counts).filter(|(_, count)| *count > 0) {
@@ -218,6 +239,16 @@ mod tests {
             equal.add(value);
         }
         assert_eq!(equal.points, [2, 0, 0, 0]);
+    }
+
+    #[test]
+    fn bins_of_times_have_whole_buckets() {
+        const DAY_US: u64 = 86_400_000_000;
+        let day = |day: i64| day * DAY_US.cast_signed();
+        assert_eq!(whole_buckets([3, 7], None, 48), ([3, 7], 48));
+        assert_eq!(whole_buckets([day(5), day(5)], Some(DAY_US), 48), ([day(5), day(6)], 1));
+        assert_eq!(whole_buckets([day(0), day(29)], Some(DAY_US), 48), ([day(0), day(30)], 30));
+        assert_eq!(whole_buckets([day(-1), day(99)], Some(DAY_US), 48), ([day(-1), day(101)], 34));
     }
 
     #[test]

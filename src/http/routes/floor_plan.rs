@@ -100,7 +100,7 @@ pub(crate) async fn image(
     fields.finish()?;
     let shared = Arc::clone(&app);
     let (plan, image) = read(&layer, move |layer| shared.floor_plan_image(layer)).await?;
-    let is_pinned = version.is_some_and(|version| version == plan.version);
+    let is_pinned = version.is_some_and(|version| version.is(&plan.version));
     let cache_control = if is_pinned { IMMUTABLE } else { &app.config.server.cache_control };
     let tag = etag(format!("floorplan/{}", plan.version));
     let is_unmodified = is_cached(&headers, &tag);

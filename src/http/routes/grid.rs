@@ -278,7 +278,7 @@ impl GridWork {
             return Ok(response);
         }
         let key = format!("{}&rooms={:x}", self.text, keyed_digest(rooms));
-        let (format, shared, price) = (self.format, Arc::clone(app), Price::of_scan(&self.layer, &self.filter));
+        let (format, shared, price) = (self.format, Arc::clone(app), self.price(app));
         let layer = Some(Arc::clone(&self.layer));
         let make =
             || app.run_for(layer, price, move |stop| self.compute(&shared, stop).map(|encoded| encoded.to_entry()));
@@ -295,6 +295,16 @@ impl GridWork {
             }
         }
         Ok(response)
+    }
+
+    fn price(&self, app: &App) -> Price {
+        let is_drawn = match self.format {
+            GridFormat::Png => true,
+            GridFormat::GeoJson => self.style.picture == PictureKind::Contours,
+            GridFormat::Json | GridFormat::Csv | GridFormat::Parquet => false,
+        };
+        let picture = is_drawn.then(|| (&self.style, picture_limits(app)));
+        Price::of_grid(&self.layer, &self.filter, &self.request, picture)
     }
 
     /// Computes and encodes the grid.
@@ -314,9 +324,12 @@ impl GridWork {
         if categories.len() > 1 || !categories.is_empty() && grid.total.count == 0 {
             check_categories(&self.layer, categories, stop, threads)?;
         }
-        let limits = PictureLimits { pixels: app.config.limits.pixels, radius_px: app.config.limits.radius_px };
-        encode(&grid, &layer, &self.style, self.format, limits)
+        encode(&grid, &layer, &self.style, self.format, picture_limits(app))
     }
+}
+
+fn picture_limits(app: &App) -> PictureLimits {
+    PictureLimits { pixels: app.config.limits.pixels, radius_px: app.config.limits.radius_px }
 }
 
 /// Rejects results that a format cannot contain.

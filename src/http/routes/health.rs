@@ -16,23 +16,29 @@ use crate::store::Damage;
 ///
 /// Without `ready`, the status is 200 as long as the server runs. With it, the status is 503 while a layer of the store is
 /// damaged: its intact segments are served, and the others are left out. It is also 503 if the folder of the store was
-/// removed or replaced, until a write uses the new one.
+/// removed or replaced, until a write uses the new one, and while a replica copies the layers of its bucket for the first
+/// time. A second line of a replica is the progress of that, and later the time since the last contact with the bucket.
 #[utoipa::path(get, path = "/health", operation_id = "get_health", tag = "server",
     params(("ready" = Option<bool>, Query, description = "Whether all layers of the store must be intact; `?ready` is `?ready=true`", example = true)),
     responses(
         (status = 200, description = "The server is running: `OK`; with `ready`, all layers are intact: `ready`", body = String, content_type = "text/plain"),
         (status = 400, description = "Invalid parameter", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "Layers are damaged, with the reasons, or the folder of the store was replaced", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "Layers are damaged, with the reasons, the folder of the store was replaced, or a replica has not copied all layers yet", body = Problem, content_type = "application/problem+json"),
     ))]
 pub(crate) async fn health(app: Session, RawQuery(query): RawQuery) -> HttpResult<Response<Body>> {
     let is_readiness = wants_readiness(query.as_deref().unwrap_or_default())?;
-    let text = if is_readiness { "ready\n" } else { "OK\n" };
+    let mut text = if is_readiness { "ready\n" } else { "OK\n" }.to_owned();
     if is_readiness {
+        app.check_replica()?;
         if !app.store.is_in_place() {
             return Err(Problem::store_replaced());
         }
         // The names of layers are known to clients with a key only.
         check_layers(&app.damaged_layers(), app.access().is_unlimited())?;
+    }
+    if let Some(lines) = app.replica_health(app.access().is_unlimited()) {
+        text += &lines;
+        text.push('\n');
     }
     let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8"), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, text).into_response())

@@ -130,10 +130,20 @@ pub(crate) async fn legend_png(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> HttpResult<Response<Body>> {
-    let (request, title, ratio) = read_request(&app, &layer, query.as_deref().unwrap_or_default())?;
+    let (key, bytes) = draw(&app, &layer, query.as_deref().unwrap_or_default()).await?;
+    Ok(png_response(&headers, bytes, &etag(&key), &app.config.server.cache_control))
+}
+
+/// The legend of `GET /{layer}/legend.png` with a query string, as a PNG.
+pub(super) async fn legend_of(app: &Session, layer: &str, query: &str) -> HttpResult<Bytes> {
+    draw(app, layer, query).await.map(|(_, bytes)| bytes)
+}
+
+/// Returns the key of the legend and its PNG, cached or newly drawn.
+async fn draw(app: &Session, layer: &str, query: &str) -> HttpResult<(String, Bytes)> {
+    let (request, title, ratio) = read_request(app, layer, query)?;
     let key = format!("legend/{title}/{ratio}/{}", request.key());
-    let tag = etag(&key);
-    let (shared, layer) = (Arc::clone(&app), request.subject.layer());
+    let (shared, layer) = (Arc::clone(app), request.subject.layer());
     let draw = || {
         app.run_for(layer, request.price(), move |stop| {
             let scale = request.scale(&shared, stop)?;
@@ -142,7 +152,7 @@ pub(crate) async fn legend_png(
     };
     let (bytes, was_cached) = app.bytes.get_or_make(&key, draw).await?;
     app.metrics.cache(was_cached);
-    Ok(png_response(&headers, bytes, &tag, &app.config.server.cache_control))
+    Ok((key, bytes))
 }
 
 /// The legend of a layer's picture as JSON

@@ -22,7 +22,7 @@ use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::session::Session;
 use crate::layer::{FilterOptions, Layer};
 use crate::matrix::write::encode_layer;
-use crate::matrix::{MatrixFormat, MatrixFormatOptions, MatrixLayer, MatrixOptions, MatrixStyleOptions};
+use crate::matrix::{LayerMatrix, MatrixFormat, MatrixFormatOptions, MatrixLayer, MatrixOptions, MatrixStyleOptions};
 use crate::parameter::Parameter;
 use crate::parameters::ParameterSet;
 
@@ -171,24 +171,30 @@ impl MatrixWork {
             return Ok(protected(format, response));
         }
         let (key, shared) = (self.text.clone(), Arc::clone(app));
-        let price = Price::of_scan(&self.layer, &self.filter);
+        let price = Price::of_groups(&self.layer, &self.filter);
         let layer = Some(Arc::clone(&self.layer));
-        let make = || app.run_for(layer, price, move |stop| self.compute(&shared, stop).map(Bytes::from));
+        let make = || async move {
+            let compute = move |stop: &AtomicBool| self.compute(&shared, stop).map(|matrix| (self, shared, matrix));
+            let (work, shared, matrix) = app.run_for(layer, price, compute).await?;
+            let price = Price::of_matrix(&matrix.matrix, work.format, &work.styles, &app.config.limits);
+            app.pool.run_at(price, move |stop| work.encode(&shared, &matrix, stop).map(Bytes::from)).await
+        };
         let (bytes, was_cached) = app.bytes.get_or_make(&key, make).await?;
         app.metrics.cache(was_cached);
         Ok(protected(format, tagged_response(headers, format.media_type(), bytes, &tag, &cache_control)))
     }
 
-    /// Computes and encodes the matrix.
-    fn compute(self, app: &App, stop: &AtomicBool) -> Result<Vec<u8>> {
+    fn compute(&self, app: &App, stop: &AtomicBool) -> Result<LayerMatrix> {
         let limits = &app.config.limits;
         let query = self.filter.applied_to(self.layer.query()).with_stop(Some(stop));
         let layer = MatrixLayer { layer: &self.layer, query: &query, threads: app.render_threads(), stop };
         let zone = self.filter.zone()?;
-        let matrix =
-            layer.matrix(&self.options, zone, limits.cells).map_err(|error| self.filter.request_error(error))?;
-        encode_layer(&matrix, self.layer.title(), self.format, stop, |data, texts| {
-            self.styles.chart(data, texts, limits.pixels, |name| find_scheme(app, name))
+        layer.matrix(&self.options, zone, limits.cells).map_err(|error| self.filter.request_error(error))
+    }
+
+    fn encode(&self, app: &App, matrix: &LayerMatrix, stop: &AtomicBool) -> Result<Vec<u8>> {
+        encode_layer(matrix, self.layer.title(), self.format, stop, |data, texts| {
+            self.styles.chart(data, texts, app.config.limits.pixels, |name| find_scheme(app, name))
         })
     }
 }

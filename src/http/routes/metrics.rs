@@ -30,6 +30,9 @@ pub(crate) async fn metrics(app: Session, headers: HeaderMap) -> HttpResult<Resp
     metrics.masks.cache_bytes.set(app.masks.cache_bytes() as i64);
     metrics.masks.subscribers.set(app.masks.clicks.count() as i64);
     metrics.certificate.update();
+    if let (Some(metrics), Some(replica)) = (&metrics.replica, &app.replica) {
+        metrics.set(&replica.mirror);
+    }
     set_layers(&app);
     set_damage(&app);
     set_jobs(&app);

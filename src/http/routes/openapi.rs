@@ -20,6 +20,8 @@ use crate::layer_name;
         super::images::image,
         super::overlays::legend,
         super::tile_json::tile_json,
+        super::kml::document,
+        super::qgis::layer_definition,
         super::tiles::tile,
         super::tiles::tile_within,
         super::bbox::picture,
@@ -160,7 +162,8 @@ fn describe_items(schema: &mut Value) {
 fn is_text(media_type: &str) -> bool {
     media_type.starts_with("text/")
         || media_type.ends_with("json")
-        || ["image/svg+xml", "application/openmetrics-text", "multipart/form-data"].contains(&media_type)
+        || media_type.ends_with("xml")
+        || ["application/openmetrics-text", "multipart/form-data"].contains(&media_type)
 }
 
 /// Sets the schemas of bodies that are not text, which the macros describe as arrays of integers.
@@ -214,6 +217,8 @@ mod tests {
         let of_overlay: BTreeSet<&str> = overlay.as_object().unwrap().keys().map(String::as_str).collect();
         for path in [
             "/{layer}",
+            "/{layer}/doc.kml",
+            "/{layer}/qgis.qlr",
             "/{layer}/{z}/{x}/{y}.png",
             "/{layer}/bbox/{bounds}/{size}",
             "/{layer}/legend.png",
@@ -282,7 +287,7 @@ mod tests {
                     assert_eq!(is_binary, !is_text(media_type), "{at}: {schema}");
                     assert!(!is_binary || schema["contentMediaType"] == **media_type, "{at}: {schema}");
                     assert!(!is_binary || schema["type"] == "string", "{at}: {schema}");
-                    if kind == "text" || media_type.ends_with("+xml") {
+                    if kind == "text" || media_type.ends_with("xml") {
                         assert_eq!(schema["type"], "string", "{at}: {schema}");
                     } else if media_type.ends_with("json") {
                         let is_optional = schema["oneOf"][0]["$ref"].is_string();

@@ -31,13 +31,15 @@ const fn asset_of(name: &'static str, content_type: &'static str, bytes: &'stati
 }
 
 /// The files of the plain pages, which are served without a build of `web/`, and of the pages that need no build.
-const PLAIN: [Asset; 16] = [
+const PLAIN: [Asset; 18] = [
     asset_of("page.js", SCRIPT, include_bytes!("../../../web/plain/page.js")),
     asset_of("page.css", STYLE, include_bytes!("../../../web/plain/page.css")),
     asset_of("mask.js", SCRIPT, include_bytes!("../../../web/plain/mask.js")),
     asset_of("mask.css", STYLE, include_bytes!("../../../web/plain/mask.css")),
     asset_of("matrix.js", SCRIPT, include_bytes!("../../../web/plain/matrix.js")),
     asset_of("key.js", SCRIPT, include_bytes!("../../../web/plain/key.js")),
+    asset_of("requests.js", SCRIPT, include_bytes!("../../../web/plain/requests.js")),
+    asset_of("land.js", SCRIPT, include_bytes!("../../../web/plain/land.js")),
     asset_of("surface.js", SCRIPT, include_bytes!("../../../web/plain/surface.js")),
     asset_of("surface-mesh.js", SCRIPT, include_bytes!("../../../web/plain/surface-mesh.js")),
     asset_of("surface-scene.js", SCRIPT, include_bytes!("../../../web/plain/surface-scene.js")),
@@ -76,7 +78,7 @@ pub(crate) fn has_full_page() -> bool {
 /// The map page.
 pub(crate) async fn index(app: Session) -> Response<Body> {
     let html = built("index.html").unwrap_or(include_bytes!("../../../web/plain/index.html"));
-    page(&app, html, "'self'")
+    page(&app, html, &app.config.page.frame_sources())
 }
 
 /// The page of a mask, which any site may show in a frame.
@@ -102,7 +104,8 @@ pub(crate) async fn docs(app: Session) -> Response<Body> {
     ))]
 pub(crate) async fn surface(app: Session, Path(layer): Path<String>) -> HttpResult<Response<Body>> {
     check_layer(&app, &layer)?;
-    Ok(page(&app, include_bytes!("../../../web/plain/surface.html"), "'self'"))
+    let html = include_bytes!("../../../web/plain/surface.html");
+    Ok(page(&app, html, &app.config.page.frame_sources()))
 }
 
 /// Show matrices of a layer with a map
@@ -118,7 +121,7 @@ pub(crate) async fn surface(app: Session, Path(layer): Path<String>) -> HttpResu
 pub(crate) async fn matrix(app: Session, Path(layer): Path<String>) -> HttpResult<Response<Body>> {
     check_layer(&app, &layer)?;
     let html = built("matrix.html").unwrap_or(include_bytes!("../../../web/plain/matrix.html"));
-    Ok(page(&app, html, "'self'"))
+    Ok(page(&app, html, &app.config.page.frame_sources()))
 }
 
 /// Checks that the layer of a page exists. On a server with keys, the page is the same for every name: browsers request it
@@ -161,28 +164,37 @@ fn policy(basemap: &str, frame_ancestors: &str) -> String {
 /// The media type by the file extension.
 fn content_type(name: &str) -> &'static str {
     match name.rsplit('.').next() {
-        Some("js") => SCRIPT,
+        Some("js" | "mjs") => SCRIPT,
         Some("css") => STYLE,
         Some("json") => "application/json",
         Some("png") => "image/png",
         Some("txt") => "text/plain; charset=utf-8",
         Some("csv") => "text/csv; charset=utf-8",
         Some("svg") => "image/svg+xml",
+        Some("tgz") => "application/gzip",
         _ => "application/octet-stream",
     }
 }
 
-/// A script, style sheet, image or data file of the pages.
+/// Whether the name of a built file has no hash of its content: the licenses, and the JavaScript packages, which other pages
+/// name.
+fn is_stable(name: &str) -> bool {
+    name == "licenses.txt" || name.starts_with("kiln-")
+}
+
+/// A script, style sheet, image or data file of the pages, or a JavaScript package.
 pub(crate) async fn asset(Path(name): Path<String>, request: HeaderMap) -> HttpResult<Response<Body>> {
     if let Some(bytes) = built(&format!("assets/{name}")) {
-        // The name of the license file contains no hash.
-        let cache_control = if content_type(&name).starts_with("text/plain") { "no-cache" } else { IMMUTABLE };
-        let headers = [
-            (header::CONTENT_TYPE, content_type(&name)),
-            (header::CACHE_CONTROL, cache_control),
-            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        ];
-        return Ok((headers, bytes).into_response());
+        let headers = [(header::CONTENT_TYPE, content_type(&name)), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")];
+        if !is_stable(&name) {
+            return Ok(([(header::CACHE_CONTROL, IMMUTABLE)], headers, bytes).into_response());
+        }
+        let tag = etag(bytes);
+        let cached = [(header::CACHE_CONTROL, "no-cache"), (header::ETAG, tag.as_str())];
+        if is_cached(&request, &tag) {
+            return Ok((StatusCode::NOT_MODIFIED, cached).into_response());
+        }
+        return Ok((cached, headers, bytes).into_response());
     }
     let found = PLAIN.iter().find(|asset| asset.name == name);
     let Asset { content_type, bytes, is_gzipped, .. } =
@@ -248,5 +260,11 @@ mod tests {
         assert!(
             BUILT.iter().all(|(name, _)| content_type(name) != "application/octet-stream" || name.ends_with("html"))
         );
+        for package in ["kiln-google", "kiln-heatmap", "kiln-leaflet", "kiln-maplibre", "kiln-openlayers"] {
+            for extension in ["mjs", "tgz"] {
+                let name = format!("assets/{package}.{extension}");
+                assert!(built(&name).is_some(), "{name}");
+            }
+        }
     }
 }

@@ -13,7 +13,7 @@ use axum::response::IntoResponse;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geo::{Canvas, EARTH_RADIUS_M, MAX_MERCATOR_LAT_DEG, PlaneTile, Points, Projection, TileCoord};
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::openapi::InQuery;
@@ -143,7 +143,7 @@ pub(crate) async fn point(
     let (shared, layer, price) = (Arc::clone(&app), request.subject.layer(), request.price());
     let work = move |stop: &AtomicBool| {
         let (value, unit) = request.value(&shared, stop)?;
-        let shading = value.map(|value| Ok((request.shading(&shared, stop)?, value))).transpose()?;
+        let shading = value.map(|value| Ok::<_, Error>((request.shading(&shared, stop)?, value))).transpose()?;
         let rank = shading.and_then(|(shading, value)| shading.and_then(|(shading, _)| shading.rank(value)));
         let nearby = Nearby::count(&request, disc, max_categories as usize, stop)?;
         Ok((value, unit, rank.map(|rank| rank * 100.0), nearby))

@@ -290,7 +290,6 @@ pub(super) fn compute(
 ) -> Result<StatisticsReply> {
     let (reply, ranges) = statistics_and_ranges(layer, filter, stop)?;
     let Some(bins) = bins else { return Ok(reply) };
-    layer.require_single_points("a distribution", "the statistics without bins")?;
     let has_positions = layer.point_set().has_positions();
     let query = layer.query().with_positions(has_positions).with_stop(Some(stop));
     let distributions = DistributionsReply::compute(layer, filter, &query, ranges, bins)?;

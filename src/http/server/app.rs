@@ -21,12 +21,15 @@ use super::overlay_cache::OverlayCache;
 use super::pool::Pool;
 use super::price::Price;
 use super::problem::HttpResult;
+use super::replica::{Replica, open_store};
 use super::rooms::LayerRooms;
 use super::schemes::Schemes;
 use super::spaces::Spaces;
 use super::write_limiter::WriteLimiter;
-use crate::config::{Config, KeyConfig, LayerConfig, StoreConfig, TimeSpan, Token};
+use crate::bucket;
+use crate::config::{Config, KeyConfig, LayerConfig, Token};
 use crate::error::{Error, Result};
+use crate::http::maintenance::objects::ObjectLayers;
 use crate::http::maintenance::queue::MaintenanceQueue;
 use crate::http::maintenance::scheduler::Scheduler;
 use crate::http::parameters::tile_style::TileStyles;
@@ -34,8 +37,9 @@ use crate::images::ImageFolder;
 use crate::jobs::JobContext;
 use crate::layer::{Catalog, Layer, remarks_with_rejections, set_shading_cache_bytes};
 use crate::live::ServedLayers;
+use crate::objects::allow_private_addresses;
 use crate::postgis::LiveTables;
-use crate::store::Store;
+use crate::store::{Bucket, Store};
 
 /// The application state, shared by all requests.
 #[derive(Debug)]
@@ -44,6 +48,10 @@ pub(crate) struct App {
     /// The token for writes of a server without a configured one.
     pub(super) temporary_token: Option<Token>,
     pub(crate) store: Arc<Store>,
+    /// The mirror that fills the store of a replica.
+    pub(crate) replica: Option<Replica>,
+    /// The bucket in which changed layers are published.
+    pub(crate) publication: Option<Arc<dyn Bucket>>,
     /// All layers. Handlers find them through their [`Session`](super::session::Session).
     pub(super) catalog: Catalog,
     /// The database of the live tables, and its layers.
@@ -52,6 +60,8 @@ pub(crate) struct App {
     live_pool: LivePool,
     /// The names of the layers that are read from input files; requests cannot change them.
     input_layers: BTreeSet<String>,
+    /// The layers that are read from objects.
+    pub(crate) objects: ObjectLayers,
     /// The floor plans of the config, by layer.
     pub(crate) floor_plans: ConfiguredPlans,
     /// The rooms of layers.
@@ -80,18 +90,12 @@ pub(crate) struct App {
 }
 
 /// Opens a layer of input files, and logs the remarks on them.
-fn open_input_layer(config: &Config, name: &str, layer: &LayerConfig) -> Result<Layer> {
+pub(crate) fn open_input_layer(config: &Config, name: &str, layer: &LayerConfig) -> Result<Layer> {
     let layer = config.open_layer(name, layer)?;
     for remark in remarks_with_rejections(&layer.report(), config.spelling(name)) {
         tracing::warn!(layer = name, "{remark}");
     }
     Ok(layer)
-}
-
-/// Opens the store of the config. Its folder may be missing until a request or another process creates the first layer.
-fn open_store(config: &StoreConfig) -> Result<Store> {
-    let open = if config.read_only { Store::open } else { Store::open_for_server };
-    Ok(open(&config.folder)?.with_grace(config.grace.map(TimeSpan::duration)))
 }
 
 /// Runs work that takes a while. On a thread of the async runtime, the other tasks of the thread are moved to another.
@@ -107,32 +111,36 @@ fn run_blocking(work: &mut dyn FnMut()) {
 impl App {
     /// Opens the layers of `config`, and the bundled ones if it sets neither layers nor a store.
     pub(crate) fn new(config: Config) -> Result<Self> {
-        let store = open_store(&config.store)?;
+        let (store, replica) = open_store(&config.store)?;
+        let publication = config.store.publish.as_deref().map(bucket::open).transpose()?;
         let live = ServedLayers::open(&config)?;
         let is_unconfigured = config.layers.is_empty() && live.is_none() && !config.names_store();
         let samples = if is_unconfigured && store.names()?.is_empty() { bundled::layers()? } else { Vec::new() };
-        let input_layers = config.layers.iter().filter(|(_, layer)| !layer.inputs.is_empty());
-        let layers: Vec<Layer> =
-            input_layers.map(|(name, layer)| open_input_layer(&config, name, layer)).collect::<Result<_>>()?;
+        let input_layers = || config.layers.iter().filter(|(_, layer)| !layer.inputs.is_empty());
+        allow_private_addresses(config.server.private_inputs);
+        let objects = ObjectLayers::default();
+        let opened = input_layers().map(|(name, layer)| objects.open(&config, name, layer));
+        let layers: Vec<Layer> = opened.filter_map(Result::transpose).collect::<Result<_>>()?;
         let floor_plans = floor_plans::open(&config)?;
-        let input_layers = layers.iter().map(|layer| layer.name().to_owned()).collect();
+        let input_layers = input_layers().map(|(name, _)| name.clone()).collect();
         let mut catalog = Catalog::new(layers).with_samples(samples);
         if let Some(live) = &live {
             let tables: Arc<LiveTables> = Arc::clone(&live.tables);
             catalog = catalog.with_provider(tables);
         }
-        let store = Arc::new(store);
         let protected = config.protected_layers()?.with_runner(run_blocking);
         let catalog = catalog.with_provider(Arc::<Store>::clone(&store)).with_protected(protected);
         let threads = config.server.render_threads.unwrap_or_else(crate::available_threads);
         floor_plans::check(&config, &floor_plans, &catalog)?;
         let images = ImageFolder::open(&config.images.folder)?;
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(replica.is_some());
         let shares = CacheShares::of(&config.cache);
         set_shading_cache_bytes(shares.shadings);
         let app = Self {
             temporary_token: auth::temporary_token(&config),
             store,
+            replica,
+            publication,
             scheduler: Scheduler::new(&config, images.path(), threads)?,
             images,
             rooms: LayerRooms::open(&config)?,
@@ -153,6 +161,7 @@ impl App {
             live_pool: LivePool::new(live.as_ref().map_or(1, |live| live.database.share()), config.server.queue),
             live,
             input_layers,
+            objects,
             floor_plans,
             config,
         };
@@ -176,15 +185,15 @@ impl App {
                 other => other,
             });
             match checked {
-                // The layer may be one of its tables.
-                Err(error) if self.is_database_away() => tracing::warn!("{error}"),
+                // The layer may be one of them.
+                Err(error) if self.is_incomplete() => tracing::warn!("{error}"),
                 checked => checked?,
             }
         }
         match self.config.bridge_layer() {
             // A configured table with invalid values in its rows is skipped.
             Some(name) if self.config.layers.get(name).is_some_and(LayerConfig::is_table) => Ok(()),
-            Some(_) if self.is_database_away() => Ok(()),
+            Some(_) if self.is_incomplete() => Ok(()),
             Some(name) if matches!(self.catalog.find(name), Ok(None)) => {
                 let layers = self.catalog.layers();
                 let names: Vec<&str> = layers.iter().map(|layer| layer.name()).collect();
@@ -195,9 +204,15 @@ impl App {
         }
     }
 
-    /// Whether the database could not be reached at the start, so that its tables were unknown.
-    fn is_database_away(&self) -> bool {
-        self.live.as_ref().is_some_and(|live| live.is_away)
+    /// Replaces a layer that was read again.
+    pub(crate) fn replace_layer(&self, layer: Layer) {
+        self.catalog.replace(layer);
+    }
+
+    /// Whether layers are unknown: the database or the objects of a layer could not be reached at the start, or a replica has not
+    /// copied all layers yet.
+    fn is_incomplete(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| live.is_away) || self.objects.has_absent() || self.is_copying()
     }
 
     /// Runs work that reads a layer: that of a live table on threads of its own, so that a slow or locked table delays

@@ -16,11 +16,11 @@ pub(super) fn logged(uri: &Uri, token: Option<&Token>) -> String {
     masked(&without_secrets(uri), token).into_owned()
 }
 
-/// The URI without the values of parameters that may be secrets.
+/// The URI without the values of parameters that may be secrets or have some: a URL, such as that of a webhook.
 fn without_secrets(uri: &Uri) -> String {
     let Some(query) = uri.query() else { return uri.to_string() };
     let mask = |pair: &str| match pair.split_once('=') {
-        Some((name, _)) if is_secret(name) => format!("{name}=***"),
+        Some((name, value)) if is_secret(name) || is_url(value) => format!("{name}=***"),
         _ => pair.to_owned(),
     };
     let masked = query.split('&').map(mask).collect::<Vec<_>>().join("&");
@@ -35,6 +35,10 @@ fn without_secrets(uri: &Uri) -> String {
 fn is_secret(name: &str) -> bool {
     let name = percent_decode_str(name).decode_utf8_lossy().to_ascii_lowercase();
     SECRETS.contains(&name.replace('-', "_").as_str())
+}
+
+fn is_url(value: &str) -> bool {
+    percent_decode_str(value).decode_utf8_lossy().contains("://")
 }
 
 #[cfg(test)]
@@ -53,7 +57,10 @@ mod tests {
         for name in ["%74oken", "to%6Ben", "api%5Fkey", "api-key", "Access%2DToken"] {
             assert_eq!(logged(&format!("/a?{name}=s3cret")), format!("/a?{name}=***"));
         }
-        for uri in ["/a", "/a?token", "/a?tokens=3&radius=5", "/token=5?x=1"] {
+        for url in ["https://a.example/s3cret", "https%3A%2F%2Fa.example%2F?x=1", "HTTPS:%2f/a.example"] {
+            assert_eq!(logged(&format!("/masks?webhook={url}&radius=5")), "/masks?webhook=***&radius=5");
+        }
+        for uri in ["/a", "/a?background=white", "/a?token", "/a?tokens=3&radius=5", "/token=5?x=1"] {
             assert_eq!(logged(uri), uri);
         }
     }

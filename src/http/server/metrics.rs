@@ -13,6 +13,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::certificate_expiry::ExpiryMetric;
 use super::masks::MaskMetrics;
+use super::replica::ReplicaMetrics;
 use crate::images::SweepReport;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -108,6 +109,8 @@ pub(crate) struct Metrics {
     ingested: Family<IngestLabels, Counter>,
     repeated: Counter,
     merges: Counter,
+    published: Counter,
+    publication_failures: Counter,
     expired: Counter,
     pub(crate) writing: Gauge<i64, AtomicI64>,
     job_runs: Family<RunLabels, Counter>,
@@ -130,6 +133,7 @@ pub(crate) struct Metrics {
     panics: Counter<u64, AtomicU64>,
     pub(crate) masks: MaskMetrics,
     pub(crate) certificate: ExpiryMetric,
+    pub(crate) replica: Option<ReplicaMetrics>,
 }
 
 /// A timer of a render.
@@ -152,8 +156,8 @@ const SECONDS: [f64; 15] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 const PRICES_MS: [f64; 12] = [1.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4, 1e5, 3e5, 2e6];
 
 impl Metrics {
-    /// Creates and registers all metrics, at 0.
-    pub(crate) fn new() -> Self {
+    /// Creates and registers all metrics, at 0: also those of a replica, if the server is one.
+    pub(crate) fn new(is_replica: bool) -> Self {
         let mut registry = Registry::with_prefix("kiln");
         let new = Self {
             layer_points: Family::default(),
@@ -164,6 +168,8 @@ impl Metrics {
             ingested: Family::default(),
             repeated: Counter::default(),
             merges: Counter::default(),
+            published: Counter::default(),
+            publication_failures: Counter::default(),
             expired: Counter::default(),
             writing: Gauge::default(),
             job_runs: Family::default(),
@@ -186,6 +192,7 @@ impl Metrics {
             panics: Counter::default(),
             masks: MaskMetrics::register(&mut registry),
             certificate: ExpiryMetric::register(&mut registry),
+            replica: is_replica.then(|| ReplicaMetrics::register(&mut registry)),
             registry: Registry::default(),
         };
         let build: Family<[(&'static str, &'static str); 1], Gauge> = Family::default();
@@ -204,6 +211,10 @@ impl Metrics {
         registry.register("ingest_repeated_requests", help, new.repeated.clone());
         registry.register("ingest_working", "Write requests in progress", new.writing.clone());
         registry.register("store_merges", "Merges of segments", new.merges.clone());
+        let help = "Versions of layers that were published in the bucket of store.publish";
+        registry.register("store_publications", help, new.published.clone());
+        let help = "Publications in the bucket of store.publish that failed";
+        registry.register("store_publication_failures", help, new.publication_failures.clone());
         registry.register(
             "store_expired_points",
             "Points removed by the retention of their layers",
@@ -287,6 +298,16 @@ impl Metrics {
     /// Records merges of segments.
     pub(crate) fn merged(&self, merges: u64) {
         self.merges.inc_by(merges);
+    }
+
+    /// Records versions that were published.
+    pub(crate) fn published(&self, versions: u64) {
+        self.published.inc_by(versions);
+    }
+
+    /// Records a publication that failed.
+    pub(crate) fn publication_failed(&self) {
+        self.publication_failures.inc();
     }
 
     /// Records points that were removed by retention.

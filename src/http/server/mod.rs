@@ -24,6 +24,8 @@ mod hangup;
 mod host;
 pub(crate) mod keys;
 mod live_pool;
+#[cfg(feature = "cli")]
+mod local;
 mod logged_uri;
 mod masked_uri;
 pub(crate) mod masks;
@@ -34,10 +36,12 @@ pub(crate) mod overlay_cache;
 pub(crate) mod pool;
 pub(crate) mod price;
 mod price_charts;
+mod price_grids;
 pub(crate) mod problem;
 mod rate_window;
 mod reload;
 mod render;
+mod replica;
 mod request_head;
 mod request_uri;
 mod rooms;
@@ -55,6 +59,10 @@ mod tracked_body;
 mod unread_body;
 pub(crate) mod write_limiter;
 
-pub(crate) use app::App;
+pub(crate) use app::{App, open_input_layer};
 pub use keys::{Secret, Signed, SigningError, check_keys};
+#[cfg(feature = "cli")]
+pub(crate) use local::LocalServer;
 pub use serve::Server;
+#[cfg(feature = "cli")]
+pub(crate) use tls::certificate_expiry_s;

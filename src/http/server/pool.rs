@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -18,9 +19,11 @@ use crate::error::Result;
 /// A thread pool for CPU-bound tasks with a bounded queue. A thread that has completed a task takes the next one from
 /// the queue itself, so that no thread must be woken in between.
 ///
-/// Work has a [`Price`]. Light work is taken from the queue before heavy work, and cheaper heavy work before dearer.
-/// Heavy work runs on half of the threads at most, so that light work never waits for all of them; with a single thread,
-/// a second one runs light work while the first is heavy.
+/// Work has a [`Price`]. Heavy work runs on half of the threads at most, so that light work never waits for all of them; with
+/// a single thread, a second one runs light work while the first is heavy. The other half is for light work only while heavy
+/// work waits: otherwise clients that send light work all the time would stop heavy work. Light work is taken in the order of
+/// its arrival, and heavy work in the order in which it is due: after its arrival and its price, so that cheaper work passes
+/// dearer work, but not forever.
 #[derive(Debug)]
 pub(crate) struct Pool {
     queue: Arc<Mutex<Queue>>,
@@ -36,23 +39,38 @@ struct Queue {
     light: usize,
     /// The number of running heavy tasks.
     heavy: usize,
-    /// Waiting tasks by rank of their price and by id, in the order in which they are taken.
-    waiting: BTreeMap<TaskKey, Task>,
-    /// The number of heavy tasks among them.
-    heavy_waiting: usize,
+    /// Waiting light tasks, in the order in which they are taken.
+    light_waiting: BTreeMap<TaskKey, Task>,
+    /// Waiting heavy tasks, in the order in which they are taken.
+    heavy_waiting: BTreeMap<TaskKey, Task>,
     /// The id of the last task that was queued.
     last_id: u64,
 }
 
-/// The position of a task in the queue: the rank of its price, and its id.
-type TaskKey = (u8, u64);
+/// The position of a task in a queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct TaskKey {
+    /// When a heavy task is due; of light ones, when they arrived.
+    due: Instant,
+    id: u64,
+}
+
+/// A task that waits in the queue of its kind.
+#[derive(Clone, Copy, Debug)]
+struct Waiter {
+    is_heavy: bool,
+    key: TaskKey,
+}
+
+/// The time for which cheaper work that arrives later passes a dear task; less than the default timeout of a request.
+const MAX_DELAY: Duration = Duration::from_secs(10);
 
 /// A task; it catches panics.
 type Task = Box<dyn FnOnce() + Send>;
 
 impl std::fmt::Debug for Queue {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let waiting = self.waiting.len();
+        let waiting = self.waiting();
         let (light, heavy) = (self.light, self.heavy);
         let mut queue = f.debug_struct("Queue");
         queue.field("light", &light).field("heavy", &heavy).field("waiting", &waiting).finish_non_exhaustive()
@@ -69,13 +87,13 @@ impl Drop for CancelOnDrop {
 }
 
 /// Removes a task from the queue when the future that waits for it is dropped.
-struct DequeueOnDrop<'a>(&'a Pool, TaskKey);
+struct DequeueOnDrop<'a>(&'a Pool, Waiter);
 
 impl Drop for DequeueOnDrop<'_> {
     fn drop(&mut self) {
-        let Self(pool, key) = *self;
+        let Self(pool, Waiter { is_heavy, key }) = *self;
         // Dropped after the lock is released: freeing the task's memory may take long.
-        let _task = lock(&pool.queue).remove(key);
+        let _task = lock(&pool.queue).waiting_of(is_heavy).remove(&key);
     }
 }
 
@@ -104,21 +122,24 @@ impl Queue {
         *if is_heavy { &mut self.heavy } else { &mut self.light } -= 1;
     }
 
-    /// Takes the next task that can start now, and counts it as running.
-    fn next(&mut self) -> Option<(bool, Task)> {
-        let (key @ (rank, _), _) = self.waiting.first_key_value()?;
-        let (key, is_heavy) = (*key, *rank > 0);
-        if !self.has_thread(is_heavy) {
-            return None;
-        }
-        self.start(is_heavy);
-        Some((is_heavy, self.remove(key)?))
+    /// The number of waiting tasks.
+    fn waiting(&self) -> usize {
+        self.light_waiting.len() + self.heavy_waiting.len()
     }
 
-    fn remove(&mut self, key: TaskKey) -> Option<Task> {
-        let task = self.waiting.remove(&key)?;
-        self.heavy_waiting -= usize::from(key.0 > 0);
-        Some(task)
+    /// The waiting tasks of a kind.
+    fn waiting_of(&mut self, is_heavy: bool) -> &mut BTreeMap<TaskKey, Task> {
+        if is_heavy { &mut self.heavy_waiting } else { &mut self.light_waiting }
+    }
+
+    /// Takes the next task that can start now, and counts it as running. A heavy one is first as long as heavy work has
+    /// less than its share of the threads.
+    fn next(&mut self) -> Option<(bool, Task)> {
+        let is_heavy =
+            [true, false].into_iter().find(|kind| !self.waiting_of(*kind).is_empty() && self.has_thread(*kind))?;
+        self.start(is_heavy);
+        let (_, task) = self.waiting_of(is_heavy).pop_first()?;
+        Some((is_heavy, task))
     }
 }
 
@@ -129,8 +150,8 @@ impl Pool {
             threads: threads.max(1),
             light: 0,
             heavy: 0,
-            waiting: BTreeMap::new(),
-            heavy_waiting: 0,
+            light_waiting: BTreeMap::new(),
+            heavy_waiting: BTreeMap::new(),
             last_id: 0,
         };
         Self {
@@ -149,7 +170,7 @@ impl Pool {
 
     /// The number of queued tasks.
     pub(crate) fn waiting(&self) -> usize {
-        lock(&self.queue).waiting.len()
+        lock(&self.queue).waiting()
     }
 
     /// Runs light work as [`run_at`](Self::run_at) does.
@@ -184,8 +205,8 @@ impl Pool {
             // The receiver may be dropped.
             let _ = send.send(result);
         };
-        let key = self.submit(price, Box::new(task))?;
-        let _dequeue = key.map(|key| DequeueOnDrop(self, key));
+        let waiter = self.submit(price, Box::new(task))?;
+        let _dequeue = waiter.map(|waiter| DequeueOnDrop(self, waiter));
         match receive.await {
             Ok(Ok(result)) => Ok(result?),
             // The panic middleware reports and counts it.
@@ -208,8 +229,8 @@ impl Pool {
         self.quota.take(price)
     }
 
-    /// Starts the task, or queues it and returns its key.
-    fn submit(&self, price: Price, task: Task) -> HttpResult<Option<TaskKey>> {
+    /// Starts the task, or queues it and returns its position.
+    fn submit(&self, price: Price, task: Task) -> HttpResult<Option<Waiter>> {
         let is_heavy = price.is_heavy();
         let mut queue = lock(&self.queue);
         if queue.has_thread(is_heavy) {
@@ -218,22 +239,17 @@ impl Pool {
             spawn(Arc::clone(&self.queue), is_heavy, task);
             return Ok(None);
         }
-        let max_heavy = self.max_waiting.div_ceil(2);
-        let (waiting, max) = if is_heavy {
-            (queue.heavy_waiting, max_heavy)
-        } else {
-            (queue.waiting.len() - queue.heavy_waiting, self.max_waiting)
-        };
-        if waiting >= max {
+        let max = if is_heavy { self.max_waiting.div_ceil(2) } else { self.max_waiting };
+        if queue.waiting_of(is_heavy).len() >= max {
             let kind = if is_heavy { "heavy " } else { "" };
             let waiting = if max == 1 { "request is waiting" } else { "requests are waiting" };
             return Err(Problem::busy(format!("the render queue is full, {max} {kind}{waiting}; retry later")));
         }
         queue.last_id += 1;
-        let key = (price.rank(), queue.last_id);
-        queue.heavy_waiting += usize::from(is_heavy);
-        queue.waiting.insert(key, task);
-        Ok(Some(key))
+        let delay = if is_heavy { Duration::from_millis(price.ms()).min(MAX_DELAY) } else { Duration::ZERO };
+        let key = TaskKey { due: Instant::now() + delay, id: queue.last_id };
+        queue.waiting_of(is_heavy).insert(key, task);
+        Ok(Some(Waiter { is_heavy, key }))
     }
 }
 
@@ -264,7 +280,6 @@ fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use std::sync::mpsc;
-    use std::time::Duration;
 
     use super::*;
     use crate::error::Error;
@@ -372,7 +387,7 @@ mod tests {
         until(|| pool.working() == 2).await;
         let (log, order) = mpsc::channel();
         let mut tasks = Vec::new();
-        for (queued, ms) in [1e6, 1.0, 1e4, 1e2, 1e4].into_iter().enumerate() {
+        for (queued, ms) in [1e6, 1.0, 4e3, 1e2, 4e3].into_iter().enumerate() {
             let (log, shared) = (log.clone(), Arc::clone(&pool));
             tasks.push(tokio::spawn(async move {
                 let work = move |_: &AtomicBool| {
@@ -384,14 +399,45 @@ mod tests {
             until(|| pool.waiting() == queued + 1).await;
         }
         let [(heavy, _), (light, _)] = blockers;
-        // The thread of light work runs all of the light tasks, and the other one then the heavy ones.
+        // The thread of light work runs all of the light tasks, and the other one the heavy ones.
         drop(light);
         assert_eq!([order.recv().unwrap(), order.recv().unwrap()], [1, 100]);
         drop(heavy);
-        assert_eq!([order.recv().unwrap(), order.recv().unwrap(), order.recv().unwrap()], [10_000, 10_000, 1_000_000]);
+        assert_eq!([order.recv().unwrap(), order.recv().unwrap(), order.recv().unwrap()], [4000, 4000, 1_000_000]);
         for task in tasks {
             task.await.unwrap();
         }
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn light_tasks_that_arrive_all_the_time_do_not_stop_heavy_ones() {
+        let pool = Arc::new(pool(2, 40));
+        let [first, second] = [held(&pool, Price::LIGHT), held(&pool, Price::LIGHT)];
+        until(|| pool.working() == 2).await;
+        let heavy = held(&pool, Price::of_ms(1000.0));
+        until(|| pool.waiting() == 1).await;
+        let others = [held(&pool, Price::LIGHT), held(&pool, Price::LIGHT)];
+        until(|| pool.waiting() == 3).await;
+        // The first thread that is free takes the heavy task, although light ones wait.
+        drop(first.0);
+        assert_eq!(first.1.await.unwrap(), 200);
+        until(|| lock(&pool.queue).heavy == 1).await;
+        assert_eq!(pool.waiting(), 2);
+        for (release, task) in [second, heavy].into_iter().chain(others) {
+            drop(release);
+            assert_eq!(task.await.unwrap(), 200);
+        }
+    }
+
+    #[test]
+    fn cheaper_heavy_tasks_pass_a_dear_one_for_ten_seconds() {
+        let pool = pool(1, 40);
+        lock(&pool.queue).heavy = 1;
+        let submit = |ms: f64| pool.submit(Price::of_ms(ms), Box::new(|| {})).unwrap().unwrap().key;
+        let (dear, cheap) = (submit(1e6), submit(1e3));
+        assert!(cheap < dear);
+        let after = TaskKey { due: cheap.due + MAX_DELAY, id: 3 };
+        assert!(dear < after);
     }
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -412,7 +458,7 @@ mod tests {
             task.abort();
         }
         until(|| pool.waiting() == 0).await;
-        assert_eq!(lock(&pool.queue).heavy_waiting, 0);
+        assert_eq!(lock(&pool.queue).heavy_waiting.len(), 0);
     }
 
     #[tokio::test]

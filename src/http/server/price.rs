@@ -69,11 +69,6 @@ impl Price {
         self.0 > Self::MAX_LIGHT
     }
 
-    /// The position in the queue: light work first, and heavy work by powers of 4 of its price.
-    pub(crate) fn rank(self) -> u8 {
-        if self.is_heavy() { 1 + (self.0.ilog2() / 2) as u8 } else { 0 }
-    }
-
     /// The price of a scan of the points of `layer` that pass `filter`.
     pub(crate) fn of_scan(layer: &Layer, filter: &Filter) -> Self {
         Self::of_filter(layer, &filter.applied_to(layer.query()).filter)
@@ -92,11 +87,11 @@ const SCATTER_PER_MS: f64 = 2e7;
 /// Products of a cell and a pixel around it per millisecond, if they are gathered pixel by pixel.
 const GATHER_PER_MS: f64 = 4e7;
 /// Pixels that are quantized and encoded per millisecond.
-const PIXELS_PER_MS: f64 = 5e4;
+pub(super) const PIXELS_PER_MS: f64 = 5e4;
 /// Points in memory that are summed per millisecond.
 const POINTS_PER_MS: f64 = 1e5;
 /// Points that are read and compared with a filter per millisecond.
-const FILTERED_PER_MS: f64 = 5e3;
+pub(super) const FILTERED_PER_MS: f64 = 5e3;
 /// Comparisons of a point and an edge of a polygon per millisecond.
 const EDGES_PER_MS: f64 = 7e5;
 /// The sample tiles of a shading, and their side in pixels.
@@ -139,7 +134,7 @@ impl Subject {
 }
 
 /// The pixels by which the cells exceed the picture on each side.
-fn halo_px(style: &Style, canvas: &Canvas) -> f64 {
+pub(super) fn halo_px(style: &Style, canvas: &Canvas) -> f64 {
     let Ok(grown) = style.canvas_with_reach(canvas) else { return 0.0 };
     let columns = grown.width().saturating_sub(canvas.width());
     let rows = grown.height().saturating_sub(canvas.height());
@@ -147,7 +142,7 @@ fn halo_px(style: &Style, canvas: &Canvas) -> f64 {
 }
 
 /// The time of the convolutions of a picture.
-fn kernel_ms(style: &Style, points: f64, halo: f64, width: f64, height: f64) -> f64 {
+pub(super) fn kernel_ms(style: &Style, points: f64, halo: f64, width: f64, height: f64) -> f64 {
     let (cell_columns, cell_rows) = (width + 2.0 * halo, height + 2.0 * halo);
     let dot_px = std::f64::consts::PI * halo * halo;
     let spread = {
@@ -168,7 +163,7 @@ fn kernel_ms(style: &Style, points: f64, halo: f64, width: f64, height: f64) -> 
 }
 
 /// The time of reading the points that pass `filter`.
-fn scan_ms(set: &dyn PointSet, points: u64, filter: &source::Filter) -> f64 {
+pub(super) fn scan_ms(set: &dyn PointSet, points: u64, filter: &source::Filter) -> f64 {
     // A database computes on its own processors.
     if set.is_remote() {
         return 0.0;
@@ -222,11 +217,10 @@ mod tests {
     }
 
     #[test]
-    fn light_prices_come_first_and_heavy_ones_by_their_size() {
-        let ranks = [1, 150, 300, 301, 5000, 1_000_000, u64::MAX].map(|ms| Price(ms).rank());
-        assert!(ranks[..3].iter().all(|rank| *rank == 0) && ranks[3] > 0);
-        assert!(ranks.is_sorted() && ranks[6] > ranks[5] && ranks[5] > ranks[4]);
-        assert!(!Price::LIGHT.is_heavy() && Price::of_ms(f64::INFINITY).is_heavy());
+    fn prices_up_to_300_ms_are_light() {
+        assert!([1, 150, 300].into_iter().all(|ms| !Price(ms).is_heavy()) && !Price::LIGHT.is_heavy());
+        assert!([301, 5000, u64::MAX].into_iter().all(|ms| Price(ms).is_heavy()));
+        assert!(Price::of_ms(f64::INFINITY).is_heavy());
         assert_eq!(Price::of_ms(0.0), Price::LIGHT);
     }
 }

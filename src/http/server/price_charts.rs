@@ -1,6 +1,6 @@
 //! Prices of masks and of charts of matrices. `docs/server.md` has the measurements behind the factors.
 
-use kiln_matrix::ChartData;
+use kiln_matrix::{ChartData, Matrix};
 
 use super::price::Price;
 use crate::config::LimitsConfig;
@@ -68,15 +68,35 @@ impl Price {
         style: &MatrixStyleOptions,
         limits: &LimitsConfig,
     ) -> Self {
-        let (cells, is_matrix) = match data {
-            ChartData::Cells(matrix) => (matrix.values().len() as f64, true),
-            ChartData::Points(points) => (points.len() as f64, false),
-        };
+        match data {
+            ChartData::Cells(matrix) => Self::of_matrix(matrix, format, style, limits),
+            ChartData::Points(points) => Self::of_marks(points.len() as f64, false, format, style, limits),
+        }
+    }
+
+    /// As [`of_chart`](Self::of_chart), of a matrix.
+    pub(crate) fn of_matrix(
+        matrix: &Matrix,
+        format: MatrixFormat,
+        style: &MatrixStyleOptions,
+        limits: &LimitsConfig,
+    ) -> Self {
+        Self::of_marks(matrix.values().len() as f64, true, format, style, limits)
+    }
+
+    /// The price of a chart of cells or points.
+    fn of_marks(
+        marks: f64,
+        is_matrix: bool,
+        format: MatrixFormat,
+        style: &MatrixStyleOptions,
+        limits: &LimitsConfig,
+    ) -> Self {
         match format {
-            MatrixFormat::Svg => Self::of_ms(cells / SVG_CELLS_PER_MS),
+            MatrixFormat::Svg => Self::of_ms(marks / SVG_CELLS_PER_MS),
             MatrixFormat::Png => {
                 let ratio = style.pixel_ratio.unwrap_or(1.0);
-                let of_cells = style.cell_size.filter(|_| is_matrix).map_or(0.0_f64, |px| cells * px * px);
+                let of_cells = style.cell_size.filter(|_| is_matrix).map_or(0.0_f64, |px| marks * px * px);
                 let pixels = (of_cells.max(CHART_PIXELS) * ratio * ratio).min(limits.pixels as f64);
                 let has_texts = style.show_values.is_some() || style.shape.is_some() || !is_matrix;
                 Self::of_ms(pixels / if has_texts { DOT_PIXELS_PER_MS } else { CHART_PIXELS_PER_MS })

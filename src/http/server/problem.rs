@@ -68,6 +68,7 @@ enum ProblemType {
     Misdirected,
     NotFound,
     PreconditionFailed,
+    ReplicaCopying,
     SlowBody,
     StoreReadOnly,
     StoreUnavailable,
@@ -99,6 +100,7 @@ impl ProblemType {
             Self::Misdirected => ("misdirected-request", Status::MISDIRECTED_REQUEST, None),
             Self::NotFound => ("not-found", Status::NOT_FOUND, None),
             Self::PreconditionFailed => ("precondition-failed", Status::PRECONDITION_FAILED, None),
+            Self::ReplicaCopying => ("replica-copying", Status::SERVICE_UNAVAILABLE, Some(5)),
             Self::SlowBody => ("slow-body", Status::REQUEST_TIMEOUT, None),
             Self::StoreReadOnly => ("store-read-only", Status::SERVICE_UNAVAILABLE, Some(30)),
             Self::StoreUnavailable => ("store-unavailable", Status::SERVICE_UNAVAILABLE, Some(5)),
@@ -247,6 +249,11 @@ impl Problem {
         let detail = "the folder of the store was removed or replaced while the server ran; the next write uses the new one, \
                       unless another server does, or it is on another device";
         Self::new(ProblemType::StoreUnavailable, detail)
+    }
+
+    /// A replica that has not copied all layers yet.
+    pub(crate) fn copying(detail: impl Into<String>) -> Box<Self> {
+        Self::new(ProblemType::ReplicaCopying, detail)
     }
 
     /// A timeout or a cancelled request.

@@ -22,9 +22,9 @@ use super::middleware::{REQUEST_ID, access};
 use super::problem::Problem;
 use super::unread_body::close_unread;
 use crate::http::routes::{
-    area_statistics, bbox, bridge, catalog, categories, detections, floor_plan, frames, grid, health, images, ingest,
-    inspect, jobs, layer_changes, legend, masks, matrix, matrix_body, metrics, openapi, overlays, pages, partitions,
-    point, points, queries, replace_points, rooms, sign, statistics, tile_json, tiles,
+    area_statistics, bbox, bridge, catalog, categories, detections, floor_plan, frames, grid, guide, health, images,
+    ingest, inspect, jobs, kml, layer_changes, legend, masks, matrix, matrix_body, metrics, openapi, overlays, pages,
+    partitions, point, points, qgis, queries, replace_points, rooms, sign, statistics, tile_json, tiles,
 };
 
 /// Returns the router of all routes with their middleware.
@@ -37,6 +37,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/catalog", get(catalog::catalog))
         .route("/docs", get(pages::docs))
         .route("/docs/", get(pages::docs_with_slash))
+        .route("/docs/{*page}", get(guide::page))
+        .route("/llms.txt", get(guide::contents))
         .route("/favicon.ico", get(pages::favicon))
         .route("/jobs", get(jobs::jobs))
         .route("/jobs/{name}/run", post(jobs::run))
@@ -47,6 +49,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/masks/{id}/value", get(masks::value::value))
         .route("/matrix/{layer}", get(pages::matrix))
         .route("/{layer}/categories", get(categories::categories))
+        .route("/{layer}/doc.kml", get(kml::document))
         .route("/{layer}/floorplan.json", get(floor_plan::describe))
         .route("/{layer}/frames", get(frames::frames))
         .route("/{layer}/grid", get(grid::grid))
@@ -54,6 +57,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/{layer}/matrix", get(matrix::matrix))
         .route("/{layer}/point/{place}", get(point::point))
         .route("/{layer}/points", get(points::points))
+        .route("/{layer}/qgis.qlr", get(qgis::layer_definition))
         .route("/{layer}/rooms", get(rooms::get))
         .route("/{layer}/statistics", get(statistics::statistics))
         .route("/{layer}/surface", get(pages::surface))
@@ -108,6 +112,11 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .layer(RequestDecompressionLayer::new())
         .layer(DefaultBodyLimit::disable())
         .layer(CompressionLayer::new());
+    with_middleware(texts.merge(with_bodies).merge(pictures).merge(points).merge(uploads), app)
+}
+
+/// Adds the middleware of all routes.
+fn with_middleware(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
     let panicked = {
         let app = Arc::clone(&app);
         move |panic: Box<dyn std::any::Any + Send>| -> Response<Body> {
@@ -119,11 +128,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
     };
     let cors = cors(&app);
     // The last layer is the outermost.
-    texts
-        .merge(with_bodies)
-        .merge(pictures)
-        .merge(points)
-        .merge(uploads)
+    routes
         .fallback(|| async { Problem::not_found("unknown path; /docs lists the routes") })
         .layer(CatchPanicLayer::custom(panicked))
         .layer(from_fn_with_state(Arc::clone(&app), authenticate))
@@ -171,4 +176,43 @@ async fn vary_preflight(request: Request, next: Next) -> Response<Body> {
         response.headers_mut().append(header::VARY, varies);
     }
     response
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use axum::body::to_bytes;
+    use axum::http::StatusCode;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::config::Config;
+
+    #[tokio::test]
+    async fn a_panic_is_a_500_without_its_cause_and_other_requests_go_on() {
+        async fn panics() -> &'static str {
+            panic!("the s3cret of /srv/data")
+        }
+        let home = tempfile::tempdir().unwrap();
+        let mut config = Config::default();
+        config.store.folder = home.path().join("store");
+        config.images.folder = home.path().join("imgs");
+        config.masks.folder = home.path().join("masks");
+        let app = Arc::new(App::new(config).unwrap());
+        let routes = Router::new().route("/panics", get(panics)).route("/works", get(|| async { "works" }));
+        let router = with_middleware(routes, Arc::clone(&app));
+        let get = async |path: &str| {
+            let request = Request::builder().uri(path).header(header::HOST, "localhost").header(REQUEST_ID, "the-id");
+            let response = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+            let status = response.status();
+            (status, String::from_utf8(to_bytes(response.into_body(), 1 << 16).await.unwrap().to_vec()).unwrap())
+        };
+        for _ in 0..3 {
+            let (status, body) = get("/panics").await;
+            assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+            assert!(body.contains("\"request_id\":\"the-id\""), "{body}");
+            assert!(!body.contains("s3cret") && !body.contains("panic"), "{body}");
+            assert_eq!(get("/works").await, (StatusCode::OK, "works".to_owned()));
+        }
+    }
 }

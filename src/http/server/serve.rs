@@ -28,6 +28,7 @@ use super::keys::take_credentials;
 use super::masks::run_webhooks;
 use super::problem::Problem;
 use super::reload::{LoadConfig, reload_on_signal};
+use super::replica::Replica;
 use super::request_head::normalize_head;
 use super::request_uri::normalize;
 use super::router::router;
@@ -35,9 +36,10 @@ use super::tls::Tls;
 use super::tracked_body::TrackedBody;
 use crate::config::{Config, Token};
 use crate::error::{Error, Result};
-use crate::http::maintenance::{image_gc, jobs, mask_gc, memory, store};
+use crate::http::maintenance::{image_gc, jobs, mask_gc, memory, objects, publish, store};
 use crate::http::routes::pages::has_full_page;
 use crate::layer::Layer;
+use crate::store::MirrorThreads;
 
 /// The timeout for the headers of a request, including the time since the previous one.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
@@ -57,6 +59,8 @@ pub struct Server {
     listener: TcpListener,
     tls: Option<Tls>,
     reload: Option<LoadConfig>,
+    /// The threads of a replica, which stop with the server.
+    _replica: Option<MirrorThreads>,
     /// For the configuration and for the certificate. Installed before the server listens: a signal that follows is received.
     hangups: [Hangup; 2],
 }
@@ -77,13 +81,14 @@ impl Server {
     pub async fn bind(config: Config) -> Result<Self> {
         let listen = config.server.listen;
         // Opening files and databases blocks.
-        let opened = tokio::task::spawn_blocking(move || Ok((Tls::new(&config)?, App::new(config)?))).await;
+        let opened = tokio::task::spawn_blocking(move || Ok::<_, Error>((Tls::new(&config)?, App::new(config)?))).await;
         let (tls, app) = opened.map_err(|error| Error::io("the server", "start", std::io::Error::other(error)))??;
         let app = Arc::new(app);
         let hangups = [Hangup::new(), Hangup::new()];
         let listener = TcpListener::bind(listen).await;
         let listener = listener.map_err(|error| Error::io(listen.to_string(), "listen on", error))?;
-        Ok(Self { app, listener, tls, reload: None, hangups })
+        let replica = app.replica.as_ref().map(|replica| replica.mirror.start()).transpose()?;
+        Ok(Self { app, listener, tls, reload: None, _replica: replica, hangups })
     }
 
     /// Sets the function that loads the configuration again after SIGHUP. Its keys replace those of the server.
@@ -130,9 +135,21 @@ impl Server {
         self.app.catalog.layers().into_iter()
     }
 
+    /// Completes with an error if the bucket of a replica without a copy turns out to be unusable after the start, such as by
+    /// wrong credentials: it has nothing to serve then. Otherwise it never completes.
+    pub fn failure(&self) -> impl Future<Output = Error> + use<> {
+        let failure = self.app.replica.as_ref().map(Replica::failure);
+        async {
+            match failure {
+                Some(failure) => failure.await,
+                None => std::future::pending().await,
+            }
+        }
+    }
+
     /// Serves requests until `shutdown` completes, then completes the requests in progress.
     pub async fn run(self, shutdown: impl Future<Output = ()>) {
-        let Self { app, listener, tls, reload: load, hangups: [hangup, tls_hangup] } = self;
+        let Self { app, listener, tls, reload: load, _replica, hangups: [hangup, tls_hangup] } = self;
         app.warn_of_keys(&app.config);
         let reload = tls.clone().map(|tls| tokio::spawn(tls.reload(Arc::clone(&app), tls_hangup)));
         let expiry = tls.clone().map(|tls| tokio::spawn(tls.watch_expiry(Arc::clone(&app))));
@@ -142,7 +159,9 @@ impl Server {
             tokio::spawn(memory::run(Arc::clone(&app))),
             tokio::spawn(run_webhooks(Arc::clone(&app))),
             tokio::spawn(store::run(Arc::clone(&app))),
+            tokio::spawn(publish::run(Arc::clone(&app))),
             tokio::spawn(jobs::run(Arc::clone(&app))),
+            tokio::spawn(objects::run(Arc::clone(&app))),
             tokio::spawn(reload_on_signal(Arc::clone(&app), load, hangup)),
         ];
         serve(Arc::clone(&app), router(Arc::clone(&app)), listener, tls, shutdown).await;

@@ -108,6 +108,9 @@ impl Session {
         self.find(name)?.ok_or_else(|| {
             // A longer name cannot be a layer name: it is not compared with others, nor repeated in the message.
             const MAX_BYTES: usize = 64;
+            if let Err(problem) = self.check_replica() {
+                return problem;
+            }
             if name.len() > MAX_BYTES {
                 return Problem::not_found(format!("there is no such layer; a name has at most {MAX_BYTES} bytes"));
             }
@@ -143,7 +146,7 @@ impl Session {
     pub(crate) fn write_access(&self, headers: &HeaderMap) -> WriteAccess {
         match self.access.key() {
             None => self.app.write_access(headers),
-            Some(_) if self.config.store.read_only => self.app.write_access(headers),
+            Some(_) if self.config.store.is_read_only() => self.app.write_access(headers),
             // Its owner sends the token.
             Some(key) if key.is_anonymous() => self.app.write_access(headers),
             Some(key) if key.may(Right::Write) => WriteAccess::Open,

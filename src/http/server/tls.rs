@@ -127,6 +127,17 @@ impl CertificateFiles {
     }
 }
 
+/// The time at which the certificate of a configuration expires, in seconds since 1970; `None` without one.
+///
+/// # Errors
+/// As [`Tls::new`].
+#[cfg(feature = "cli")]
+pub(crate) fn certificate_expiry_s(config: &Config) -> Result<Option<i64>> {
+    let (Some(certificate), Some(key)) = (&config.server.tls_cert, &config.server.tls_key) else { return Ok(None) };
+    let files = CertificateFiles { certificate: certificate.clone(), key: key.clone() };
+    Ok(expires_s(&files.read(&default_provider())?.cert))
+}
+
 /// Whether a PEM file has a key with a password, in the format of PKCS #8 or that of OpenSSL (RFC 1421).
 fn is_encrypted(pem: &[u8]) -> bool {
     let text = String::from_utf8_lossy(pem);
@@ -252,4 +263,47 @@ fn http2_builder() -> http2::Builder<TokioExecutor> {
         .keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE);
     builder
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::convert::Infallible;
+
+    use axum::body::Body;
+    use axum::http::{Request, Response};
+    use hyper::body::Incoming;
+    use hyper::service::service_fn;
+    use hyper_util::rt::TokioIo;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// The settings of the server by their identifiers (RFC 9113, section 6.5.2).
+    async fn settings() -> Vec<(u16, u32)> {
+        let (mut client, server) = tokio::io::duplex(1 << 16);
+        let service = service_fn(|_: Request<Incoming>| async { Ok::<_, Infallible>(Response::new(Body::empty())) });
+        tokio::spawn(http2_builder().serve_connection(TokioIo::new(server), service));
+        // The preface of a client, and its empty settings.
+        client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
+        let mut head = [0; 9];
+        client.read_exact(&mut head).await.unwrap();
+        assert_eq!(head[3], 4, "the first frame has the settings");
+        let mut payload = vec![0; usize::from(u16::from_be_bytes([head[1], head[2]]))];
+        client.read_exact(&mut payload).await.unwrap();
+        let setting = |bytes: &[u8]| {
+            (u16::from_be_bytes([bytes[0], bytes[1]]), u32::from_be_bytes([bytes[2], bytes[3], bytes[4], bytes[5]]))
+        };
+        payload.chunks_exact(6).map(setting).collect()
+    }
+
+    #[tokio::test]
+    async fn a_connection_of_http_2_has_128_streams_and_heads_of_64_kib() {
+        const MAX_CONCURRENT_STREAMS: u16 = 3;
+        const MAX_HEADER_LIST_SIZE: u16 = 6;
+        let settings = settings().await;
+        for expected in [(MAX_CONCURRENT_STREAMS, 128), (MAX_HEADER_LIST_SIZE, 64 << 10)] {
+            assert!(settings.contains(&expected), "{settings:?}");
+        }
+    }
 }

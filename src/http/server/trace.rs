@@ -2,9 +2,9 @@
 //! in `traceparent`. Without the feature `otel` there is none.
 
 #[cfg(not(feature = "otel"))]
-pub(in crate::http::server) use off::{RequestTrace, Waiting};
+pub(in crate::http::server) use off::{Continuation, RequestTrace, Waiting};
 #[cfg(feature = "otel")]
-pub(in crate::http::server) use on::{RequestTrace, Waiting, inject};
+pub(in crate::http::server) use on::{Continuation, RequestTrace, Waiting, inject};
 
 #[cfg(not(feature = "otel"))]
 #[allow(clippy::unused_self, reason = "the same methods as with traces")]
@@ -45,12 +45,27 @@ mod off {
             work()
         }
     }
+
+    /// No trace.
+    #[derive(Debug)]
+    pub(in crate::http::server) struct Continuation;
+
+    impl Continuation {
+        pub(in crate::http::server) fn of_current() -> Self {
+            Self
+        }
+
+        pub(in crate::http::server) async fn run<F: Future>(self, _: &'static str, future: F) -> F::Output {
+            future.await
+        }
+    }
 }
 
 #[cfg(feature = "otel")]
 mod on {
     use axum::extract::Request;
     use axum::http::{HeaderMap, Method, StatusCode, Version, header};
+    use opentelemetry::Context;
     use opentelemetry::propagation::TextMapPropagator;
     use opentelemetry::trace::TraceContextExt;
     use opentelemetry_http::{HeaderExtractor, HeaderInjector};
@@ -143,6 +158,29 @@ mod on {
         pub(in crate::http::server) fn end<T>(self, work: impl FnOnce() -> T) -> T {
             drop(self.span);
             self.parent.in_scope(work)
+        }
+    }
+
+    /// The trace of a request, for work that goes on after its response.
+    #[derive(Debug)]
+    pub(in crate::http::server) struct Continuation(Context);
+
+    impl Continuation {
+        /// The trace of the current request.
+        pub(in crate::http::server) fn of_current() -> Self {
+            Self(Span::current().context())
+        }
+
+        /// Runs an outbound request in a span of its own, within the span of the request. A child of that span would keep it
+        /// open until the work is done, and the duration of the request would be wrong.
+        pub(in crate::http::server) async fn run<F: Future>(self, name: &'static str, future: F) -> F::Output {
+            if !self.0.span().span_context().is_valid() {
+                return future.await;
+            }
+            let span = info_span!(target: TARGET, parent: None, "step", otel.name = name, otel.kind = "client");
+            // Fails only if the span is not recorded.
+            let _ = span.set_parent(self.0);
+            future.instrument(span).await
         }
     }
 

@@ -32,7 +32,7 @@ pub fn contours(
     let unit_of_position = if grid.is_globe { 1e7 } else { 1e3 };
     let mut lines = Vec::new();
     for value in levels(&quantizer, span, style.levels) {
-        for line in contour_lines(&values, value as f32) {
+        for line in contour_lines(&values, value as f32, layer.workers())? {
             let position = |[column, row]: [f64; 2]| {
                 let [x, y] = canvas.world_at(column, row);
                 let (x, y) = canvas.projection().inverse(x, y);
@@ -65,7 +65,7 @@ pub(super) fn draw(
             let share = step as f64 / pens.steps as f64;
             palette[pens.index(level, step)] = [r, g, b, (f64::from(alpha) * share).round() as u8];
         }
-        for line in contour_lines(&values, value as f32) {
+        for line in contour_lines(&values, value as f32, layer.workers())? {
             line.windows(2).for_each(|ends| pens.draw(&mut indices, level, ends[0], ends[1]));
         }
     }

@@ -1,11 +1,12 @@
 //! The smoothed density.
 
+use super::work::PictureFrame;
 use super::{GridPicture, GridStyle, PictureLimits, check_pixels, encode};
 use crate::error::{Error, Result};
 use crate::geo::{Canvas, EARTH_RADIUS_M, Points, Projection};
 use crate::layer::{Radius, Style, canvas_of, check_cells, render, render_shaded};
 use crate::occupancy::cell_window::h3_cells;
-use crate::occupancy::{CellSystem, Grid, GridLayer, Quantity};
+use crate::occupancy::{CellSystem, Grid, GridLayer, GridRequest, Quantity};
 use crate::parameter::Parameter;
 use crate::raster;
 use crate::source::{CoordinateSpace, MemorySource, Query};
@@ -34,15 +35,21 @@ pub(super) fn draw(
     Ok(GridPicture { png, bounds: canvas.bounds(), span: [span.vmin, span.vmax], unit, height_scale: None })
 }
 
-/// Smooths the points of a grid: those of the layer itself, or the cells of a grid of dwell times.
-pub(super) fn smooth(grid: &Grid, layer: &GridLayer<'_>, style: &GridStyle, limits: PictureLimits) -> Result<Smoothed> {
-    let projection = if grid.is_globe { Projection::Mercator } else { Projection::Plane };
-    let canvas = canvas_of(projection, grid.picture_bounds()?, style.size)?;
+/// The canvas of a smoothed picture, and the style of its dots.
+///
+/// # Errors
+/// [`Error::Invalid`] if the picture or a dot exceeds the limits.
+pub(super) fn canvas_and_dots(
+    frame: PictureFrame<'_>,
+    style: &GridStyle,
+    limits: PictureLimits,
+) -> Result<(Canvas, Style)> {
+    let canvas = canvas_of(projection(frame.is_globe), frame.bounds()?, style.size)?;
     check_pixels(canvas.width().into(), canvas.height().into(), limits)?;
     let mut dots = Style {
         shape: style.shape,
-        aggregation: grid.quantity().aggregation(),
-        radius: style.radius.unwrap_or(Radius::Meters(2.0 * side_m(grid))),
+        aggregation: frame.request.quantity.aggregation(),
+        radius: style.radius.unwrap_or(Radius::Meters(2.0 * side_m(frame.request))),
         ..Style::new()?
     };
     if style.radius.is_none() {
@@ -60,7 +67,17 @@ pub(super) fn smooth(grid: &Grid, layer: &GridLayer<'_>, style: &GridStyle, limi
         return Err(Error::invalid(Parameter::RADIUS, detail));
     }
     check_cells(&canvas, &dots.canvas_with_reach(&canvas)?, limits.pixels, limits.radius_px)?;
-    let unit = dots.unit(projection, layer.weight.filter(|_| grid.quantity().needs_weights()));
+    Ok((canvas, dots))
+}
+
+fn projection(is_globe: bool) -> Projection {
+    if is_globe { Projection::Mercator } else { Projection::Plane }
+}
+
+/// Smooths the points of a grid: those of the layer itself, or the cells of a grid of dwell times.
+pub(super) fn smooth(grid: &Grid, layer: &GridLayer<'_>, style: &GridStyle, limits: PictureLimits) -> Result<Smoothed> {
+    let (canvas, dots) = canvas_and_dots(grid.into(), style, limits)?;
+    let unit = dots.unit(projection(grid.is_globe), layer.weight.filter(|_| grid.quantity().needs_weights()));
     let unit = match grid.quantity() {
         Quantity::Dwell => unit.replacen("points", "seconds", 1),
         _ => unit,
@@ -106,11 +123,11 @@ fn density(
 }
 
 /// The side of a cell in meters; of a hexagon, that of a square of the mean area.
-fn side_m(grid: &Grid) -> f64 {
-    match grid.system() {
+fn side_m(request: &GridRequest) -> f64 {
+    match request.cells {
         CellSystem::Hexagon { resolution } => {
             (4.0 * std::f64::consts::PI * EARTH_RADIUS_M * EARTH_RADIUS_M / h3_cells(resolution)).sqrt()
         }
-        _ => grid.request.resolution.number,
+        _ => request.resolution.number,
     }
 }

@@ -5,9 +5,11 @@ mod contours;
 mod grid_style;
 mod heat;
 mod terrain;
+mod work;
 
 pub use contours::{ContourLine, contours};
 pub use grid_style::GridStyle;
+pub use work::PictureWork;
 
 use crate::encode::png::{self, PngOptions};
 use crate::error::{Error, Result};
@@ -46,7 +48,7 @@ pub struct GridPicture {
 /// [`PointSet::cells`](crate::source::PointSet::cells).
 pub fn draw(grid: &Grid, layer: &GridLayer<'_>, style: &GridStyle, limits: PictureLimits) -> Result<GridPicture> {
     match style.picture {
-        PictureKind::Cells => cells::draw(grid, style, limits),
+        PictureKind::Cells => cells::draw(grid, style, limits, layer.workers()),
         PictureKind::Heat => heat::draw(grid, layer, style, limits),
         PictureKind::Contours => contours::draw(grid, layer, style, limits),
         PictureKind::Terrain => terrain::draw(grid, layer, style, limits),

@@ -7,6 +7,7 @@ use crate::http::parameters::tile_style::{TileSize, TileVersion};
 use crate::http::routes::categories::CategoriesOptions;
 use crate::http::routes::frames::FramesOptions;
 use crate::http::routes::grid::GridFormatOptions;
+use crate::http::routes::kml::KmlOptions;
 use crate::http::routes::layer_changes::{LayerOptions, RemovalOptions};
 use crate::http::routes::legend::{LegendOptions, SizeOptions};
 use crate::http::routes::masks::picture::MaskPictureOptions;
@@ -120,6 +121,7 @@ fn the_table_of_parameters_is_generated() {
             "GET /{layer}/legend.png, legend.json",
             [of::<LegendOptions>(), of::<BoundsCrsOptions>(), of::<SizeOptions>(), of::<ProjectionOptions>()].concat(),
         ),
+        ("GET /{layer}/doc.kml", of::<KmlOptions>()),
         ("GET /{layer}/point/{lon},{lat}", of::<PointOptions>()),
         ("GET /{layer}/points", [of::<PointsOptions>(), of::<BoundsCrsOptions>()].concat()),
         ("GET /{layer}/categories", of::<CategoriesOptions>()),

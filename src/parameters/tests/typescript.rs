@@ -30,5 +30,5 @@ fn the_type_of_a_style_is_generated() {
     let doc = "The style and filter of a layer's pictures. The default style is that of the layer.";
     let declarations = StyleOptions::declarations().chain(FilterOptions::declarations());
     let interface = interface("HeatStyle", doc, declarations);
-    super::assert_file("web/kiln-leaflet/src/heat-style.ts", &format!("{HEAD}{interface}"));
+    super::assert_file("web/kiln-client/src/heat-style.ts", &format!("{HEAD}{interface}"));
 }

@@ -85,10 +85,7 @@ impl Script {
     /// The page, the block and what the commands printed, if one of them failed.
     pub(super) fn run(&self, folder: &Path) -> Result<(), String> {
         let port = free_port();
-        let mut text = self.text.clone();
-        for server in SERVERS {
-            text = text.replace(server, &format!("127.0.0.1:{port}"));
-        }
+        let text = with_port(&self.text, port);
         // Scripts and programs are outside of the folder that the page sees.
         let tools = tempfile::tempdir().unwrap();
         let script = tools.path().join("script.sh");
@@ -140,6 +137,13 @@ impl Script {
             None => Err(format!("{}: not done after {LIMIT:?}\n{}", self.page, last_lines(&printed))),
         }
     }
+}
+
+/// The text with the address of the server at this port.
+fn with_port(text: &str, port: u16) -> String {
+    // One replacement after the other would replace the beginning of a port such as 30004.
+    let [name, address] = SERVERS;
+    text.replace(name, address).replace(address, &format!("127.0.0.1:{port}"))
 }
 
 /// The commands of a checked `console` block, each compared with the lines below it. `…` stands for any text.
@@ -207,5 +211,6 @@ fn a_script_fails_with_the_page_and_the_line_of_the_block() {
     assert_eq!(run(console("it's …n")), Ok(()));
     let other = run(console("it's …f")).unwrap_err();
     assert!(other.contains("page.md:3: `echo \"it's\" on` printed\nit's on"), "{other}");
+    assert_eq!(with_port("localhost:3000/a 127.0.0.1:3000/b", 30_004), "127.0.0.1:30004/a 127.0.0.1:30004/b");
     assert_eq!(run(vec![block("sh", 3, "kiln serve data/cities.parquet\ncurl localhost:3000/cities\n")]), Ok(()));
 }

@@ -25,6 +25,8 @@ pub(crate) enum WriteAccess {
 }
 
 const READ_ONLY: &str = "the store is read-only: store.read_only of the config is true";
+const REPLICA: &str =
+    "the server is a replica of a bucket, and changes no layer; change the store whose layers are published";
 const NO_TOKEN: &str = "writes are disabled: the server has no token; set server.token of the config, or KILN_TOKEN";
 const NOT_LOCAL: &str = "with server.local_writes, writes without a token are accepted only from programs and pages on this \
                          machine, at localhost or 127.0.0.1 and not through a proxy; set server.token of the config, or \
@@ -44,7 +46,7 @@ const INVALID_TEMPORARY: &str = "invalid token; expected the one that the server
 /// writes are disabled, or if local clients need no token.
 pub(super) fn temporary_token(config: &Config) -> Option<Token> {
     let server = &config.server;
-    let is_used = server.token.is_none() && !server.local_writes && !config.store.read_only;
+    let is_used = server.token.is_none() && !server.local_writes && !config.store.is_read_only();
     (is_used && server.listen.ip().is_loopback()).then(Token::random)
 }
 
@@ -64,10 +66,16 @@ impl App {
         if self.config.server.local_writes { NOT_LOCAL } else { NO_TOKEN }
     }
 
+    /// Why no request can change the store; `None` if some can.
+    fn read_only_reason(&self) -> Option<&'static str> {
+        let reason = if self.config.store.bucket().is_some() { REPLICA } else { READ_ONLY };
+        self.config.store.is_read_only().then_some(reason)
+    }
+
     /// Whether a client can change the store, by the headers of one of its requests.
     pub(crate) fn write_access(&self, headers: &HeaderMap) -> WriteAccess {
-        if self.config.store.read_only {
-            WriteAccess::Closed(READ_ONLY)
+        if let Some(reason) = self.read_only_reason() {
+            WriteAccess::Closed(reason)
         } else if self.is_local_write(headers) {
             WriteAccess::Open
         } else if self.token().is_some() {
@@ -79,8 +87,8 @@ impl App {
 
     /// The store, if the request is [authorized](Self::authorize_write) to change it.
     pub(crate) fn writable_store(&self, headers: &HeaderMap) -> HttpResult<&Store> {
-        if self.config.store.read_only {
-            return Err(Problem::forbidden(READ_ONLY));
+        if let Some(reason) = self.read_only_reason() {
+            return Err(Problem::forbidden(reason));
         }
         self.authorize_write(headers)?;
         self.claimed_store()
@@ -88,8 +96,8 @@ impl App {
 
     /// The store of a writable server, which belongs to this process.
     pub(super) fn claimed_store(&self) -> HttpResult<&Store> {
-        if self.config.store.read_only {
-            return Err(Problem::forbidden(READ_ONLY));
+        if let Some(reason) = self.read_only_reason() {
+            return Err(Problem::forbidden(reason));
         }
         self.store.claim().map_err(|error| match error {
             Error::Input { message, .. } => Problem::conflict(message.with_keys()),

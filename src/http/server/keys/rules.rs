@@ -21,7 +21,10 @@ pub(crate) fn rule(method: &Method, route: &str) -> Rule {
     let is_read = [Method::GET, Method::HEAD].contains(method);
     match route {
         // Pages without data, and files of theirs.
-        "/" | "/assets/{name}" | "/docs" | "/docs/" | "/favicon.ico" | "/health" | "/openapi.json" if is_read => {
+        "/" | "/assets/{name}" | "/docs" | "/docs/" | "/docs/{*page}" | "/favicon.ico" | "/health" | "/llms.txt"
+        | "/openapi.json"
+            if is_read =>
+        {
             Rule::Open
         }
         // Pages of layers, which request the data with the key of the visitor: a link to a page has none.

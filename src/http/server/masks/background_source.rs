@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Masks;
+use crate::http::server::outbound::origin;
 use crate::http::server::problem::{HttpResult, Problem};
 
 impl Masks {
@@ -23,7 +24,11 @@ impl Masks {
             .check(reference)
             .map_err(|why| rejection(format!("{why}; masks.background_urls of the config lists the allowed URLs")))?;
         self.client.get(&url, max_bytes, TIMEOUT).await.map(Vec::from).map_err(|error| {
-            tracing::warn!(reference, cause = error.cause(), "a background was not downloaded: {error}");
+            tracing::warn!(
+                server = origin(reference),
+                cause = error.cause(),
+                "a background was not downloaded: {error}"
+            );
             rejection(format!("cannot be downloaded: {error}"))
         })
     }

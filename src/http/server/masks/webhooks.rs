@@ -9,7 +9,8 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use super::metrics::WebhookOutcome;
 use crate::http::server::App;
-use crate::http::server::outbound::{AllowedUrls, OutboundClient};
+use crate::http::server::outbound::{AllowedUrls, OutboundClient, origin};
+use crate::http::server::trace::Continuation;
 
 /// A bounded queue of clicks for webhooks.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(crate) struct WebhookQueue {
 struct Delivery {
     url: String,
     json: Bytes,
+    /// The trace of the click.
+    trace: Continuation,
 }
 
 impl WebhookQueue {
@@ -49,7 +52,8 @@ impl WebhookQueue {
 
     /// Queues JSON for `url`. Returns whether there was room.
     pub(crate) fn send(&self, url: &str, json: Bytes) -> bool {
-        self.sender.try_send(Delivery { url: url.to_owned(), json }).is_ok()
+        let trace = Continuation::of_current();
+        self.sender.try_send(Delivery { url: url.to_owned(), json, trace }).is_ok()
     }
 }
 
@@ -69,20 +73,20 @@ pub(crate) async fn run(app: Arc<App>) {
     }
 }
 
-async fn deliver(app: &App, Delivery { url, json }: Delivery) -> WebhookOutcome {
+async fn deliver(app: &App, Delivery { url, json, trace }: Delivery) -> WebhookOutcome {
     let WebhookQueue { urls, client, .. } = &app.masks.webhooks;
     // The configuration may have changed since the mask was stored.
     let allowed = match urls.check(&url) {
         Ok(allowed) => allowed,
         Err(why) => {
-            tracing::warn!(url, "the webhook {why}");
+            tracing::warn!(server = origin(&url), "the webhook {why}");
             return WebhookOutcome::Failed;
         }
     };
-    match client.post_json(&allowed, json, WebhookQueue::TIMEOUT).await {
+    match trace.run("deliver a click", client.post_json(&allowed, json, WebhookQueue::TIMEOUT)).await {
         Ok(()) => WebhookOutcome::Delivered,
         Err(error) => {
-            tracing::warn!(url, cause = error.cause(), "a click was not delivered: {error}");
+            tracing::warn!(server = origin(&url), cause = error.cause(), "a click was not delivered: {error}");
             WebhookOutcome::Failed
         }
     }

@@ -53,6 +53,14 @@ impl AllowedUrls {
     }
 }
 
+/// The scheme and the host of a URL, for the log: its path and its query may contain secrets.
+pub(crate) fn origin(url: &str) -> String {
+    match OutboundUrl::parse(url) {
+        Ok(url) => format!("{}://{}", if url.is_https { "https" } else { "http" }, url.host_header()),
+        Err(_) => "an invalid URL".to_owned(),
+    }
+}
+
 impl OutboundUrl {
     fn parse(text: &str) -> Result<Self, String> {
         const MAX_BYTES: usize = 2048;
@@ -154,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_refused() {
+    fn everything_else_is_rejected() {
         let list = allowed(&["https://a.example/photos/", "http://b.example:8080", "https://c.example/one"]);
         for url in [
             "https://a.example.evil/photos/x.png",
@@ -200,6 +208,18 @@ mod tests {
             ["http://127.1:9000/", "http://2130706433:9000/", "http://0x7f000001:9000/", "http://127.0.0.2:9000/"]
         {
             assert_eq!(is_address_allowed(url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn the_log_has_no_path_and_no_query_of_a_url() {
+        for (url, expected) in [
+            ("https://a.example/services/s3cret?token=s3cret#s3cret", "https://a.example"),
+            ("http://[::1]:9000/s3cret", "http://[::1]:9000"),
+            ("https://s3cret@a.example/", "an invalid URL"),
+            ("s3cret", "an invalid URL"),
+        ] {
+            assert_eq!(origin(url), expected);
         }
     }
 

@@ -18,8 +18,8 @@ use tokio::task::JoinSet;
 use tokio_rustls::TlsConnector;
 
 use super::allowed_urls::OutboundUrl;
-use super::public_address::is_public;
 use crate::error::{Error, Result};
+use crate::objects::is_public;
 
 /// Sends requests, each on a connection of its own. The name of the host is resolved once, all of its addresses are checked,
 /// and the connection goes to one that was checked. Redirects are not followed.

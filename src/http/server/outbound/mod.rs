@@ -2,7 +2,6 @@
 
 mod allowed_urls;
 mod client;
-mod public_address;
 
-pub(crate) use allowed_urls::AllowedUrls;
+pub(crate) use allowed_urls::{AllowedUrls, origin};
 pub(crate) use client::OutboundClient;

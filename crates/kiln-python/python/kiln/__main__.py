@@ -1,0 +1,7 @@
+"""`python -m kiln` is the command `kiln`."""
+
+import sys
+
+from ._command import main
+
+sys.exit(main())
