@@ -87,13 +87,13 @@ pub mod source {
 }
 
 use kiln_core::parallel;
-#[cfg(test)]
+#[cfg(any(feature = "cli", test))]
 use kiln_core::simd;
 use kiln_core::workers;
 #[cfg(feature = "export")]
 use kiln_core::{cell_bins, in_order};
 #[cfg(feature = "server")]
-use kiln_core::{layer_name, redact, spelling};
+use kiln_core::{layer_name, redact, spelling, xml};
 
 // The programs of the user guide are compiled and run with the tests of the documentation.
 #[cfg(doctest)]

@@ -166,6 +166,22 @@ fn usage_error(error: &clap::Error, arguments: &[OsString]) -> u8 {
     2
 }
 
+/// Names of flags in other programs, and the flags of this one.
+const OTHER_NAMES: [(&str, &str); 12] = [
+    ("port", "listen"),
+    ("host", "listen"),
+    ("bind", "listen"),
+    ("address", "listen"),
+    ("bbox", "bounds"),
+    ("extent", "bounds"),
+    ("width", "size"),
+    ("height", "size"),
+    ("colormap", "scheme"),
+    ("cmap", "scheme"),
+    ("palette", "scheme"),
+    ("blur", "kernel"),
+];
+
 /// The hint on an unknown flag or subcommand, by the same rule as for keys and parameters.
 fn suggestion(error: &clap::Error, arguments: &[OsString]) -> String {
     let text = |kind| match error.get(kind) {
@@ -184,15 +200,15 @@ fn suggestion(error: &clap::Error, arguments: &[OsString]) -> String {
             let arguments = arguments.iter().skip(1).map(|argument| argument.to_string_lossy().into_owned());
             let named = arguments.take_while(|argument| !argument.starts_with('-'));
             let command = named.fold(root, |command, name| find(&command, name).unwrap_or(command));
-            let flags: Vec<String> = command
-                .get_arguments()
-                .filter_map(clap::Arg::get_long_and_visible_aliases)
-                .flatten()
-                .map(|name| format!("--{name}"))
-                .collect();
+            let flags: Vec<&str> =
+                command.get_arguments().filter_map(clap::Arg::get_long_and_visible_aliases).flatten().collect();
             let unknown = text(ContextKind::InvalidArg);
-            let flags = flags.iter().map(String::as_str).filter(|_| unknown.starts_with("--"));
-            did_you_mean(&nearest_of(&unknown, flags, []))
+            // Without the dashes, which all flags have: they would make short names similar.
+            let Some(unknown) = unknown.strip_prefix("--") else { return String::new() };
+            let other = OTHER_NAMES.iter().find(|(other, flag)| *other == unknown && flags.contains(flag));
+            let near = other.map_or_else(|| nearest_of(unknown, flags.iter().copied(), []), |(_, flag)| vec![*flag]);
+            let near: Vec<String> = near.iter().map(|name| format!("--{name}")).collect();
+            did_you_mean(&near.iter().map(String::as_str).collect::<Vec<_>>())
         }
         _ => String::new(),
     }

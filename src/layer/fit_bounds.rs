@@ -98,6 +98,15 @@ pub fn canvas_of(projection: Projection, bounds: Bounds, size: Size) -> Result<C
     }
 }
 
+/// The canvas of square pixels that covers `bounds`, which are widened to the shape of the size. Bounds without an area are a single
+/// point, around which about 2 km, or 1 meter on a plane, are visible.
+///
+/// # Errors
+/// [`Error::Invalid`] if the size exceeds the limits, or if the picture has more than three copies of the world.
+pub fn canvas_around(projection: Projection, bounds: Bounds, size: Size) -> Result<Canvas> {
+    padded(projection, bounds, size, 0.0)
+}
+
 /// The canvas that covers `extent`, with a margin for the dots under [`Fit::Padded`].
 ///
 /// # Errors

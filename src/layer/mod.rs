@@ -29,7 +29,7 @@ mod views;
 pub use catalog::{Catalog, SelectedEntry, SelectionOwner};
 pub use cell_limit::check_cells;
 pub use extent_scan::ExtentScan;
-pub use fit_bounds::{Fit, Size, canvas_for, canvas_of};
+pub use fit_bounds::{Fit, Size, canvas_around, canvas_for, canvas_of};
 pub use frames::Frames;
 pub use input_points::InputPoints;
 pub use layer::{Layer, LayerSpec};

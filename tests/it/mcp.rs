@@ -49,7 +49,7 @@ fn a_client_of_either_revision_calls_the_tools_on_the_bundled_points() {
     }
     assert_eq!(outcomes[0], outcomes[1]);
     let results = &outcomes[0];
-    for (result, is_error) in results.iter().zip((0..results.len()).map(|index| index >= 6)) {
+    for (result, is_error) in results.iter().zip((0..results.len()).map(|index| (6..16).contains(&index))) {
         assert_eq!(result["is_error"], is_error, "{result}");
         if !is_error {
             let text: Value = serde_json::from_str(result["text"].as_str().unwrap()).unwrap();
@@ -79,6 +79,20 @@ fn a_client_of_either_revision_calls_the_tools_on_the_bundled_points() {
     assert!(value(2)["vmax"].as_f64().unwrap() > 100.0, "{}", value(2));
     assert!(value(2)["legend"].as_array().unwrap().iter().all(|tick| tick["color"].as_str().unwrap().starts_with('#')));
     assert!(value(4)["value"].as_f64().unwrap() > 100.0 && value(4)["points"].as_u64().unwrap() > 0, "{}", value(4));
+    // The bounds are widened to the shape of the picture: on the map, 600 pixels are three times as wide as 200 are high.
+    let latitude = |degrees: f64| degrees.to_radians().tan().asinh().to_degrees();
+    let shape = (edge(16, 2) - edge(16, 0)) / (latitude(edge(16, 3)) - latitude(edge(16, 1)));
+    assert!((shape - 3.0).abs() < 1e-9 && edge(16, 0) < 10.0 && (edge(16, 1) - 40.0).abs() < 1e-9, "{}", value(16));
+    assert!(
+        value(16)["points"].as_u64().is_some_and(|points| (1..1707).contains(&points)) && value(16)["note"].is_null()
+    );
+    for (index, words) in [(17, "no point within the bounds passes the filters"), (18, "the layer has points in [-1")] {
+        assert!(
+            value(index)["points"] == 0 && value(index)["note"].as_str().unwrap().contains(words),
+            "{}",
+            value(index)
+        );
+    }
     assert!(value(5)["points"] == 1707 && value(5)["zooms"][0]["percentiles"]["p99"].is_number(), "{}", value(5));
     for (index, words) in [
         (6, ["did you mean cities", "the tool `layers` lists all"]),

@@ -26,6 +26,9 @@ CALLS = [
     ("value", {"layer": "cities", "lon": 18.07, "lat": 95}),
     ("value", {"layer": "cities", "lat": 59}),
     ("statistics", {"layer": "cities", "hours": "7-9"}),
+    ("render", {"layer": "earthquakes", "bounds": [10, 40, 20, 45], "size": "600x200"}),
+    ("render", {"layer": "earthquakes", "end": "1900-01-01", "size": 100}),
+    ("value", {"layer": "cities", "lon": -150, "lat": 0}),
 ]
 
 

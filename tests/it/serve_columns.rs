@@ -191,6 +191,8 @@ fn suggestions_prefer_reserved_words() {
     let failed = |args: &[&str], words: &[&str]| kiln(home.path(), args.iter()).failed(2, words);
     failed(&["render", "a.csv", "--wieght", "w", "-o", "a.png"], &["--wieght", "did you mean --weight?"]);
     failed(&["config", "check", "--lissten", "80"], &["did you mean --listen?"]);
+    failed(&["serve", "--port", "80"], &["--port", "did you mean --listen?"]);
+    failed(&["render", "a.csv", "--zzz", "w"], &["--zzz"]);
     failed(&["rendr", "a.csv"], &["rendr", "did you mean render?"]);
     failed(&["serve", "--no-weight"], &["--no-weight", "--weight"]);
 }

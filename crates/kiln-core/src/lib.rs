@@ -29,6 +29,7 @@ pub mod source;
 pub mod spelling;
 pub mod unwind;
 pub mod workers;
+pub mod xml;
 
 pub use error::{Error, Result};
 pub use parameter::{Message, Parameter};

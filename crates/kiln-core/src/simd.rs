@@ -27,18 +27,13 @@ macro_rules! wide {
                 fn avx2($($arg: $ty),*) $(-> $ret)? {
                     body($($arg),*)
                 }
-                if $crate::simd::max_bits() >= 512
-                    && is_x86_feature_detected!("avx512f")
-                    && is_x86_feature_detected!("avx512bw")
-                    && is_x86_feature_detected!("avx512dq")
-                    && is_x86_feature_detected!("avx512vl")
-                {
-                    // SAFETY: the four features that the function is compiled for were detected above.
+                if $crate::simd::has_avx512() {
+                    // SAFETY: `has_avx512` detects the four features that the function is compiled for.
                     #[allow(unsafe_code)]
                     return unsafe { avx512($($arg),*) };
                 }
-                if $crate::simd::max_bits() >= 256 && is_x86_feature_detected!("avx2") {
-                    // SAFETY: the feature that the function is compiled for was detected above.
+                if $crate::simd::has_avx2() {
+                    // SAFETY: `has_avx2` detects the feature that the function is compiled for.
                     #[allow(unsafe_code)]
                     return unsafe { avx2($($arg),*) };
                 }
@@ -56,6 +51,38 @@ static MAX_BITS: AtomicU32 = AtomicU32::new(u32::MAX);
 #[inline]
 pub fn max_bits() -> u32 {
     MAX_BITS.load(Ordering::Relaxed)
+}
+
+/// Whether the versions for AVX-512 run.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+pub fn has_avx512() -> bool {
+    max_bits() >= 512
+        && is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl")
+}
+
+/// Whether the versions for AVX2 run, unless those for AVX-512 do.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+pub fn has_avx2() -> bool {
+    max_bits() >= 256 && is_x86_feature_detected!("avx2")
+}
+
+/// The instruction set of the versions that run.
+pub fn instruction_set() -> &'static str {
+    #[cfg(target_arch = "x86_64")]
+    return if has_avx512() {
+        "AVX-512"
+    } else if has_avx2() {
+        "AVX2"
+    } else {
+        "SSE2"
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    std::env::consts::ARCH
 }
 
 /// Returns the results of `work` at each vector width, narrowest first. The width is global, which does not affect

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use kiln_core::error::{Error, Result};
 use kiln_core::parameter::Parameter;
+use kiln_core::xml::escape;
 use kiln_formats::encode::paint::{Anchor, Rect};
 
 use crate::scene::{DOT_BORDER, Fill, HATCH, Item, Scene, Text};
@@ -164,24 +165,6 @@ fn number(value: f32) -> String {
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// `text` with the characters escaped that have a meaning in XML. Control characters, which XML does not allow, become spaces.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            '\u{fffe}' | '\u{ffff}' => escaped.push(' '),
-            other if other.is_control() => escaped.push(' '),
-            other => escaped.push(other),
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
@@ -233,9 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_escaped_and_numbers_are_short() {
-        assert_eq!(escape("<b title='x'>&\"</b>"), "&lt;b title=&#39;x&#39;&gt;&amp;&quot;&lt;/b&gt;");
-        assert_eq!(escape("a\u{1b}[31m\u{ffff}"), "a [31m ");
+    fn numbers_are_short() {
         assert_eq!([number(3.0), number(2.456), number(0.5)], ["3", "2.46", "0.5"]);
     }
 

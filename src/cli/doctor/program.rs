@@ -4,6 +4,7 @@ use super::finding::Finding;
 use crate::cli::version::Version;
 use crate::config::Config;
 use crate::encode::paint::{font, has_glyph};
+use crate::simd;
 
 /// Checks the program.
 pub(super) fn check() -> Vec<Finding> {
@@ -46,15 +47,6 @@ pub(super) fn check_titles(config: &Config) -> Finding {
 /// The number of processors and the width of their vectors.
 fn processor() -> Finding {
     let threads = crate::available_threads();
-    #[cfg(target_arch = "x86_64")]
-    let vectors = if std::is_x86_feature_detected!("avx512bw") {
-        "AVX-512"
-    } else if std::is_x86_feature_detected!("avx2") {
-        "AVX2"
-    } else {
-        "SSE2"
-    };
-    #[cfg(not(target_arch = "x86_64"))]
-    let vectors = std::env::consts::ARCH;
+    let vectors = simd::instruction_set();
     Finding::ok("processor", format!("{threads} render threads by default, vectors of {vectors}"))
 }

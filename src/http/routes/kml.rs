@@ -16,7 +16,6 @@ use axum::response::IntoResponse;
 use super::layer_links::{LayerLinks, tile_of};
 use super::tile_extent::TileExtent;
 use super::tile_json::{description, escape_html};
-use super::xml::escape_xml;
 use crate::error::{Error, Result};
 use crate::geo::{Bounds, Canvas, TileCoord, TileCover};
 use crate::http::parameters::fields::Fields;
@@ -28,6 +27,7 @@ use crate::http::server::session::Session;
 use crate::layer::{FilterOptions, Layer, StyleOptions};
 use crate::parameter::Parameter;
 use crate::parameters::{Declaration, Kind, from_str_values, parameter_set};
+use crate::xml;
 
 const MEDIA_TYPE: &str = "application/vnd.google-earth.kml+xml";
 
@@ -126,9 +126,9 @@ impl Superoverlay<'_> {
 
     /// The document that a user opens.
     fn root(&self) -> HttpResult<String> {
-        let (name, layer) = (escape_xml(self.layer.title()), self.layer);
+        let (name, layer) = (xml::escape(self.layer.title()), self.layer);
         let attribution = layer.attribution().map(|text| format!("<br>{}", escape_html(text))).unwrap_or_default();
-        let about = escape_xml(&format!("{}{attribution}", escape_html(&description(layer))));
+        let about = xml::escape(&format!("{}{attribution}", escape_html(&description(layer))));
         let mut kml = document_start(&name);
         let _ = write!(kml, "    <description>{about}</description>\n{}", self.look_at());
         let _ = write!(
@@ -137,7 +137,7 @@ impl Superoverlay<'_> {
              <overlayXY x=\"0\" y=\"0\" xunits=\"fraction\" yunits=\"fraction\"/>\n      \
              <screenXY x=\"16\" y=\"48\" xunits=\"pixels\" yunits=\"pixels\"/>\n      \
              <size x=\"-1\" y=\"-1\" xunits=\"pixels\" yunits=\"pixels\"/>\n    </ScreenOverlay>\n",
-            escape_xml(&self.links.legend(&self.extent)),
+            xml::escape(&self.links.legend(&self.extent)),
         );
         kml.push_str(&self.link_to(TileCoord::new(0, 0, 0)?)?);
         Ok(kml + DOCUMENT_END)
@@ -203,7 +203,7 @@ impl Superoverlay<'_> {
                  <LatLonBox><north>{north}</north><south>{south}</south><east>{east}</east><west>{west}</west></LatLonBox>\n    \
                  </GroundOverlay>\n",
                 tile.zoom(),
-                escape_xml(&url),
+                xml::escape(&url),
             );
         }
         Ok(kml)
@@ -213,7 +213,7 @@ impl Superoverlay<'_> {
     fn link_to(&self, tile: TileCoord) -> HttpResult<String> {
         let lod = format!("<minLodPixels>{}</minLodPixels>", min_px(tile));
         let region = region(Canvas::tile(tile, SIDE_PX)?.bounds(), &lod);
-        let url = escape_xml(&self.links.url("doc.kml", &[("tile", tile.to_string())]));
+        let url = xml::escape(&self.links.url("doc.kml", &[("tile", tile.to_string())]));
         Ok(format!(
             "    <NetworkLink>\n      <name>{tile}</name>\n      {region}\n      \
              <Link><href>{url}</href><viewRefreshMode>onRegion</viewRefreshMode></Link>\n    </NetworkLink>\n"

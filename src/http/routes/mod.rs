@@ -43,4 +43,3 @@ pub(crate) mod statistics;
 mod tile_extent;
 pub(crate) mod tile_json;
 pub(crate) mod tiles;
-mod xml;

@@ -12,7 +12,6 @@ use super::layer_links::LayerLinks;
 use super::legend::legend_of;
 use super::tile_extent::TileExtent;
 use super::tile_json::description;
-use super::xml::escape_xml;
 use crate::http::parameters::fields::Fields;
 use crate::http::parameters::openapi::InQuery;
 use crate::http::parameters::tile_style::TileStyle;
@@ -20,6 +19,7 @@ use crate::http::server::base_url::BaseUrl;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::http::server::session::Session;
 use crate::layer::{FilterOptions, Layer, StyleOptions};
+use crate::xml;
 
 /// QGIS layer of a layer
 ///
@@ -67,7 +67,7 @@ fn definition(layer: &Layer, links: &LayerLinks<'_>, extent: &TileExtent, legend
     let source = format!("type=xyz&zmin={}&zmax={}&url={url}", extent.minzoom, extent.maxzoom);
     let id = format!("kiln_{}", layer.name());
     let [title, about, rights, source] =
-        [layer.title(), &description(layer), layer.attribution().unwrap_or_default(), &source].map(escape_xml);
+        [layer.title(), &description(layer), layer.attribution().unwrap_or_default(), &source].map(xml::escape);
     format!(
         "<!DOCTYPE qgis-layer-definition>
 <qlr>

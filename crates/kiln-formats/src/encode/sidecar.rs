@@ -7,6 +7,7 @@ use kiln_core::error::{Error, Result};
 use kiln_core::geo::{Bounds, Canvas, Projection};
 use kiln_core::message;
 use kiln_core::parameter::Parameter;
+use kiln_core::xml::escape;
 
 /// A KML document with a ground overlay: the picture at `href` within the bounds of `canvas`.
 ///
@@ -39,10 +40,6 @@ pub fn world_file(reference: &GeoReference) -> String {
     let GeoReference { west, north, pixel_width, pixel_height, .. } = *reference;
     let (x, y) = (west + pixel_width / 2.0, north - pixel_height / 2.0);
     format!("{pixel_width}\n0\n0\n{}\n{x}\n{y}\n", -pixel_height)
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[cfg(test)]

@@ -60,8 +60,20 @@ impl<'a> Arguments<'a> {
 
     /// The remaining arguments as a query string, after `pairs`.
     pub(super) fn query(&self, pairs: &[(&str, &str)]) -> String {
+        self.query_of(pairs, |_| true)
+    }
+
+    /// Those of the remaining arguments that filter points as a query string, after `pairs`.
+    pub(super) fn filters(&self, pairs: &[(&str, &str)]) -> String {
+        let is_filter =
+            |name: &str| FilterOptions::declarations().any(|known| known.names().any(|known| known == name));
+        self.query_of(pairs, is_filter)
+    }
+
+    fn query_of(&self, pairs: &[(&str, &str)], is_included: impl Fn(&str) -> bool) -> String {
         let pairs = pairs.iter().map(|(name, text)| (*name, (*text).to_owned()));
-        let rest = self.rest.iter().map(|(name, value)| (*name, spelled(name, value)));
+        let rest = self.rest.iter().filter(|(name, _)| is_included(name));
+        let rest = rest.map(|(name, value)| (*name, spelled(name, value)));
         let pairs = pairs.chain(rest).map(|(name, text)| format!("{}={}", encoded(name), encoded(&text)));
         pairs.collect::<Vec<_>>().join("&")
     }
@@ -107,6 +119,7 @@ mod tests {
         pairs.sort_unstable();
         let category = "category=%5B%22Smith%2C%20John%22%2C%22bus%22%5D";
         assert_eq!(pairs, [category, "hours=7%2D9%2C16", "radius=12%2E5", "size=10x20"]);
+        assert_eq!(arguments.filters(&[]).split('&').count(), 2);
         assert!(arguments.take_layer().unwrap_err().starts_with("layer: missing"));
         assert!(arguments.finish("none").unwrap_err().contains("unknown argument"));
     }

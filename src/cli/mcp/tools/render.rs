@@ -10,7 +10,7 @@ use crate::cli::describe_with;
 use crate::cli::mcp::backend::Backend;
 use crate::error::Error;
 use crate::geo::{Bounds, MAX_MERCATOR_LAT_DEG, Projection};
-use crate::layer::{Size, canvas_of};
+use crate::layer::{Size, canvas_around, canvas_of};
 use crate::parameter::Parameter;
 
 /// The length of the longer side in pixels: details are visible, and the picture is a few hundred KB at most.
@@ -24,13 +24,13 @@ pub(super) fn describe() -> Value {
     let schema = Schema::new(&["layer"])
         .layer()
         .argument("bounds", bounds, "West, south, east and north in degrees (in meters of a layer on a plane), or `world`. Default: those of the points")
-        .argument("size", json!({ "type": ["string", "integer"] }), "Width and height in pixels, such as `800x600`, or the longer side. Default: 800")
+        .argument("size", json!({ "type": ["string", "integer"] }), "Width and height in pixels, such as `800x600`, whose shape the bounds are widened to; or the longer side. Default: 800")
         .argument("projection", json!({ "type": "string", "enum": ["mercator", "platecarree", "plane"] }), "Projection of the picture. Default: mercator; plane for a layer on a plane")
         .filters()
         .style()
         .argument("background", json!({ "type": "string" }), "Background of the picture: an opaque CSS color, or `transparent`, to overlay it on a map. Default: white");
-    let description = "Renders a heat map of a layer as a PNG, with its bounds, size, the unit of its values, the values of the \
-                       coldest and the hottest color, and the values and colors of its legend.";
+    let description = "Renders a heat map of a layer as a PNG, with its bounds, size, number of points, the unit of its values, \
+                       the values of the coldest and the hottest color, and the values and colors of its legend.";
     tool("render", "Render a picture", description, &schema.build())
 }
 
@@ -63,6 +63,16 @@ pub(super) async fn run(backend: &Backend, mut arguments: Arguments<'_>) -> Tool
     for member in ["unit", "vmin", "vmax", "curve"] {
         value[member] = legend["span"][member].clone();
     }
+    let filters = arguments.filters(&[("bounds", &place), ("limit", "1")]);
+    // A key may allow pictures, but not points.
+    if let Ok(points) = backend.json(&format!("{layer}/points?{filters}")).await {
+        value["points"] = points["total"].clone();
+        if points["total"] == 0 {
+            value["note"] = "no point within the bounds passes the filters, so that the picture is empty and its legend has no meaning; \
+                             the tool `statistics` lists the bounds, times and categories of the layer"
+                .into();
+        }
+    }
     Ok(Output { value, png: Some(png.to_vec()) })
 }
 
@@ -93,14 +103,17 @@ impl Picture {
         let bounds = on_map(bounds, projection);
         let size = arguments.take("size").map(|text| text.parse().map_err(invalid));
         let size = size.transpose()?.unwrap_or(Size::Longest(SIDE_PX));
-        let size = match size {
-            Size::Exact(width, height) => [width, height],
-            longest @ Size::Longest(_) => {
-                let canvas = canvas_of(projection, bounds, longest).map_err(invalid)?;
-                [canvas.width(), canvas.height()]
+        Ok(match size {
+            // A picture of another shape than the bounds would be distorted.
+            Size::Exact(width, height) => {
+                let canvas = canvas_around(projection, bounds, size).map_err(invalid)?;
+                Self { projection, bounds: canvas.bounds(), size: [width, height] }
             }
-        };
-        Ok(Self { projection, bounds, size })
+            Size::Longest(_) => {
+                let canvas = canvas_of(projection, bounds, size).map_err(invalid)?;
+                Self { projection, bounds, size: [canvas.width(), canvas.height()] }
+            }
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::arguments::Arguments;
+use super::layers::edges;
 use super::schema::Schema;
 use super::{Output, ToolResult, describe as tool};
 use crate::cli::mcp::backend::Backend;
@@ -33,5 +34,14 @@ pub(super) async fn run(backend: &Backend, mut arguments: Arguments<'_>) -> Tool
             },
         );
     let target = format!("{layer}/point/{},{}?{}", lon?, lat?, arguments.query(&[]));
-    backend.json(&target).await.map(Output::json)
+    let mut value = backend.json(&target).await?;
+    if value["points"] == 0 {
+        let bounds = edges(&backend.json(&layer).await?["kiln"]["bounds"]);
+        let points = bounds.map_or_else(
+            || "the layer has no points".to_owned(),
+            |bounds| format!("the layer has points in {bounds:?}"),
+        );
+        value["note"] = format!("no point within the radius passes the filters; {points}").into();
+    }
+    Ok(Output::json(value))
 }
