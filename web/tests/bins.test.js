@@ -35,7 +35,7 @@ const drag = (page, id, value) =>
   }, String(value));
 
 test('the time slider, frames and bars of daily bins have whole days', async () => {
-  const { page, requested, done } = await chromium.page({}, [kiln.url]);
+  const { page, whenRequested, done } = await chromium.page({}, [kiln.url]);
   await page.goto(`${kiln.url}/#layer=daily&at=5/48/1`);
   await page.waitForSelector('#time-bars rect.in');
   await idle(page);
@@ -57,7 +57,7 @@ test('the time slider, frames and bars of daily bins have whole days', async () 
   await page.click('#previous-frame');
   await idle(page);
   assert.equal(await page.$eval('#time-parts .chips.hours', (hours) => hours.hidden), true);
-  assert(requested.some((url) => url.includes('start=')));
+  await whenRequested((url) => url.includes('start='));
   await done();
 });
 

@@ -36,7 +36,12 @@ export async function open({ webgl = false } = {}) {
       assert.deepEqual(complaints, []);
       await context.close();
     };
-    return { page, requested, complaints, done };
+    /** Waits for a request of a URL that `matches`: pages send some of their requests later than they change what they show. */
+    const whenRequested = async (matches) => {
+      for (const end = Date.now() + 10_000; !requested.some(matches) && Date.now() < end; ) await page.waitForTimeout(50);
+      assert(requested.some(matches), requested.join('\n'));
+    };
+    return { page, requested, whenRequested, complaints, done };
   }
 
   /** Takes a screenshot and returns a function from a pixel to its color. */

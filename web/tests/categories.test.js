@@ -105,13 +105,13 @@ describe('the filter by categories', () => {
   });
 
   test('an unticked category is off, in the map, the URL and a copy of the link', async () => {
-    const { page, requested, done } = await unfold(`layer=lines&${AT}`);
+    const { page, whenRequested, done } = await unfold(`layer=lines&${AT}`);
     assert.deepEqual([await hasHeat(page, 2), await hasHeat(page, 3)], [true, true]);
     await box(page, 'line 02').uncheck();
     assert.equal(await summary(page), '59 of 60');
     assert.deepEqual([await hasHeat(page, 2), await hasHeat(page, 3)], [false, true]);
     assert(!inUrl(page).includes('line 02') && inUrl(page).length === 59);
-    assert(requested.some((url) => url.includes('category=') && !url.includes('line+02')));
+    await whenRequested((url) => url.includes('category=') && !url.includes('line+02'));
     await page.reload();
     await page.waitForSelector('#map[aria-busy="false"]');
     await page.click('#categories summary');

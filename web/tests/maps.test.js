@@ -78,7 +78,7 @@ for (const name of Object.keys(PAGES)) {
     });
 
     test('the legend follows the style and the zoom, and a click shows the value', async () => {
-      const { page, requested, done } = await visit(name);
+      const { page, whenRequested, done } = await visit(name);
       await greenOf(name, page);
       await page.evaluate(() => {
         map.addControl(new kiln.Legend(heat, { title: 'People' }));
@@ -89,9 +89,7 @@ for (const name of Object.keys(PAGES)) {
       await page.evaluate(() => heat.setStyle({ ...heat.heatStyle(), agg: 'max' }));
       await page.waitForFunction(() => document.querySelector('.kiln-legend-unit').textContent === 'max of people');
       await page.evaluate(() => zoomTo(7));
-      await page.waitForFunction(() => true);
-      for (const end = Date.now() + 10_000; !requested.some((url) => /legend\.json.*zoom=7/.test(url)) && Date.now() < end; ) await page.waitForTimeout(100);
-      assert(requested.some((url) => /legend\.json.*zoom=7/.test(url)), requested.join('\n'));
+      await whenRequested((url) => /legend\.json.*zoom=7/.test(url));
       await page.mouse.click(300, 200);
       assert.match(await page.locator('.kiln-value').innerText(), /^5 max of people/);
       await done();
