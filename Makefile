@@ -5,7 +5,7 @@ CARGO ?= cargo
 # The build directory of cargo.
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help page build serve test python wheel test-otel test-spark test-qgis check contract soak fuzz simulate audit parameters bench pictures clean
+.PHONY: help page build serve test python wheel test-otel test-spark test-clouds test-qgis check contract soak fuzz simulate audit parameters bench pictures clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,10 @@ test-otel: ## Test the traces for OpenTelemetry, with a build of their feature
 test-spark: ## Compare bins of ClickHouse and a Spark cluster with those of Kiln, also after kills; needs Java, and 1.4 GB for pyspark and chdb
 	$(CARGO) build
 	KILN=$(abspath $(TARGET)/debug/kiln) scripts/spark.sh
+
+test-clouds: ## Read, publish and serve layers in Azurite, and in a stand-in for Google Cloud Storage; installs 230 MB
+	$(CARGO) build
+	KILN=$(abspath $(TARGET)/debug/kiln) scripts/clouds.sh
 
 test-qgis: ## Open the layer definition, connections and GeoTIFFs in QGIS; installs it, 930 MB
 	$(CARGO) build
