@@ -113,8 +113,13 @@ impl Location {
                     let name = entry.map_err(failed)?.file_name();
                     let name =
                         name.into_string().map_err(|_| Error::input(path, "the name of a file in it is not UTF-8"))?;
-                    if path.join(&name).is_dir() {
+                    let kind = fs::metadata(path.join(&name)).ok().map(|metadata| metadata.file_type());
+                    if kind.is_some_and(|kind| kind.is_dir()) {
                         entries.folders.insert(name);
+                    } else if kind.is_some_and(|kind| !kind.is_file()) && !name.starts_with(['_', '.']) {
+                        // A pipe without a writer, or an endless device, would be read forever.
+                        let reason = format!("`{name}` in it is a pipe, socket or device; a folder has regular files");
+                        return Err(Error::input(path, reason));
                     } else {
                         entries.files.insert(name, None);
                     }

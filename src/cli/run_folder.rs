@@ -255,9 +255,9 @@ impl Totals {
             serde_json::from_slice(text).map_err(|error| format!("it is not JSON: {error}; {EXPECTED}"))?;
         let Value::Object(members) = value else { return Err(EXPECTED.to_owned()) };
         let number = |key: &str| match members.get(key) {
-            None | Some(Value::Null) => Ok(None),
+            None => Ok(None),
             Some(value) => {
-                let reason = || format!("`{key}` is {value}; expected a whole number from 0 on; {EXPECTED}");
+                let reason = || format!("`{key}` is {value}; expected a whole number from 0 on, or no such member");
                 value.as_u64().map(Some).ok_or_else(reason)
             }
         };

@@ -103,6 +103,7 @@ fn a_run_that_is_not_complete_or_has_other_totals_is_rejected() {
         (r#"{"rows": 160, "files": 2}"#, ["totals.json: `files` is 2", "3 files"]),
         (r#"{"rows": "many"}"#, ["totals.json: `rows` is \"many\"", "expected a whole number"]),
         (r#"{"n": -1}"#, ["totals.json: `n` is -1", "expected a whole number"]),
+        (r#"{"n": null}"#, ["totals.json: `n` is null", "expected a whole number"]),
         (r#"{"files": 3.5}"#, ["totals.json: `files` is 3.5", "expected a whole number"]),
         (r#"{"level": 21}"#, ["totals.json: `level` is 21", "are"]),
         ("[]", ["totals.json: expected an object", "such as"]),
@@ -129,6 +130,26 @@ fn a_run_that_is_not_complete_or_has_other_totals_is_rejected() {
     fs::write(run.join("totals.json"), r#"{"rows": 160, "n": 160, "files": 3}"#).unwrap();
     import(home, "bins/28/run=1", "28").done();
     assert_eq!(points(home), 160);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_with_a_pipe_or_a_device_is_rejected_rather_than_read_forever() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    write_run(&home.join("run"), &[100]);
+    import(home, "run", "28").done();
+    let before = layer(home, "trips");
+    for name in ["part-00001.csv", "totals.json"] {
+        let path = home.join("run").join(name);
+        std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
+        import(home, "run", "28").failed(1, &["run: ", name, "a pipe, socket or device", "regular files"]);
+        fs::remove_file(&path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        import(home, "run", "28").failed(1, &["run: ", name, "a pipe, socket or device", "regular files"]);
+        fs::remove_file(&path).unwrap();
+    }
+    assert_eq!(layer(home, "trips"), before);
 }
 
 #[test]
