@@ -70,6 +70,7 @@ const ROOT_ITEMS: &[&str] = &[
     "store",
     "unwind",
     "workers",
+    "xml",
 ];
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {

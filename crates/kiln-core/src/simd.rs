@@ -82,7 +82,7 @@ pub fn instruction_set() -> &'static str {
         "SSE2"
     };
     #[cfg(not(target_arch = "x86_64"))]
-    std::env::consts::ARCH
+    if cfg!(target_arch = "aarch64") { "NEON" } else { "the target" }
 }
 
 /// Returns the results of `work` at each vector width, narrowest first. The width is global, which does not affect
