@@ -171,7 +171,7 @@ impl<W: Write + Send> Output<'_, W> {
             }
             rows += 1;
             self.exported.cells += 1;
-            self.exported.points += if is_last { n } else { 0 };
+            self.exported.points = self.exported.points.saturating_add(if is_last { n } else { 0 });
             let row = BinRow {
                 level: level as u8,
                 cell_x,

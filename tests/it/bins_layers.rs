@@ -318,6 +318,8 @@ fn sums_of_points_beyond_64_bits_are_the_greatest_number_and_no_panic() {
     std::fs::write(home.path().join("bins.csv"), rows).unwrap();
     kiln(home.path(), ["import", "bins.csv", "--layer", "many"]).done();
     kiln(home.path(), ["import", "bins.csv", "--layer", "many", "--append"]).done();
+    let output = kiln(home.path(), ["export", "many", "--zoom", "0", "--bins", "sums.parquet"]).done();
+    assert!(!output.contains("panicked"), "{output}");
     let server = Server::at(home, &[]);
     server.get("/many/statistics").ok(200);
     server.get("/_/metrics").ok(200);

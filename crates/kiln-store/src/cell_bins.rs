@@ -163,7 +163,7 @@ fn sum_part(
                 }
             }
         }
-        read += points_of(pass.segment, rows.end - rows.start);
+        read = points_of(pass.segment, rows.end - rows.start).saturating_add(read);
         pass.segment.points.release(rows);
     }
     (collector.take(), read)

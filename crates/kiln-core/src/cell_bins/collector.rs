@@ -98,8 +98,8 @@ impl BinCollector {
     #[inline]
     fn count(&mut self, points: &UnitColumns<'_>, rows: Range<usize>) {
         let Some((_, n, max)) = &mut self.current else { return };
-        let own = points.n.map_or(rows.len() as u64, |n| n[rows.clone()].iter().sum());
-        *n += own;
+        let own = points.n.map_or(rows.len() as u64, |n| n[rows.clone()].iter().copied().fold(0, u64::saturating_add));
+        *n = n.saturating_add(own);
         match (points.weight, points.sum) {
             (Some(weights), None) => {
                 for &weight in &weights[rows] {
@@ -168,10 +168,10 @@ impl BinCollector {
                 self.records[merged] = self.records[start];
                 merged += 1;
             } else {
-                let (mut n, mut max) = (0, f32::NEG_INFINITY);
+                let (mut n, mut max) = (0u64, f32::NEG_INFINITY);
                 for record in &self.records[start..end] {
                     self.sum.add(record.sum);
-                    n += record.n;
+                    n = n.saturating_add(record.n);
                     max = max_of(max, record.max);
                 }
                 // Not more parts than there were records of them, so `merged` does not pass `end`; one that cannot be placed

@@ -89,9 +89,9 @@ pub fn for_each_bin<E>(records: &[BinRecord], mut take: impl FnMut(Bin) -> Resul
         let bin = if let [BinRecord { group, n, sum, max }] = records {
             Bin { group: *group, n: *n, sum: *sum, max: *max }
         } else {
-            let (mut n, mut sum, mut max) = (0, ExactSum::default(), f32::NEG_INFINITY);
+            let (mut n, mut sum, mut max) = (0u64, ExactSum::default(), f32::NEG_INFINITY);
             for record in records {
-                n += record.n;
+                n = n.saturating_add(record.n);
                 sum.add(record.sum);
                 max = max_of(max, record.max);
             }
