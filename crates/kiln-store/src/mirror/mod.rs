@@ -23,6 +23,7 @@ mod record;
 mod state;
 mod status;
 
+use std::io::{self, ErrorKind};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -100,12 +101,7 @@ impl Mirror {
     /// cannot be written.
     pub fn open(bucket: Arc<dyn Bucket>, folder: &Path, options: MirrorOptions) -> Result<Self> {
         let store = Store::open(folder)?;
-        store.claim().map_err(|error| match error {
-            Error::Input { input, .. } => {
-                Error::input(input, "another server uses this cache; each replica needs a folder of its own")
-            }
-            error => error,
-        })?;
+        store.claim().map_err(to_cache_error)?;
         let record = Record::open(folder, bucket.url(), &store)?;
         store.sweep();
         let mut state = State::default();
@@ -452,5 +448,19 @@ impl Mirror {
             tracing::info!(bucket = self.url(), layers, "ready: all layers are copied");
             self.record.save(contact_s, true);
         }
+    }
+}
+
+/// The error of a folder that cannot be a cache, in place of that of a store, whose remedies are others.
+pub(super) fn to_cache_error(error: Error) -> Error {
+    match error {
+        Error::Input { input, .. } => {
+            Error::input(input, "another server uses this cache; each replica needs a folder of its own")
+        }
+        Error::Io { path, action, source } if source.kind() == ErrorKind::ReadOnlyFilesystem => {
+            let reason = "the file system is read-only; a replica needs a cache that it can write";
+            Error::io(path, action, io::Error::new(ErrorKind::ReadOnlyFilesystem, reason))
+        }
+        error => error,
     }
 }

@@ -6,6 +6,7 @@ use super::publish::{FORCED, publish};
 use super::*;
 use crate::bucket::{Fault, MemoryBucket};
 use crate::manifest::Manifest;
+use crate::mirror::to_cache_error;
 
 /// A mirror whose threads are not started: `run` does their work.
 fn open(bucket: &MemoryBucket, folder: &Path) -> Mirror {
@@ -345,6 +346,16 @@ fn a_mirror_rejects_the_folder_of_a_store_and_of_another_bucket() {
         .unwrap();
     let message = open(&cache).unwrap_err().to_string();
     assert!(message.contains("the folder is the cache of s3://other, not of memory://bucket"), "{message}");
+}
+
+#[test]
+fn a_cache_on_a_read_only_file_system_is_an_error_that_does_not_suggest_to_only_read_it() {
+    let read_only = std::io::Error::new(std::io::ErrorKind::ReadOnlyFilesystem, "needs store.read_only = true");
+    let message = to_cache_error(Error::io("cache/server.lock", "lock", read_only)).to_string();
+    assert_eq!(
+        message,
+        "cache/server.lock: cannot lock: the file system is read-only; a replica needs a cache that it can write"
+    );
 }
 
 #[test]
