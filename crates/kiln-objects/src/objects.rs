@@ -6,11 +6,13 @@ use std::io;
 use std::ops::Range;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResult, ObjectStoreExt, PutMode, PutOptions, PutPayload};
+use tokio::time::Instant;
 
 use crate::classify::{Access, INVALID_KEY, changed, classify};
 use crate::environment::{Credentials, azure, gs, s3};
@@ -20,7 +22,7 @@ use crate::reader::ObjectReader;
 use crate::runtime::{Ended, wait};
 use crate::settings::Settings;
 use crate::store::Bucket;
-use crate::transport::Transport;
+use crate::transport::{Transport, next_part};
 use crate::url::{ObjectUrl, Scheme};
 use crate::web::Web;
 
@@ -289,6 +291,7 @@ impl Objects {
         let path = Self::path(&at)?;
         let if_none_match = known.and_then(Revision::etag).map(str::to_owned);
         let options = GetOptions { if_none_match, ..GetOptions::default() };
+        let timeout = self.settings.response_timeout(self.url.scheme());
         let read = async {
             match bucket.store.get_opts(&path, options).await {
                 Err(object_store::Error::NotModified { .. }) => Ok(None),
@@ -296,7 +299,7 @@ impl Objects {
                 Ok(result) => {
                     let revision = ObjectInfo::from(&result.meta).revision;
                     let is_small = result.meta.size <= max_bytes;
-                    Ok(Some((if is_small { Some(result.bytes().await?) } else { None }, revision)))
+                    Ok(Some((if is_small { Some(collect(result, timeout).await?) } else { None }, revision)))
                 }
             }
         };
@@ -352,6 +355,18 @@ impl Objects {
         match self.wait(&at, Access::Write, bucket.store.delete(&path)) {
             Err(error) if error.kind() == ObjectErrorKind::NotFound => Ok(()),
             result => result,
+        }
+    }
+}
+
+/// Reads a small object.
+async fn collect(result: GetResult, response_timeout: Duration) -> object_store::Result<Bytes> {
+    let (mut body, mut bytes, started) = (result.into_stream(), BytesMut::new(), Instant::now());
+    loop {
+        let part = next_part(&mut body, started, bytes.len(), response_timeout).await;
+        match part.map_err(|error| object_store::Error::Generic { store: "bucket", source: Box::new(error) })? {
+            Some(part) => bytes.extend_from_slice(&part?),
+            None => return Ok(bytes.freeze()),
         }
     }
 }

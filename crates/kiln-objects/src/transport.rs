@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{Stream, StreamExt};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
@@ -19,7 +19,7 @@ use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody, HttpResponse, HttpResponseBody,
     HttpService,
 };
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
 use url::Url;
 
 use crate::address::AddressRule;
@@ -108,7 +108,10 @@ impl HttpService for Transport {
         }
         let endpoint = endpoint(request.uri());
         let response = self.timed(self.send(request).await?);
-        if response.status() == StatusCode::OK { checked_list(response, endpoint).await } else { Ok(response) }
+        if response.status() != StatusCode::OK {
+            return Ok(response);
+        }
+        checked_list(response, endpoint, self.response_timeout).await
     }
 }
 
@@ -119,15 +122,37 @@ fn endpoint(uri: &Uri) -> String {
     format!("{}://{host}{port}", uri.scheme_str().unwrap_or("https"))
 }
 
+/// The next part of a body that is read as a whole, of which `received` bytes have arrived since `started`. Without a minimum
+/// rate, a server that sends a byte at times would never let its reader end.
+///
+/// # Errors
+/// [`HttpErrorKind::Timeout`] if fewer than 64 KiB arrived per second after the timeout.
+pub(crate) async fn next_part<S: Stream + Unpin>(
+    body: &mut S,
+    started: Instant,
+    received: usize,
+    response_timeout: Duration,
+) -> Result<Option<S::Item>, HttpError> {
+    const MIN_RATE: usize = 64 << 10;
+    let limit = response_timeout + Duration::from_secs((received / MIN_RATE) as u64);
+    let incomplete = |_| HttpError::new(HttpErrorKind::Timeout, Failure::Incomplete(limit));
+    timeout_at(started + limit, body.next()).await.map_err(incomplete)
+}
+
 /// The response to a request for a list, with keys that the client library supports.
-async fn checked_list(response: HttpResponse, endpoint: String) -> Result<HttpResponse, HttpError> {
+async fn checked_list(
+    response: HttpResponse,
+    endpoint: String,
+    response_timeout: Duration,
+) -> Result<HttpResponse, HttpError> {
     let (mut parts, body) = response.into_parts();
     let is_html = parts.headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
     let content = if is_html { "an HTML page" } else { "other content" };
     let no_list = || HttpError::new(HttpErrorKind::Unknown, Failure::NoList { endpoint: endpoint.clone(), content });
     parts.headers.remove(CONTENT_LENGTH);
     let (mut stream, mut body) = (body.bytes_stream(), Vec::new());
-    while let Some(part) = stream.next().await {
+    let started = Instant::now();
+    while let Some(part) = next_part(&mut stream, started, body.len(), response_timeout).await? {
         body.extend_from_slice(&part?);
         if body.len() > list_response::MAX_BYTES {
             return Err(no_list());

@@ -235,6 +235,38 @@ fn a_server_that_does_not_respond_or_stops_within_a_response_is_a_timeout() {
 }
 
 #[test]
+fn a_bucket_that_sends_a_byte_at_times_is_a_timeout() {
+    let server = Server::start(|_, stream| {
+        let modified = "Last-Modified: Tue, 01 Dec 2026 00:00:00 GMT";
+        let head = format!("HTTP/1.1 200 OK\r\nETag: \"a\"\r\n{modified}\r\nContent-Length: 1000\r\n\r\n");
+        let _ = stream.write_all(head.as_bytes());
+        // Ten seconds, unless the client closes the connection.
+        for _ in 0..100 {
+            if stream.write_all(b" ").is_err() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    let url = server.url("");
+    let variables = [
+        ("AWS_ENDPOINT_URL", url.as_str()),
+        ("AWS_ACCESS_KEY_ID", "key"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ("AWS_REGION", "us-east-1"),
+        ("AWS_MAX_ATTEMPTS", "1"),
+        ("AWS_TIMEOUT", "1"),
+    ];
+    let bucket = open("s3://maps/", &variables).unwrap();
+    let read = bucket.get("manifest.json", None, 1 << 20).unwrap_err();
+    let list = bucket.list("").unwrap_err();
+    for error in [read, list] {
+        let expected = "the response was not complete within 1 s";
+        assert!(error.kind() == ObjectErrorKind::Timeout && error.message().contains(expected), "{error}");
+    }
+}
+
+#[test]
 fn a_flag_ends_a_wait() {
     let server = Server::start(|_, _| std::thread::sleep(Duration::from_secs(60)));
     let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
