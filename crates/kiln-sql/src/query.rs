@@ -93,7 +93,7 @@ impl BinsQuery {
     fn check(&self) -> Result<()> {
         let max = Self::MAX_ZOOM - u8::from(self.is_dense);
         if self.zoom > max {
-            let message = format!("{} exceeds {max}, the deepest zoom of the lattice", self.zoom);
+            let message = format!("{} exceeds {max}, the deepest zoom of the cells", self.zoom);
             return Err(Error::invalid(Parameter::ZOOM, message));
         }
         if self.at_least == Some(0) {
