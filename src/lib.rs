@@ -89,6 +89,8 @@ pub mod source {
 use kiln_core::parallel;
 #[cfg(any(feature = "cli", test))]
 use kiln_core::simd;
+#[cfg(feature = "cli")]
+use kiln_core::unwind;
 use kiln_core::workers;
 #[cfg(feature = "export")]
 use kiln_core::{cell_bins, in_order};

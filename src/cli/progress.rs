@@ -10,6 +10,7 @@ use crate::export;
 use crate::objects::streamed_bytes;
 use crate::source::Progress;
 use crate::store::{self, CopyProgress, Stage};
+use crate::unwind::OnDrop;
 
 /// The time before a progress bar is displayed.
 const DELAY: Duration = Duration::from_millis(500);
@@ -137,11 +138,12 @@ fn with_bar<T>(snapshot: impl Fn() -> Snapshot + Sync, work: impl FnOnce() -> T)
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let watcher = scope.spawn(|| watch(&snapshot, &done));
-        let result = work();
-        done.store(true, Ordering::Relaxed);
-        watcher.thread().unpark();
-        drop(watcher.join());
-        result
+        // The bar is removed before this returns.
+        let _ended = OnDrop(|| {
+            done.store(true, Ordering::Relaxed);
+            watcher.thread().unpark();
+        });
+        work()
     })
 }
 
@@ -194,4 +196,20 @@ fn new_bar(stage: &'static str, unit: Unit) -> ProgressBar {
     }
     bar.set_prefix(if stage.is_empty() { String::new() } else { format!("{stage}  ") });
     bar
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+    use super::*;
+
+    #[test]
+    fn a_panic_of_the_work_ends_its_progress_bar() {
+        let snapshot = || Snapshot { stage: "", done: 0, total: 1, unit: Unit::Percent, count: 0, noun: "points" };
+        let run = || with_bar(snapshot, || resume_unwind(Box::new("work")));
+        let panic = catch_unwind(AssertUnwindSafe(run)).unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&"work"));
+    }
 }

@@ -13,6 +13,7 @@ use tokio::runtime::Builder;
 use super::console::print_message;
 use crate::error::{Error, Result};
 use crate::images::AtomicFile;
+use crate::unwind::OnDrop;
 
 /// The time after which a person is told how to end a command that is being cancelled.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -159,19 +160,35 @@ pub(super) fn run_cancellable<T>(stop: impl FnOnce() + Send, work: impl FnOnce()
                 stop();
             }
         });
-        let result = work();
-        {
-            // Under the lock, so that the waiting thread cannot miss the change.
-            let mut state = state();
-            state.cancellable -= 1;
-            *is_done.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        }
-        CHANGED.notify_all();
-        result
+        let _ended = OnDrop(|| {
+            {
+                // Under the lock, so that the waiting thread cannot miss the change.
+                let mut state = state();
+                state.cancellable -= 1;
+                *is_done.lock().unwrap_or_else(PoisonError::into_inner) = true;
+            }
+            CHANGED.notify_all();
+        });
+        work()
     })
 }
 
 /// Fails if a signal was received: for work that cannot be cancelled, before it changes a file.
 pub(super) fn check() -> Result<()> {
     if received().is_some() { Err(Error::Cancelled) } else { Ok(()) }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+    use super::*;
+
+    #[test]
+    fn a_panic_of_cancellable_work_ends_the_thread_that_waits_for_signals() {
+        let run = || run_cancellable(|| {}, || -> Result<()> { resume_unwind(Box::new("work")) });
+        let panic = catch_unwind(AssertUnwindSafe(run)).unwrap_err();
+        assert_eq!(panic.downcast_ref(), Some(&"work"));
+    }
 }

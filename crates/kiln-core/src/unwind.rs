@@ -1,4 +1,4 @@
-//! Panics of third-party decoders, as errors.
+//! Panics: of third-party decoders, as errors; and of work that other threads wait for.
 //!
 //! Some decoders panic on damaged input. The panic hook would print a message for each such panic, into the log and above
 //! the error that the caller reports.
@@ -36,6 +36,17 @@ pub fn quietly<T>(decode: impl FnOnce() -> T) -> Result<T, String> {
     let result = catch_unwind(AssertUnwindSafe(decode));
     DEPTH.set(DEPTH.get() - 1);
     result.map_err(|panic| message(&*panic))
+}
+
+/// Calls its function when it is dropped, also while a panic unwinds the stack: threads that wait for the end of some work
+/// would otherwise wait forever after a panic of it.
+#[derive(Debug)]
+pub struct OnDrop<F: FnMut()>(pub F);
+
+impl<F: FnMut()> Drop for OnDrop<F> {
+    fn drop(&mut self) {
+        (self.0)();
+    }
 }
 
 /// The message of a panic.
