@@ -211,7 +211,8 @@ fn links_have_the_style_the_filter_and_the_key_of_the_request() {
 fn the_root_has_the_title_and_a_legend_of_a_zoom_or_of_all() {
     let config = "[layers.a]\ninput = \"a.csv\"\ntitle = \"Tom & \\\"Jerry\\\" <2>\"\nattribution = \"A & B\"\n";
     let home = tempfile::tempdir().unwrap();
-    std::fs::write(home.path().join("kiln.toml"), config).unwrap();
+    let long = format!("[layers.long]\ninput = \"a.csv\"\ntitle = \"{}\"\n", "ä".repeat(300));
+    std::fs::write(home.path().join("kiln.toml"), format!("{config}{long}")).unwrap();
     std::fs::write(home.path().join("a.csv"), "lon,lat\n10,50\n11,51\n").unwrap();
     let server = Server::at(home, &[]);
     let root = server.get("/a/doc.kml").ok(200);
@@ -223,6 +224,9 @@ fn the_root_has_the_title_and_a_legend_of_a_zoom_or_of_all() {
     let legend = &paths(&server, &root, "Icon")[0];
     assert!(legend.contains(&format!("/legend.png?zoom={zoom}&title=Tom")) && legend.contains("zoom%20"), "{legend}");
     server.get(legend).ok(200);
+    // A title that is too long for a legend.
+    server.get(&paths(&server, &get(&server, "/long/doc.kml"), "Icon")[0]).ok(200);
+    server.get("/long/qgis.qlr").ok(200);
     let fixed = get(&server, "/a/doc.kml?vmin=0&vmax=5");
     assert!(!paths(&server, &fixed, "Icon")[0].contains("zoom%20"));
 }

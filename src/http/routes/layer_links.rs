@@ -1,5 +1,7 @@
 //! Absolute URLs of the tiles, pictures and legends of a layer in a style, for files that other programs open.
 
+use std::borrow::Cow;
+
 use super::tile_extent::TileExtent;
 use crate::geo::{Bounds, TileCoord};
 use crate::http::parameters::fields::query_string;
@@ -7,7 +9,7 @@ use crate::http::parameters::tile_style::TileStyle;
 use crate::http::server::base_url::BaseUrl;
 use crate::http::server::problem::{HttpResult, Problem};
 use crate::layer::Layer;
-use crate::parameters::ParameterSet;
+use crate::parameters::{Kind, ParameterSet};
 
 /// The URLs of a layer in a style. They carry on the key or the signature of the request.
 #[derive(Debug)]
@@ -89,9 +91,10 @@ impl<'a> LayerLinks<'a> {
     /// Its title names the zoom, unless the legend is that of all zooms.
     pub(super) fn legend_parameters(&self, extent: &TileExtent) -> [(&'static str, String); 2] {
         let (_, _, zoom) = extent.center;
-        let title = self.layer.title();
-        let title = if self.is_fixed { title.to_owned() } else { format!("{title}, zoom {zoom}") };
-        [("zoom", zoom.to_string()), ("title", title)]
+        let end = if self.is_fixed { String::new() } else { format!(", zoom {zoom}") };
+        // Titles of layers may be longer than those of legends.
+        let title = shortened(self.layer.title(), Kind::LABEL_BYTES - end.len());
+        [("zoom", zoom.to_string()), ("title", format!("{title}{end}"))]
     }
 
     /// The URL of the legend.
@@ -125,11 +128,30 @@ pub(super) fn tile_of(text: &str) -> Option<TileCoord> {
     TileCoord::new(zoom, x, y).ok().filter(|_| parts.next().is_none())
 }
 
+/// A text of at most `max_bytes`, with an ellipsis in place of the rest.
+fn shortened(text: &str, max_bytes: usize) -> Cow<'_, str> {
+    const ELLIPSIS: char = '…';
+    if text.len() <= max_bytes {
+        return text.into();
+    }
+    let ends = (0..=max_bytes - ELLIPSIS.len_utf8()).rev();
+    let start = ends.map(|end| text.get(..end)).find_map(|start| start).unwrap_or_default();
+    format!("{start}{ELLIPSIS}").into()
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
     use crate::color::{Background, Gradient};
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        assert_eq!(shortened("Städte", 7), "Städte");
+        assert_eq!(shortened("Städte", 6), "St…");
+        assert_eq!(shortened("éé", 3), "…");
+        assert_eq!(shortened(&"ab".repeat(200), 200).len(), 200);
+    }
 
     #[test]
     fn colors_without_reserved_characters_are_the_same() {
