@@ -31,7 +31,7 @@ pub struct ImportReport {
     pub points: u64,
 }
 
-/// The number of points that all workers together sort in memory at a time.
+/// The number of points that all workers together sort in memory at a time; half as many bins.
 const SORTED_ROWS: usize = 1 << 23;
 
 impl StoredLayer {
@@ -116,7 +116,9 @@ impl StoredLayer {
                 worker.rows.frame = frame;
                 beyond.fetch_add(worker.rows.add(points) as u64, Ordering::Relaxed);
                 progress.advance(points.len() as u64);
-                if worker.rows.len() >= SORTED_ROWS / threads {
+                // A row of bins takes about twice the memory of a point.
+                let sorted_rows = if level.is_some() { SORTED_ROWS / 2 } else { SORTED_ROWS };
+                if worker.rows.len() >= sorted_rows / threads {
                     let rows = std::mem::take(&mut worker.rows);
                     worker.runs.push(write_run(&staging, runs.fetch_add(1, Ordering::Relaxed), rows)?);
                 }
