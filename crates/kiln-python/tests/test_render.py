@@ -163,6 +163,8 @@ def test_pictures_are_those_of_the_command_line(tmp_path, root):
         ({"lat": "y"}, TypeError, "^lat is a name; give lon and lat as arrays"),
         ({"lat": [1.0]}, ValueError, "^lat: 1 values for 3 points"),
         ({"weight": ["a", "b", "c"]}, TypeError, "^weight: .*expected numbers"),
+        ({"lon": [1 + 2j, 2, 3]}, TypeError, "^lon: the array is of type complex128; expected numbers"),
+        ({"weight": np.array(["2026-01-01"] * 3, "M8[D]")}, TypeError, "^weight: .*datetime64.*expected numbers"),
         ({"weight": "fare"}, ValueError, "^weight: the name of a column, but the points are arrays"),
         ({"time": ["x", "y", "z"]}, TypeError, "^time: .*expected dates or times"),
     ],

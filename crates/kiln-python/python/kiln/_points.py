@@ -128,6 +128,9 @@ def numbers(values: Any, name: str, like: Any = None) -> Any:
         array = _of_series(values)
     else:
         array = np.asarray(values)
+    if array.dtype.kind in "cmM":
+        # NumPy converts these to numbers without an error: imaginary parts are lost, and times are counts of their unit.
+        raise TypeError(f"{name}: the array is of type {array.dtype}; expected numbers")
     if array.dtype.kind not in "fiub" or array.dtype.itemsize not in (1, 2, 4, 8) or array.dtype.str == "<f2":
         try:
             array = array.astype("f8")
