@@ -13,7 +13,7 @@ const REST_MS = 120;
 const WORLD = 256;
 
 /** A picture on the overlay's pane. */
-interface Drawn {
+interface RenderedView {
   frame: Frame;
   zoom: number;
 }
@@ -24,7 +24,7 @@ export class CanvasView implements View {
   private readonly overlay: google.maps.OverlayView;
   private readonly listeners: google.maps.MapsEventListener[];
   private palette: Uint32Array | null = null;
-  private drawn: Drawn | null = null;
+  private rendered: RenderedView | null = null;
   private request = 0;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -53,7 +53,7 @@ export class CanvasView implements View {
 
   /** Draws the view again with the next frame of the screen. */
   redraw(): void {
-    this.drawn = null;
+    this.rendered = null;
     this.request ||= requestAnimationFrame(() => this.draw());
   }
 
@@ -69,12 +69,12 @@ export class CanvasView implements View {
     this.request = 0;
     const view = this.view();
     if (!view) return;
-    if (!this.drawn || this.drawn.zoom !== view.zoom || !contains(this.drawn.frame, view.frame)) this.render(view);
+    if (!this.rendered || this.rendered.zoom !== view.zoom || !contains(this.rendered.frame, view.frame)) this.render(view);
     this.place(view);
   }
 
   /** The visible rectangle of the map, in pixels of the world at the map's zoom. */
-  private view(): Drawn | null {
+  private view(): RenderedView | null {
     const [center, zoom, div] = [this.map.getCenter(), this.map.getZoom(), this.map.getDiv()];
     if (!center || zoom === undefined || !div || !this.overlay.getProjection()) return null;
     const { clientWidth: width, clientHeight: height } = div;
@@ -84,7 +84,7 @@ export class CanvasView implements View {
     return { zoom, frame: { scale, left: x * scale - width / 2, top: y * scale - height / 2, width, height, period: scale } };
   }
 
-  private render({ frame, zoom }: Drawn): void {
+  private render({ frame, zoom }: RenderedView): void {
     const { radius, dissipating, gradient, maxIntensity, opacity } = this.options();
     const [dx, dy] = [Math.ceil(MARGIN * frame.width), Math.ceil(MARGIN * frame.height)];
     const larger = { ...frame, left: Math.floor(frame.left - dx), top: Math.floor(frame.top - dy), width: frame.width + 2 * dx, height: frame.height + 2 * dy };
@@ -92,15 +92,15 @@ export class CanvasView implements View {
     this.heat.grid.compute(this.points, larger, sigmaOf(radiusAt(radius ?? RADIUS, dissipating, zoom)));
     this.heat.draw(larger, { palette: this.palette, max: maxIntensity }, frame);
     this.heat.element.style.opacity = String(opacity);
-    this.drawn = { frame: larger, zoom };
+    this.rendered = { frame: larger, zoom };
   }
 
   /** Moves the canvas to its position on the pane. */
-  private place(view: Drawn): void {
+  private place(view: RenderedView): void {
     const center = this.map.getCenter();
     const middle = center && this.overlay.getProjection().fromLatLngToDivPixel(center);
-    if (!middle || !this.drawn) return;
-    const { frame } = this.drawn;
+    if (!middle || !this.rendered) return;
+    const { frame } = this.rendered;
     const left = middle.x - view.frame.width / 2 + nearest(frame.left - view.frame.left, view.frame.period);
     const top = middle.y - view.frame.height / 2 + frame.top - view.frame.top;
     Object.assign(this.heat.element.style, { left: `${left}px`, top: `${top}px` });
