@@ -81,8 +81,8 @@ impl ChunkReader for PageFile {
                 self.ends().insert(start.saturating_add(length));
                 Ok(reader)
             }
-            // The library reports what is wrong with a header that is cut.
-            Extent::Longer => Ok(reader),
+            // The library skips the elements of a list behind the end of the file without an error, 2^31 of them in minutes.
+            Extent::Longer => Err(ParquetError::EOF("the file ends in the header of a page".to_owned())),
         }
     }
 
@@ -130,9 +130,19 @@ mod tests {
     }
 
     #[test]
+    fn headers_that_the_file_ends_in_are_errors() {
+        // A list of doubles, as many as the file has bytes left, of which the library skips each without a byte.
+        let doubles = [&[0x15, 0x00, 0x15, 0x02, 0x15, 0x02, 0xc9, 0xf7, 0x64][..], &[7; 100]].concat();
+        for bytes in [vec![], vec![0x15], doubles] {
+            let error = file(&bytes).get_read(0).unwrap_err().to_string();
+            assert!(error.contains("ends in the header of a page"), "{error}");
+        }
+    }
+
+    #[test]
     fn other_headers_are_left_to_the_library() {
         let far = [&[0xa0, 0x9c, 0x01][..], &vec![1; 20_000]].concat();
-        for bytes in [header(9, &[0x35, 1, 2, 1]), header(8, &far), vec![]] {
+        for bytes in [header(9, &[0x35, 1, 2, 1]), header(8, &far)] {
             let mut read = Vec::new();
             file(&bytes).get_read(0).unwrap().read_to_end(&mut read).unwrap();
             assert!(read == bytes);
