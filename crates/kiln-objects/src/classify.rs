@@ -54,9 +54,11 @@ pub(crate) fn changed(url: &ObjectUrl) -> ObjectError {
 /// The kind of an error without a response.
 pub(crate) fn kind_of(failure: &Failure) -> Kind {
     match failure {
-        Failure::ConnectTimeout { .. } | Failure::NoResponse(_) | Failure::Stalled(_) | Failure::Incomplete(_) => {
-            Kind::Timeout
-        }
+        Failure::ConnectTimeout { .. }
+        | Failure::NoResponse(_)
+        | Failure::Stalled(_)
+        | Failure::Slow { .. }
+        | Failure::Incomplete(_) => Kind::Timeout,
         Failure::Address(_) | Failure::Redirect(_) | Failure::NoList { .. } => Kind::Invalid,
         Failure::HostNotFound(_) | Failure::Connect { .. } | Failure::Tls { .. } | Failure::Broken(_) => {
             Kind::Unreachable

@@ -40,6 +40,8 @@ pub(crate) enum Failure {
     NoResponse(Duration),
     #[error("the server sent nothing for {} s within a response", .0.as_secs_f32())]
     Stalled(Duration),
+    #[error("the server sent {received} bytes within {} s of a response", .limit.as_secs_f32())]
+    Slow { received: usize, limit: Duration },
     #[error("the response was not complete within {} s", .0.as_secs_f32())]
     Incomplete(Duration),
     #[error("the connection ended: {0}")]

@@ -94,6 +94,15 @@ impl ObjectError {
     }
 }
 
+/// The message of the innermost cause, which names no URL.
+pub(crate) fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

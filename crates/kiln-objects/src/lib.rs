@@ -27,6 +27,7 @@ mod reader;
 mod runtime;
 mod settings;
 mod store;
+mod timed_body;
 mod transport;
 mod upload;
 mod url;

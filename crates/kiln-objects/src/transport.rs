@@ -2,16 +2,13 @@
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use object_store::ClientOptions;
@@ -19,12 +16,14 @@ use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpRequestBody, HttpResponse, HttpResponseBody,
     HttpService,
 };
-use tokio::time::{Instant, Sleep, sleep, timeout, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
 use crate::address::AddressRule;
 use crate::connect::{Connector, Failure};
+use crate::error::innermost;
 use crate::list_response::{self, is_list_request};
+use crate::timed_body::TimedBody;
 
 /// Sends requests, over connections that are kept for the next requests.
 #[derive(Clone, Debug)]
@@ -92,11 +91,9 @@ impl Transport {
         }
     }
 
-    /// A response whose body fails if nothing arrives for the timeout.
+    /// A response whose body fails if it stops for the timeout.
     fn timed(&self, response: Response<Incoming>) -> HttpResponse {
-        let idle = self.response_timeout;
-        let timed = |body| HttpResponseBody::new(TimedBody { body, idle, deadline: Box::pin(sleep(idle)) });
-        response.map(timed)
+        response.map(|body| HttpResponseBody::new(TimedBody::new(body, self.response_timeout)))
     }
 }
 
@@ -218,55 +215,4 @@ fn to_http_error(error: hyper_util::client::legacy::Error) -> HttpError {
     }
     let message = innermost(&error);
     HttpError::new(HttpErrorKind::Interrupted, Failure::Broken(message))
-}
-
-/// The message of the innermost cause, which names no URL.
-fn innermost(error: &(dyn StdError + 'static)) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
-}
-
-/// A body that fails if nothing arrives for `idle`.
-struct TimedBody {
-    body: Incoming,
-    idle: Duration,
-    deadline: Pin<Box<Sleep>>,
-}
-
-impl Body for TimedBody {
-    type Data = Bytes;
-    type Error = HttpError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
-        let this = &mut *self;
-        match Pin::new(&mut this.body).poll_frame(context) {
-            Poll::Ready(Some(Ok(frame))) => {
-                this.deadline.as_mut().reset(Instant::now() + this.idle);
-                Poll::Ready(Some(Ok(frame)))
-            }
-            Poll::Ready(Some(Err(error))) => {
-                Poll::Ready(Some(Err(HttpError::new(HttpErrorKind::Interrupted, Failure::Broken(innermost(&error))))))
-            }
-            Poll::Ready(None) => Poll::Ready(None),
-            Poll::Pending => this
-                .deadline
-                .as_mut()
-                .poll(context)
-                .map(|()| Some(Err(HttpError::new(HttpErrorKind::Timeout, Failure::Stalled(this.idle))))),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
 }
