@@ -33,8 +33,11 @@ impl TextBuffer {
 
     /// Reads until the buffer has `len` bytes. Returns whether the end of the file was reached first.
     pub(super) fn fill(&mut self, from: &TextFile, len: usize) -> io::Result<bool> {
-        if self.bytes.len() < len {
-            self.bytes.resize(len, 0);
+        // A small file needs a small buffer.
+        let left = from.bytes.saturating_sub(self.next);
+        let size = len.min(self.filled.saturating_add(usize::try_from(left).unwrap_or(usize::MAX)));
+        if self.bytes.len() < size {
+            self.bytes.resize(size, 0);
         }
         while self.filled < len {
             let left = from.bytes.saturating_sub(self.next);
