@@ -496,9 +496,18 @@ impl PointsFile {
     /// Releases the pages of the batches that end within `rows` from memory. Called with consecutive ranges of rows.
     pub(super) fn release(&self, rows: Range<u64>) {
         let end = if rows.end == self.rows { self.batches.len() } else { rows.end as usize / BATCH_ROWS };
-        for batch in rows.start as usize / BATCH_ROWS..end {
-            self.file.release_batch(batch);
-        }
+        self.release_batches(rows.start as usize / BATCH_ROWS..end);
+    }
+
+    /// Releases the pages of all batches with some of `rows` from memory: of threads that read consecutive ranges at once,
+    /// the last one in a batch releases what the others have mapped again.
+    pub(super) fn release_overlapping(&self, rows: Range<u64>) {
+        let end = (rows.end as usize).div_ceil(BATCH_ROWS).min(self.batches.len());
+        self.release_batches(rows.start as usize / BATCH_ROWS..end);
+    }
+
+    fn release_batches(&self, batches: Range<usize>) {
+        batches.for_each(|batch| self.file.release_batch(batch));
     }
 
     /// A copy of some rows, which are of `level` if they are bins.
