@@ -111,12 +111,19 @@ impl LivePool {
 mod tests {
     use std::sync::mpsc;
 
+    use super::super::pool::tests::until;
     use super::*;
     use crate::error::Error;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn requests_of_a_locked_table_do_not_delay_those_of_another_one() {
         let pool = Arc::new(LivePool::new(2, 2));
+        // Free threads, free places for heavy work, and requests that wait.
+        let state = || {
+            let places = pool.places("locked");
+            let waiting = places.waiting.load(Ordering::Relaxed);
+            (places.threads.available_permits(), places.heavy.available_permits(), waiting)
+        };
         let (releases, held): (Vec<_>, Vec<_>) = (0..2).map(|_| mpsc::channel::<()>()).unzip();
         let locked: Vec<_> = held
             .into_iter()
@@ -125,24 +132,20 @@ mod tests {
                 tokio::spawn(async move { pool.run("locked", Price::LIGHT, move |_| Ok(held.recv().is_ok())).await })
             })
             .collect();
-        while pool.places("locked").threads.available_permits() > 0 {
-            tokio::task::yield_now().await;
-        }
+        until(|| state() == (0, 1, 0)).await;
         let wait = || {
             let pool = Arc::clone(&pool);
             tokio::spawn(async move { pool.run("locked", Price::LIGHT, |_| Ok(())).await })
         };
         let waiting = [wait(), wait()];
-        while pool.places("locked").waiting.load(Ordering::Relaxed) < 2 {
-            tokio::task::yield_now().await;
-        }
+        until(|| state() == (0, 1, 2)).await;
         assert_eq!(pool.run("locked", Price::LIGHT, |_| Ok(())).await.unwrap_err().status().as_u16(), 503);
         assert_eq!(pool.run("other", Price::LIGHT, |_| Ok(1)).await.unwrap(), 1);
         // A request that is given up no longer waits.
         let [given_up, waiting] = waiting;
         given_up.abort();
         assert!(given_up.await.unwrap_err().is_cancelled());
-        assert_eq!(pool.places("locked").waiting.load(Ordering::Relaxed), 1);
+        assert_eq!(state(), (0, 1, 1));
         for release in &releases {
             release.send(()).unwrap();
         }
@@ -152,7 +155,7 @@ mod tests {
         waiting.await.unwrap().unwrap();
         let failed = pool.run("locked", Price::LIGHT, |_| -> Result<()> { Err(Error::Cancelled) }).await;
         assert_eq!(failed.unwrap_err().status().as_u16(), 503);
-        assert_eq!(pool.places("locked").threads.available_permits(), 2);
+        assert_eq!(state(), (2, 1, 0));
         // Heavy work leaves a thread to light work.
         let (release, held) = mpsc::channel::<()>();
         let run_heavy = |held: mpsc::Receiver<()>| {
@@ -160,10 +163,10 @@ mod tests {
             tokio::spawn(async move { pool.run("locked", price, move |_| Ok(held.recv().is_ok())).await })
         };
         let first = run_heavy(held);
+        // The second one starts when the first one has the place, since tasks run in any order.
+        until(|| state() == (1, 0, 0)).await;
         let second = run_heavy(mpsc::channel().1);
-        while pool.places("locked").waiting.load(Ordering::Relaxed) == 0 {
-            tokio::task::yield_now().await;
-        }
+        until(|| state() == (1, 0, 1)).await;
         assert!(pool.run("locked", Price::LIGHT, |_| Ok(())).await.is_ok());
         release.send(()).unwrap();
         assert!(first.await.unwrap().unwrap());

@@ -278,7 +278,8 @@ fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
+pub(super) mod tests {
+    use std::panic::Location;
     use std::sync::mpsc;
 
     use super::*;
@@ -300,13 +301,9 @@ mod tests {
             held.recv().unwrap();
             1
         }));
-        while pool.working() == 0 {
-            tokio::task::yield_now().await;
-        }
+        until(|| pool.working() == 1).await;
         let second = spawn(Box::new(|| 2));
-        while pool.waiting() == 0 {
-            tokio::task::yield_now().await;
-        }
+        until(|| pool.waiting() == 1).await;
         let rejected = pool.run(|_| Ok(3)).await.unwrap_err();
         assert_eq!(rejected.status().as_u16(), 503);
         release.send(()).unwrap();
@@ -350,9 +347,18 @@ mod tests {
         (release, task)
     }
 
-    async fn until(is_met: impl Fn() -> bool) {
-        while !is_met() {
-            tokio::task::yield_now().await;
+    /// Waits until a condition is met.
+    ///
+    /// # Panics
+    /// After a minute, with the place of the call: a test that waited forever would say nothing.
+    #[track_caller]
+    pub(in crate::http::server) fn until(is_met: impl Fn() -> bool) -> impl Future<Output = ()> {
+        let (caller, start) = (Location::caller(), Instant::now());
+        async move {
+            while !is_met() {
+                assert!(start.elapsed() < Duration::from_secs(60), "not met after a minute: {caller}");
+                tokio::task::yield_now().await;
+            }
         }
     }
 
