@@ -289,6 +289,7 @@ impl BlocksFile {
         for (index, batch) in file.batches.iter().enumerate() {
             let read = BlockBatch::read(&file, batch, index as u32, rows, &mut levels).ok_or_else(damaged)?;
             batches.push(read);
+            file.release_batch(index);
         }
         for level in &mut levels {
             level.sort_unstable_by_key(|block| block.key);

@@ -235,7 +235,7 @@ fn sort_part(
         } else {
             all.append_columns(&of(rows.clone()));
         }
-        segment.points.release_overlapping(rows);
+        segment.points.release(rows);
     }
     all.sort_and_merge(max_n);
     take(Chunk::Rows(all))?;

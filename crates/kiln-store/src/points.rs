@@ -380,9 +380,11 @@ impl PointsFile {
         let damaged =
             || Error::input(path, "it is damaged: the columns or their checksums are not those of a file of points");
         let (mut batches, mut rows) = (Vec::with_capacity(file.batches.len()), 0);
-        for batch in &file.batches {
+        for (index, batch) in file.batches.iter().enumerate() {
             batches.push(PointBatch::read(&file, batch, rows, frame).ok_or_else(damaged)?);
             rows += batch.num_rows() as u64;
+            // The first row is verified with all of its block.
+            file.release_batch(index);
         }
         let are_full = batches.split_last().is_none_or(|(_, full)| full.iter().all(|batch| batch.len() == BATCH_ROWS));
         if !are_full || batches.iter().any(|batch| batch.len() > BATCH_ROWS) {
@@ -493,21 +495,11 @@ impl PointsFile {
         self.file.release_all();
     }
 
-    /// Releases the pages of the batches that end within `rows` from memory. Called with consecutive ranges of rows.
+    /// Releases the pages of all batches with some of `rows` from memory, also if they have rows of another range: of
+    /// threads that read consecutive ranges at once, the last one in a batch releases what the others have mapped again.
     pub(super) fn release(&self, rows: Range<u64>) {
-        let end = if rows.end == self.rows { self.batches.len() } else { rows.end as usize / BATCH_ROWS };
-        self.release_batches(rows.start as usize / BATCH_ROWS..end);
-    }
-
-    /// Releases the pages of all batches with some of `rows` from memory: of threads that read consecutive ranges at once,
-    /// the last one in a batch releases what the others have mapped again.
-    pub(super) fn release_overlapping(&self, rows: Range<u64>) {
         let end = (rows.end as usize).div_ceil(BATCH_ROWS).min(self.batches.len());
-        self.release_batches(rows.start as usize / BATCH_ROWS..end);
-    }
-
-    fn release_batches(&self, batches: Range<usize>) {
-        batches.for_each(|batch| self.file.release_batch(batch));
+        (rows.start as usize / BATCH_ROWS..end).for_each(|batch| self.file.release_batch(batch));
     }
 
     /// A copy of some rows, which are of `level` if they are bins.
