@@ -15,6 +15,7 @@ use super::{
     layer, layers, mask, matrix, mcp, postgis, publish, render, schemes, serve, sign, signals,
 };
 use crate::error::{Error, Result};
+use crate::http::limit_heaps;
 use crate::spelling::{did_you_mean, nearest_of};
 
 /// Fires points into heat: weighted points in, heat-map pictures out.
@@ -91,6 +92,7 @@ fn run_command(arguments: &[OsString]) -> u8 {
         Ok(CommandLine { json, .. }) => return exit_code(Version::of_binary().print(json)),
         Err(error) => return usage_error(&error, arguments),
     };
+    limit_heaps();
     // The server completes its requests after a signal.
     let watched = if matches!(command, Command::Serve(_)) { Ok(()) } else { signals::watch() };
     exit_code(watched.and_then(|()| command.run()))

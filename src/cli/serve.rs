@@ -16,7 +16,7 @@ use super::visible::visible_log_line;
 use super::{open_files, print_message};
 use crate::config::{LogFormat, LogLevel};
 use crate::error::{Error, Result};
-use crate::http::{Server, limit_heaps};
+use crate::http::{Server, return_large_blocks};
 use crate::layer::Layer;
 use crate::redact::without_passwords;
 
@@ -58,7 +58,7 @@ pub(super) struct Args {
 /// Runs the command.
 pub(super) fn run(args: Args) -> Result<()> {
     let start = Instant::now();
-    limit_heaps();
+    return_large_blocks();
     open_files::raise();
     let load = move || args.config.resolve(&args.inputs, &args.rows);
     let config = load()?;

@@ -17,7 +17,7 @@ pub(crate) mod routes;
 mod server;
 
 #[cfg(feature = "cli")]
-pub(crate) use maintenance::limit_heaps;
+pub(crate) use maintenance::{limit_heaps, return_large_blocks};
 #[cfg(feature = "cli")]
 pub(crate) use routes::pages::has_full_page;
 pub use routes::signable::check_signable;

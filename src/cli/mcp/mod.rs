@@ -30,7 +30,7 @@ use super::serve::log_to_stderr;
 use super::{open_files, print_message};
 use crate::config::Token;
 use crate::error::{Error, Result};
-use crate::http::{LocalServer, limit_heaps};
+use crate::http::{LocalServer, return_large_blocks};
 use crate::parameter::Parameter;
 
 /// Serve layers to language models, by the Model Context Protocol on standard input and output.
@@ -101,7 +101,7 @@ impl Args {
         (flags.config, flags.store, flags.cache) = (self.config.clone(), self.store.clone(), self.cache.clone());
         (flags.schemes, flags.render_threads) = (self.schemes.clone(), self.render_threads.clone());
         flags.log_level = Some(self.log_level.clone().unwrap_or_else(|| "warn".to_owned()));
-        limit_heaps();
+        return_large_blocks();
         open_files::raise();
         let config = flags.resolve(&self.inputs, &self.rows)?;
         log_to_stderr(config.log.level, config.log.format);

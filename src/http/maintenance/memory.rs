@@ -35,23 +35,38 @@ pub(crate) async fn run(app: Arc<App>) {
     }
 }
 
-/// Limits the heaps that glibc creates for threads, which keep what was freed in each of them. It must be called before other
-/// threads run, and does nothing if the environment sets these parameters.
-///
-/// By default there are eight heaps per processor, and large blocks stay in them after the first one was freed. Blocks beyond 4 MB
-/// are returned at once. The threshold must not be much smaller: each tile would map the buffers of the previous one again.
+/// Limits the heaps that glibc creates for threads, which keep what was freed in each of them, to one per processor rather than
+/// eight. It must be called before other threads run, and does nothing if the environment sets parameters of the allocator.
 #[cfg(feature = "cli")]
 pub(crate) fn limit_heaps() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    if ["MALLOC_ARENA_MAX", "GLIBC_TUNABLES"].iter().all(|name| std::env::var_os(name).is_none()) {
+    set_parameters(&[(libc::M_ARENA_MAX, crate::available_threads().clamp(2, 8) as libc::c_int)]);
+}
+
+/// Returns blocks beyond 4 MB to the system when they are freed, for a process that runs for a long time. By default, glibc keeps
+/// large blocks after the first one was freed, which makes a single long computation faster.
+///
+/// The threshold must not be much smaller: each tile would map the buffers of the previous one again.
+#[cfg(feature = "cli")]
+pub(crate) fn return_large_blocks() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
         const LARGE_BYTES: libc::c_int = 4 << 20;
-        let heaps = crate::available_threads().clamp(2, 8) as libc::c_int;
+        set_parameters(&[(libc::M_MMAP_THRESHOLD, LARGE_BYTES), (libc::M_TRIM_THRESHOLD, LARGE_BYTES)]);
+    }
+}
+
+/// Sets parameters of the allocator of glibc, unless the environment does.
+#[cfg(all(feature = "cli", target_os = "linux", target_env = "gnu"))]
+fn set_parameters(parameters: &[(libc::c_int, libc::c_int)]) {
+    if ["MALLOC_ARENA_MAX", "GLIBC_TUNABLES"].iter().any(|name| std::env::var_os(name).is_some()) {
+        return;
+    }
+    for &(name, value) in parameters {
         // SAFETY: `mallopt` has no preconditions but that no other thread allocates while it changes parameters: none runs yet.
         #[allow(unsafe_code)]
         unsafe {
-            libc::mallopt(libc::M_ARENA_MAX, heaps);
-            libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BYTES);
-            libc::mallopt(libc::M_TRIM_THRESHOLD, LARGE_BYTES);
+            libc::mallopt(name, value);
         }
     }
 }

@@ -12,5 +12,5 @@ pub(crate) mod scheduler;
 pub(crate) mod store;
 
 #[cfg(feature = "cli")]
-pub(crate) use memory::limit_heaps;
+pub(crate) use memory::{limit_heaps, return_large_blocks};
 pub(crate) use retention::{expire_before_us, large_loss, retention_remark};
