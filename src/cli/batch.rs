@@ -8,6 +8,7 @@ use std::time::Instant;
 use clap::Args as ClapArgs;
 use jiff::Timestamp;
 
+use super::flags::whole_number;
 use super::job_layers::check_layers;
 use super::signals::run_cancellable;
 use super::store::StoreArgs;
@@ -54,7 +55,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", value_parser = read_time)]
     at: Option<Timestamp>,
     /// Maximum number of concurrent jobs [default: one per processor]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = whole_number(1..=1024))]
     threads: Option<u16>,
     /// Print errors only
     #[arg(short, long)]

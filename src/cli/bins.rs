@@ -5,6 +5,7 @@ use std::io::Write;
 use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use kiln_sql::{BinsQuery, Bucket, Engine};
 
+use super::flags::whole_number;
 use super::print_message;
 use crate::error::{Error, Result};
 use crate::parameter::Parameter;
@@ -75,7 +76,7 @@ struct SqlArgs {
     #[arg(long = "where", value_name = "SQL", allow_hyphen_values = true)]
     condition: Option<String>,
     /// Leave out rows of fewer points than this
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    #[arg(long, value_name = "K", value_parser = whole_number(1..=1_000_000_000))]
     at_least: Option<u64>,
     /// Output of the engine: a path, the URL of a folder in a bucket, for trino a new table, for snowflake a @stage
     #[arg(long, value_name = "URL")]

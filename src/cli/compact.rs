@@ -6,6 +6,7 @@ use clap::Args as ClapArgs;
 use indicatif::HumanBytes;
 
 use super::confirm::{self, YES};
+use super::flags::whole_number;
 use super::store::{self, StoreArgs, cancelled_error, retry_on_conflict};
 use super::summary::plural;
 use super::{damage, print_message, print_notes, progress};
@@ -39,7 +40,7 @@ pub(super) struct Args {
     #[command(flatten)]
     store: StoreArgs,
     /// Worker threads [default: one per processor]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = whole_number(1..=1024))]
     threads: Option<u16>,
     /// Print errors only
     #[arg(short, long)]

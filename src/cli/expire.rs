@@ -3,6 +3,7 @@
 use clap::Args as ClapArgs;
 
 use super::confirm::{self, YES};
+use super::flags::whole_number;
 use super::import::read_partition;
 use super::retention::{before_us, describe};
 use super::store::{self, StoreArgs, retry_on_conflict, time_of};
@@ -41,7 +42,7 @@ pub(super) struct Args {
     #[command(flatten)]
     store: StoreArgs,
     /// Worker threads [default: one per processor]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = whole_number(1..=1024))]
     threads: Option<u16>,
     /// Print errors only
     #[arg(short, long)]

@@ -8,6 +8,7 @@ use indicatif::HumanBytes;
 
 use super::confirm::{self, YES};
 use super::damage::DamageArgs;
+use super::flags::whole_number;
 use super::resolved_layer::ResolvedLayer;
 use super::rows::RowArgs;
 use super::signals::run_cancellable;
@@ -81,7 +82,7 @@ pub(super) struct Args {
     #[arg(short, long)]
     yes: bool,
     /// Worker threads [default: one per processor]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = whole_number(1..=1024))]
     threads: Option<u16>,
     /// Print errors only
     #[arg(short, long)]

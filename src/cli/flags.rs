@@ -1,5 +1,9 @@
 //! Flags from parameter declarations.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
 use clap::builder::{ArgAction, ValueParser};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
@@ -74,4 +78,14 @@ fn flag<S: ParameterSet>(entry: &'static Entry<S>) -> Arg {
 /// Describes the error of a value; clap names the flag.
 fn described(error: Error) -> String {
     error.into_message().spelled(Parameter::flag)
+}
+
+/// The parser of a whole number in a range, whose message has the range.
+pub(super) fn whole_number<N: FromStr + PartialOrd + Display + Copy>(
+    range: RangeInclusive<N>,
+) -> impl Fn(&str) -> Result<N, String> + Clone {
+    move |text| {
+        let number = text.parse().ok().filter(|number| range.contains(number));
+        number.ok_or_else(|| format!("expected a whole number from {} to {}", range.start(), range.end()))
+    }
 }

@@ -9,7 +9,7 @@ use std::time::Instant;
 use clap::Args as ClapArgs;
 
 use super::damage::DamageArgs;
-use super::flags::Flags;
+use super::flags::{Flags, whole_number};
 use super::output::Target;
 use super::resolved_layer::ResolvedLayer;
 use super::rows::RowArgs;
@@ -67,7 +67,7 @@ pub(super) struct Args {
     #[command(flatten)]
     rows: RowArgs,
     /// Worker threads [default: one per processor]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = whole_number(1..=1024))]
     threads: Option<u16>,
     /// Print errors only
     #[arg(short, long)]

@@ -5,6 +5,7 @@ use std::time::Instant;
 use clap::Args as ClapArgs;
 
 use super::confirm;
+use super::flags::whole_number;
 use super::retention::RetainedImport;
 use super::rows::RowArgs;
 use super::run_folder::{RunInputs, is_older_run};
@@ -68,7 +69,7 @@ pub(super) struct Args {
     #[command(flatten)]
     store: StoreArgs,
     /// Worker threads [default: one per processor]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = whole_number(1..=1024))]
     threads: Option<u16>,
     /// Print errors only
     #[arg(short, long)]

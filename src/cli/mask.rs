@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args as ClapArgs;
 
-use super::flags::Flags;
+use super::flags::{Flags, whole_number};
 use super::mask_inputs::{MaskInput, ReadArgs};
 use super::output::{Output, Target};
 use super::summary::short;
@@ -54,7 +54,7 @@ pub(super) struct Args {
     read: ReadArgs,
 
     /// Worker threads [default: one per processor]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = whole_number(1..=1024))]
     threads: Option<u16>,
     /// Print nothing but errors
     #[arg(short, long)]

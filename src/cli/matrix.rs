@@ -9,7 +9,7 @@ use clap::Args as ClapArgs;
 use kiln_matrix::{Chart, ChartData, MatrixInput};
 
 use super::damage::DamageArgs;
-use super::flags::Flags;
+use super::flags::{Flags, whole_number};
 use super::inputs::expand_inputs;
 use super::matrix_input::{self, InputKind, is_object};
 use super::output::Target;
@@ -82,7 +82,7 @@ pub(super) struct Args {
     #[command(flatten)]
     rows: RowArgs,
     /// Worker threads [default: one per processor]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = whole_number(1..=1024))]
     threads: Option<u16>,
     /// Print errors only
     #[arg(short, long)]

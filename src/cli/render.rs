@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
+use super::flags::whole_number;
 use super::output::{Output, Target};
 use super::rows::RowArgs;
 use super::sheet::{self, SheetArgs};
@@ -61,7 +62,7 @@ pub(super) struct Args {
     rows: RowArgs,
 
     /// Worker threads [default: one per processor]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = whole_number(1..=1024))]
     threads: Option<u16>,
     /// Print errors only
     #[arg(short, long)]
