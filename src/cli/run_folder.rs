@@ -219,8 +219,9 @@ impl Folder {
             ([only], Some(file)) => return Err(two_runs(location, &format!("{only} and {file}"))),
             ([first, .., last], _) => return Err(two_runs(location, &format!("{first} and {last}"))),
         }
-        let has_parts = entries.files.keys().any(|name| name.starts_with("part-"));
-        if others.iter().any(|name| name == "_temporary") || has_parts && !has_success {
+        // Spark names its files `part-…`; other engines do not.
+        let is_run = location.name().starts_with(RUN) || entries.files.keys().any(|name| name.starts_with("part-"));
+        if others.iter().any(|name| name == "_temporary") || is_run && !has_success {
             let reason = format!(
                 "the run is not complete: its {SUCCESS} is missing; nothing was imported; wait for the job, or run it again"
             );

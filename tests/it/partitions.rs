@@ -118,6 +118,11 @@ fn a_run_that_is_not_complete_or_has_other_totals_is_rejected() {
     fs::create_dir(run.join("_temporary")).unwrap();
     rejected("bins/28/run=1", &["the run is not complete"]);
     fs::remove_dir(run.join("_temporary")).unwrap();
+    // Other engines name their files in other ways.
+    fs::create_dir_all(home.join("other/run=3")).unwrap();
+    write_rows(&home.join("other/run=3/Kx9b_0.csv"), 10, 1);
+    rejected("other/run=3", &["other/run=3: the run is not complete", "_SUCCESS is missing"]);
+    rejected("other", &["other/run=3: the run is not complete", "_SUCCESS is missing"]);
     fs::create_dir(home.join("empty")).unwrap();
     rejected("empty", &["empty: the folder has no files of points"]);
     write_run(&home.join("bins/28/run=2"), &[70]);
