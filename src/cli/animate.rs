@@ -60,7 +60,7 @@ pub(super) struct Args {
     #[arg(short, long, value_name = "FILE|DIR")]
     output: String,
     /// Display time of a frame in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 500, value_parser = whole_number(10..=60_000))]
+    #[arg(long, value_name = "MS", default_value_t = 500, value_parser = whole_number::<u16>(10..=60_000))]
     delay: u16,
     /// Bounds in degrees: west,south,east,north, or `world` [default: fitted to the points]
     #[arg(long, value_name = "W,S,E,N", allow_hyphen_values = true)]
@@ -85,7 +85,7 @@ pub(super) struct Args {
     #[command(flatten)]
     rows: RowArgs,
     /// Worker threads [default: one per processor]
-    #[arg(long, value_name = "N", value_parser = whole_number(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = whole_number::<u16>(1..=1024))]
     threads: Option<u16>,
     /// Print errors only
     #[arg(short, long)]

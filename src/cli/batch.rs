@@ -55,7 +55,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", value_parser = read_time)]
     at: Option<Timestamp>,
     /// Maximum number of concurrent jobs [default: one per processor]
-    #[arg(long, value_name = "N", value_parser = whole_number(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = whole_number::<u16>(1..=1024))]
     threads: Option<u16>,
     /// Print errors only
     #[arg(short, long)]

@@ -76,7 +76,7 @@ struct SqlArgs {
     #[arg(long = "where", value_name = "SQL", allow_hyphen_values = true)]
     condition: Option<String>,
     /// Leave out rows of fewer points than this
-    #[arg(long, value_name = "K", value_parser = whole_number(1..=1_000_000_000))]
+    #[arg(long, value_name = "K", value_parser = whole_number::<u64>(1..=1_000_000_000))]
     at_least: Option<u64>,
     /// Output of the engine: a path, the URL of a folder in a bucket, for trino a new table, for snowflake a @stage
     #[arg(long, value_name = "URL")]

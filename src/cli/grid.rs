@@ -67,7 +67,7 @@ pub(super) struct Args {
     #[command(flatten)]
     rows: RowArgs,
     /// Worker threads [default: one per processor]
-    #[arg(long, value_name = "N", value_parser = whole_number(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = whole_number::<u16>(1..=1024))]
     threads: Option<u16>,
     /// Print errors only
     #[arg(short, long)]

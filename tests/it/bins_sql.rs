@@ -290,7 +290,7 @@ fn what_an_engine_cannot_do_is_an_error() {
         ("--engine duckdb --table t --time at", &["--every"]),
         ("--engine duckdb --table t --every 1d", &["--time"]),
         ("--engine duckdb --table t --time at --every 7h", &["7h", "divides a day"]),
-        ("--engine duckdb --table t --at-least 0", &["--at-least"]),
+        ("--engine duckdb --table t --at-least 0", &["--at-least", "expected a whole number from 1 to 1000000000"]),
         ("--engine duckdb --table t --lon a..b", &["--lon", "a..b"]),
         ("--engine trino --table a/b.parquet", &["--table", "trino", "external table"]),
         ("--engine snowflake --table t --to /tmp/x", &["--to", "@stage"]),

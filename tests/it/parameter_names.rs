@@ -52,3 +52,32 @@ fn an_error_of_a_missing_column_names_a_flag_key_or_parameter() {
     let reply = server.send("POST", "/trips/points", &csv, b"east,north\n1,2\n");
     reply.rejected(400, &["name one with lon: "]);
 }
+
+#[test]
+fn a_flag_of_a_whole_number_names_its_range() {
+    let home = tempfile::tempdir().unwrap();
+    let commands: [&[&str]; 10] = [
+        &["batch"],
+        &["grid", "none.csv"],
+        &["matrix", "none.csv"],
+        &["compact", "none"],
+        &["export", "none.csv", "--zoom", "0", "-o", "a.mbtiles"],
+        &["mask", "none.csv", "-o", "a.png"],
+        &["import", "none.csv", "--layer", "a"],
+        &["render", "none.csv", "-o", "a.png"],
+        &["expire", "none", "--older-than", "1d"],
+        &["animate", "none.csv", "--every", "1d", "-o", "a.png"],
+    ];
+    for command in commands {
+        let run = |threads: &str| kiln(home.path(), [command, &["--threads", threads]].concat());
+        for wrong in ["0", "1025", "1.5", "two"] {
+            run(wrong).failed(2, &["--threads", "expected a whole number from 1 to 1024"]);
+        }
+        // The number is taken: the error is that of the missing input.
+        let accepted = run("2");
+        assert!([1, 2].contains(&accepted.code), "{command:?}: {}", accepted.stderr);
+        assert!(!accepted.stderr.contains("threads"), "{command:?}: {}", accepted.stderr);
+    }
+    let delay = ["animate", "none.csv", "--every", "1d", "-o", "a.png", "--delay", "1"];
+    kiln(home.path(), delay).failed(2, &["expected a whole number from 10 to 60000"]);
+}
