@@ -263,7 +263,7 @@ fn a_server_that_stops_within_a_file_leaves_the_layer_as_it_was() {
         let variables = [("HTTP_TIMEOUT", "500ms")];
         kiln_with_env(home, ["import", &format!("{url}/{path}"), "--layer", "trips", "--append"], &variables)
     };
-    import("silent.csv").failed(1, &["/silent.csv: cannot read: the server sent nothing for 0.5 s within a response"]);
+    import("silent.csv").failed(1, &["/silent.csv: cannot read: the server sent 12 bytes within 0.5 s of a response"]);
     import("broken.csv").failed(1, &["/broken.csv: cannot read: the connection ended"]);
     assert_eq!(layer(home, "trips"), before);
 }
