@@ -41,7 +41,9 @@ fn traced(home: &Path, args: &[&str], trace: &Path, filter: &[&str]) -> Output {
             command.env_remove(name);
         }
     }
-    // One worker thread: the calls are the same in each run.
+    // One worker thread and one heap, so that the calls are the same in each run: glibc reads a file in /proc when it first shrinks
+    // the heap of a thread.
+    command.env("MALLOC_ARENA_MAX", "1");
     let command = command.args(["-f", "-y", "-o"]).arg(trace).args(filter).arg(env!("CARGO_BIN_EXE_kiln"));
     command
         .args(args)
